@@ -1,0 +1,118 @@
+# What a contributor types. `make demo` and `make test` set up what they need by themselves;
+# `make help` lists the rest. GNU make >= 4.3, a POSIX shell, git and Python >= 3.11 are enough.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.set-up
+LOG := $(VENV)/set-up.log
+
+# The interpreter to build on: `make PYTHON=/path/to/python` decides, else the first that fits.
+# 3.11 stands first because it is what CI runs. A shim that cannot start is passed over.
+PYTHON :=
+FITS := import sys; sys.exit(sys.version_info < (3, 11))
+PICK = python=; for name in $(or $(PYTHON),python3.11 python3.12 python3.13 python3); do \
+	if $$name -c '$(FITS)' >/dev/null 2>&1; then python=$$(command -v $$name); break; fi; done; \
+	if [ -z "$$python" ]; then \
+	echo "No Python >= 3.11 found. Install one, or name it: make PYTHON=/path/to/python" >&2; \
+	exit 1; fi
+
+# Runs a command quietly: its output is shown only if it fails.
+QUIETLY = quietly() { "$$@" >>$(LOG) 2>&1 || { cat $(LOG) >&2; \
+	echo "toolrun: failed: $$*" >&2; exit 1; }; }; took() { echo $$(( $$(date +%s) - began )); }
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv with toolrun and its pinned tools
+
+$(STAMP): pyproject.toml requirements-dev.txt
+	@$(PICK); $(QUIETLY); began=$$(date +%s); \
+	if ! $(BIN)/python -c '$(FITS)' >/dev/null 2>&1; then \
+	    rm -rf $(VENV); \
+	    echo "toolrun: set-up 1/3: an environment in $(VENV), with $$($$python --version) ($$python)"; \
+	    if command -v uv >/dev/null 2>&1; then \
+	        uv venv --quiet --python "$$python" $(VENV) || exit 1; \
+	    elif ! "$$python" -m venv $(VENV) >/dev/null 2>&1; then \
+	        rm -rf $(VENV); \
+	        echo "$$python cannot make a venv. On Debian: apt-get install python3-venv" >&2; \
+	        exit 1; \
+	    fi; \
+	fi; \
+	: >$(LOG); \
+	packages=$$(grep -c == requirements-dev.txt); \
+	echo "toolrun: set-up 2/3: $$packages pinned packages (about 40 s; $$(took) s so far)"; \
+	if command -v uv >/dev/null 2>&1; then \
+	    install() { quietly uv pip install --python $(BIN)/python "$$@"; }; \
+	else \
+	    install() { quietly $(BIN)/python -m pip install --disable-pip-version-check "$$@"; }; \
+	fi; \
+	install -r requirements-dev.txt; \
+	echo "toolrun: set-up 3/3: toolrun itself, editable ($$(took) s so far)"; \
+	install --no-deps --no-build-isolation -e .; \
+	touch $(STAMP); \
+	echo "toolrun: set up in $$(took) s"
+
+.PHONY: demo
+demo: ## A real turn on a real vLLM (CPU, tiny scripted model), before your eyes
+	@$(MAKE) --no-print-directory -j2 $(STAMP) rig
+	@$(BIN)/python -m tests.rig demo
+
+# The server's own environment needs only the standard library, so that it can be made
+# while pip still works on ours.
+.PHONY: rig
+rig:
+	@$(PICK); "$$python" -m tests.rig install --version 0.32.0
+
+.PHONY: test
+test: lint ## Lint, types, import contract and every test that needs no large server
+	@$(BIN)/python -m pytest -m 'not vllm' --cov --cov-report=term
+
+.PHONY: test-all
+test-all: $(STAMP) ## The tests against the real vLLM servers (2.5 GB each at the first time)
+	@$(BIN)/python -m tests.rig install --version all
+	@$(BIN)/python -m pytest -m vllm
+
+.PHONY: lint
+lint: $(STAMP) ## ruff, mypy and the import contract
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+.PHONY: docs
+docs: $(STAMP) ## Run every snippet and check every link of README.md and docs/
+	@$(BIN)/python -m pytest -m 'not vllm' tests/unit/test_docs.py
+
+.PHONY: bench
+bench: $(STAMP) ## Overhead a step, beside the loop people write by hand
+	@$(BIN)/python -m tests.benchmarks
+
+.PHONY: soak
+soak: ## The long counts: there are none yet
+	@echo "There are no soak tests yet: 'make test-all' is the longest run there is."
+
+.PHONY: vllm
+vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
+	@$(BIN)/python -m tests.rig serve
+
+.PHONY: pins
+pins: ## Renew requirements-dev.txt from pyproject.toml (needs uv)
+	@{ echo "# Every package of the development environment, pinned, for any Python >= 3.11."; \
+	echo "# Made from pyproject.toml by \`make pins\`; the ranges that users get stand there."; \
+	uv pip compile pyproject.toml --quiet --upgrade --all-extras --group dev --universal \
+	    --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links; } >requirements-dev.new
+	@mv requirements-dev.new requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove the environment, caches and builds of this folder
+	@rm -rf $(VENV) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	    .import_linter_cache requirements-dev.new
+	@find toolrun tests -name __pycache__ -prune -exec rm -rf {} +
