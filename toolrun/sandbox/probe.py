@@ -1,0 +1,113 @@
+"""Does the sandbox hold on this machine? Attacked once per process before anything runs in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import socket
+import tempfile
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox import bubblewrap, probe_inside
+from toolrun.sandbox.job import Job
+
+if TYPE_CHECKING:
+    from toolrun.sandbox.sandbox import Sandbox
+
+_SECONDS: Final = 20.0
+_held: set[str] = set()
+
+# Each: what bubblewrap says, and what to do about it.
+# ruff: noqa: ISC004 - pairs of a tuple and one long string
+_REMEDIES: Final = (
+    (
+        ("new namespace failed", "No permissions to create", "setting up uid map"),
+        "This machine does not let ordinary users create namespaces. Allow it: "
+        "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1; on Ubuntu "
+        "24.04 and later install the package bubblewrap, which AppArmor allows, or "
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container allow it in the "
+        "seccomp profile",
+    ),
+    (
+        ("find source path", "Can't bind mount", "Can't mkdir", "Can't create file"),
+        "A file or folder that the box shows is gone or cannot be read by its user: check that "
+        "path and the folders above it",
+    ),
+    (
+        ("Can't mount proc",),
+        "This container hides parts of /proc: start it with --security-opt systempaths=unconfined",
+    ),
+    (
+        ("execvp", "Permission denied"),
+        "The interpreter cannot be read by the boxes' user: use one outside a private home",
+    ),
+)
+
+
+async def probe(sandbox: Sandbox) -> None:
+    """Run the attacks of `probe_inside` in a box and judge what they saw.
+
+    Raises:
+        SandboxUnavailable: one of them succeeded, or nothing ran; the message says which and what
+            would fix it.
+    """
+    key = bubblewrap.program()
+    if key in _held:
+        return
+    token = secrets.token_hex(16)
+    with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile() as canary:
+        canary.write(token.encode())
+        canary.flush()
+        os.fchmod(canary.fileno(), 0o644)
+        inputs = {"token": token, "port": server.getsockname()[1], "canary": canary.name}
+        job = Job(
+            file=probe_inside.__file__,
+            module="__main__",
+            qualname="look",
+            arguments=json.dumps(inputs).encode(),
+        )
+        outcome = await sandbox.call(job, timeout=_SECONDS)
+    if outcome.status != "ok" or outcome.value is None:
+        raise SandboxUnavailable(
+            f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()
+        )
+    expected_env = {*bubblewrap.ENVIRONMENT, *sandbox.profile.env, "PWD"}
+    for name, saw, fine in judge(msgspec.json.decode(outcome.value), token, expected_env):
+        if not fine:
+            raise SandboxUnavailable(
+                f"sandbox: probe {name!r} failed on this machine: {saw}. Nothing was run. "
+                "Update bubblewrap (0.8 or later) and the kernel (5.14 or later), or run the tools "
+                "that you trust with @tool(trusted=True)"
+            )
+    _held.add(key)
+
+
+def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, str, bool]]:
+    """Each probe: its name, what was seen, and whether that is as it must be."""
+    inherited = sorted(set(seen["env"]) - env)
+    return [
+        ("marker", f"the job said {seen['marker']!r}", seen["marker"] == token),
+        ("uid", f"uid {seen['uid']} inside", seen["uid"] != 0),
+        ("capabilities", f"effective {seen['capabilities']}", int(seen["capabilities"], 16) == 0),
+        ("no_new_privs", f"NoNewPrivs {seen['no_new_privs']}", seen["no_new_privs"] == "1"),
+        ("network", f"connecting to the host: {seen['connect']}", seen["connect"] != "reached"),
+        ("interfaces", f"interfaces {seen['interfaces']}", seen["interfaces"] == ["lo"]),
+        ("proc", f"writing /proc/sys: {seen['proc_sys']}", seen["proc_sys"] != "opened"),
+        ("files", f"a file of the host: {seen['canary']}", seen["canary"] == "ENOENT"),
+        ("root", f"writing the root folder: {seen['root']}", seen["root"] != "opened"),
+        ("namespaces", f"a user namespace: {seen['userns']}", seen["userns"] != "made"),
+        ("environment", f"inherited {', '.join(inherited)}", not inherited),
+        ("processes", f"process {seen['pid']} of the box", seen["pid"] <= 3),  # noqa: PLR2004
+    ]
+
+
+def remedy(said: str) -> str:
+    """What would fix what bubblewrap said."""
+    for signs, fix in _REMEDIES:
+        if any(sign in said for sign in signs):
+            return fix
+    return "Run the sandbox's program by hand with --help to see whether it starts"

@@ -1,0 +1,164 @@
+"""What runs inside the box: limits first, then the tool's function, then the result's frames.
+
+Standard library only, and little of it: every import here is paid by every call. The parent sends
+this module compiled (`start` is called by `-c`), so nothing is compiled or looked up in the box.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+_STARTED, _TEXT, _JSON, _ERROR, _TRACEBACK, _END = b"S", b"T", b"J", b"E", b"L", b"."
+_MESSAGE_CHARACTERS = 4_096
+_TRACEBACK_CHARACTERS = 16_384
+
+
+def start(job: dict[str, Any], result: int) -> None:
+    """Run a job and leave the process; never returns."""
+    os.set_inheritable(result, False)  # noqa: FBT003 - the parameter's name differs by platform
+    _limit(job["limits"])
+    _send(result, _STARTED, b"")
+    os.environ.update(job["env"])
+    if "argv" in job:
+        _execute(job["argv"])
+    sys.dont_write_bytecode = True
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    try:
+        function = _resolve(job)
+        frames = _encode(_call(function, job), job)
+    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is its result
+        frames = _describe(error)
+    _leave(result, frames)
+
+
+def _limit(limits: dict[str, int]) -> None:
+    import resource
+
+    for name, value in limits.items():
+        number = getattr(resource, name)
+        hard = resource.getrlimit(number)[1]
+        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(number, (bound, bound))
+
+
+def _execute(argv: list[str]) -> None:
+    try:
+        os.execvp(argv[0], argv)  # noqa: S606 - a program of the caller's, in the box
+    except OSError as error:
+        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
+
+
+def _resolve(job: dict[str, Any]) -> Callable[..., Any]:
+    sys.path[:0] = job["first"]
+    sys.path += job["path"]
+    found: Any = _module(job["module"], job["file"], by_name=job["by_name"])
+    for part in job["qualname"].split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]
+
+
+def _module(name: str, file: str, *, by_name: bool) -> Any:
+    if by_name:
+        __import__(name)
+        return sys.modules[name]
+    # As multiprocessing does it: what only runs as a script must not run when imported again.
+    name = "__mp_main__" if name == "__main__" else name
+    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader(name, file)
+    spec = sys.modules["_frozen_importlib_external"].spec_from_file_location(
+        name, file, loader=loader
+    )
+    module = sys.modules["_frozen_importlib"].module_from_spec(spec)
+    sys.modules[name] = module
+    if name == "__mp_main__":
+        sys.modules["__main__"] = module
+    loader.exec_module(module)
+    return module
+
+
+def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:
+    # `getattr`: a callable object has no annotations of its own.
+    arguments = job["arguments"]
+    if getattr(function, "__annotations__", None):
+        build = _part(job, "arguments_code", "build_arguments")
+        arguments = build(function, arguments)
+    returned = function(**arguments)
+    if hasattr(returned, "__await__"):
+        import asyncio
+
+        return asyncio.run(_await(returned))
+    return returned
+
+
+async def _await(awaitable: Any) -> Any:
+    return await awaitable
+
+
+def _encode(value: Any, job: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+    if type(value) is str:
+        return [(_TEXT, value.encode(errors="replace"))]
+    encode = _part(job, "values_code", "encode")
+    return [(_JSON, encode(value))]
+
+
+def _part(job: dict[str, Any], key: str, name: str) -> Any:
+    import marshal
+
+    code: CodeType = marshal.loads(job[key])  # noqa: S302 - bytes that the parent compiled
+    namespace: dict[str, Any] = {"__name__": f"toolrun.sandbox.{key}"}
+    exec(code, namespace)  # noqa: S102
+    return namespace[name]
+
+
+def _describe(error: BaseException) -> list[tuple[bytes, bytes]]:
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - a hostile __str__
+        message = "(its message cannot be shown)"
+    kind = type(error).__name__
+    text = f"{kind}: {message}" if message else kind
+    return [
+        (_ERROR, text[:_MESSAGE_CHARACTERS].encode(errors="replace")),
+        (_TRACEBACK, _traceback(error)[-_TRACEBACK_CHARACTERS:].encode(errors="replace")),
+    ]
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        import traceback
+
+        frames = error.__traceback__
+        while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
+            "toolrun.sandbox."
+        ):
+            frames = frames.tb_next
+        return "".join(traceback.format_exception(type(error), error, frames))
+    except BaseException:  # noqa: BLE001 - out of memory, or of stack: the type has to do
+        return ""
+
+
+def _leave(result: int, frames: list[tuple[bytes, bytes]]) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:  # noqa: SIM105 - contextlib would be an import more
+            stream.flush()
+        except Exception:  # noqa: BLE001, S110 - no contextlib here; the tool closed it: nothing is lost
+            pass
+    for kind, payload in frames:
+        _send(result, kind, payload)
+    _send(result, _END, b"")
+    # No finalization: it takes milliseconds, and threads of the tool could hang it.
+    os._exit(0)
+
+
+def _send(result: int, kind: bytes, payload: bytes) -> None:
+    view = memoryview(kind + len(payload).to_bytes(4, "big") + payload)
+    while view:
+        view = view[os.write(result, view) :]

@@ -1,0 +1,78 @@
+"""How much does a box use right now? Sampled: rlimits bind single processes, not their sum."""
+
+# Every 20 ms: no objects for names in /proc.
+# ruff: noqa: PTH208
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from toolrun.sandbox.job import Status
+    from toolrun.sandbox.profile import Profile
+
+INTERVAL: Final = 0.02
+"""Seconds between two samples: a tree is caught some 20 to 40 MiB above its limit."""
+
+_KIB: Final = 1024
+_TMPFS: Final = ("tmp", "dev/shm")
+
+
+def exceeded(init: int, profile: Profile) -> tuple[Status, str] | None:
+    """Which limit the tree below a box's first process exceeds, and how to say so."""
+    used = resident_bytes(init)
+    if used > profile.memory_bytes:
+        return "memory_limit", f"used more than {profile.memory_bytes >> 20} MiB of memory"
+    if inodes(init) > profile.inodes:
+        return "disk_limit", f"created more than {profile.inodes} files"
+    return None
+
+
+def resident_bytes(init: int) -> int:
+    """Anonymous and shared resident memory of a process and all below it, in bytes.
+
+    Orphans of a box are adopted by its first process, so the tree below that is complete.
+    """
+    total = 0
+    pending = [init]
+    while pending:
+        pid = pending.pop()
+        total += _resident(pid)
+        pending += _children(pid)
+    return total
+
+
+def inodes(init: int) -> int:
+    """Files and folders in the writable file systems of a box; 0 where they cannot be seen."""
+    used = 0
+    for name in _TMPFS:
+        try:
+            status = os.statvfs(f"/proc/{init}/root/{name}")
+        except OSError:
+            continue
+        used += status.f_files - status.f_ffree
+    return used
+
+
+def _resident(pid: int) -> int:
+    try:
+        status = Path(f"/proc/{pid}/status").read_bytes()
+    except OSError:
+        return 0
+    total = 0
+    for line in status.splitlines():
+        # File pages are left out: they are the page cache's, shared with everybody.
+        if line.startswith((b"RssAnon:", b"RssShmem:")):
+            total += int(line.split()[1]) * _KIB
+    return total
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    try:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+    except OSError:
+        pass  # it ended meanwhile
+    return found
