@@ -1,0 +1,1 @@
+"""Tests of toolrun: `rig/` brings up what they talk to."""

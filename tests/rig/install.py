@@ -1,0 +1,170 @@
+"""How does the rig get its servers? Builds environments, vocabulary and model, once each.
+
+Plain standard library: it runs from any Python from 3.11 on, with nothing installed. Everything
+that both vLLM versions share (torch and 150 more) lies in one environment; each version adds a
+thin one with its own vLLM and harmony, which sees the shared one through a `.pth` file.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import venv
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.rig.parts import Part
+from tests.rig.versions import RIG, release
+
+if TYPE_CHECKING:
+    from tests.rig.versions import Progress, Release
+
+_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+_QUICKTOK = "quicktok-v1==0.4.0"
+_VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+_TAIL = 40
+
+
+class InstallError(Exception):
+    """A part could not be built; the message ends with the last lines of what was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """All that one server needs.
+
+    Attributes:
+        release: the vLLM release.
+        environment: its virtual environment.
+        vocabulary: the folder with `o200k_base.tiktoken` (`TIKTOKEN_ENCODINGS_BASE`).
+        model: the folder of the tiny model.
+    """
+
+    release: Release
+    environment: Path
+    vocabulary: Path
+    model: Path
+
+    @property
+    def python(self) -> Path:
+        return _python(self.environment)
+
+
+def install(version: str, progress: Progress) -> Installation:
+    """Build what is missing for one vLLM version.
+
+    Raises:
+        ValueError: the rig does not serve that version.
+        InstallError: a part could not be built.
+    """
+    wanted = release(version)
+    pins = (RIG / "lock.txt").read_text().split()
+    shared_part = Part(
+        "shared",
+        tuple(pins),
+        partial(_build_shared, pins=pins),
+        f"packages of all vLLM versions: installing {len(pins)}",
+    )
+    shared = shared_part.ensure(progress)
+    environment = Part(
+        f"vllm-{wanted.vllm}",
+        (shared.name, *wanted.requirements),
+        partial(_build_environment, shared=shared, wanted=wanted),
+        f"vLLM {wanted.vllm}: installing {' and '.join(wanted.requirements)}",
+    ).ensure(progress)
+    vocabulary = Part(
+        "vocabulary",
+        (_QUICKTOK, _VOCABULARY_SHA256, (RIG / "make_vocabulary.py").read_text()),
+        partial(_build_vocabulary, shared=shared),
+        "vocabulary o200k_base",
+    ).ensure(progress)
+    model = Part(
+        "model",
+        (shared.name, vocabulary.name)
+        + tuple((RIG / name).read_text() for name in ("make_model.py", "chat.jinja")),
+        partial(_build_model, shared=shared, vocabulary=vocabulary),
+        "tiny gpt-oss model",
+    ).ensure(progress)
+    return Installation(wanted, environment, vocabulary, model)
+
+
+def _build_shared(folder: Path, *, pins: list[str]) -> None:
+    venv.create(folder, with_pip=True)
+    install_pins = partial(_pip, _python(folder), _python(folder), pins)
+    try:
+        install_pins()
+    except InstallError as error:
+        # Where no local wheel or mirror holds the CPU build of torch, PyTorch's own index does.
+        if "No matching distribution found for torch" not in str(error):
+            raise
+        install_pins(options=("--extra-index-url", _TORCH_INDEX))
+
+
+def _build_environment(folder: Path, *, shared: Path, wanted: Release) -> None:
+    venv.create(folder, with_pip=False)
+    _pip(_python(shared), _python(folder), list(wanted.requirements))
+    packages = _site_packages(folder)
+    (packages / "shared.pth").write_text(f"{_site_packages(shared)}\n")
+    # `vllm serve` asks for the version of a distribution called vllm; the CPU build has another
+    # name, and vLLM knows by the "+cpu" that it is one.
+    metadata = packages / f"vllm-{wanted.vllm}+cpu.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text(f"Metadata-Version: 2.1\nName: vllm\nVersion: {wanted.vllm}+cpu\n")
+
+
+def _build_vocabulary(folder: Path, *, shared: Path) -> None:
+    with tempfile.TemporaryDirectory() as quicktok:
+        _pip(_python(shared), _python(shared), [_QUICKTOK], options=("--target", quicktok))
+        script = str(RIG / "make_vocabulary.py")
+        target = str(folder / "o200k_base.tiktoken")
+        _run([str(_python(shared)), script, target, _VOCABULARY_SHA256], PYTHONPATH=quicktok)
+
+
+def _build_model(folder: Path, *, shared: Path, vocabulary: Path) -> None:
+    script = str(RIG / "make_model.py")
+    _run([str(_python(shared)), script, str(folder), str(vocabulary / "o200k_base.tiktoken")])
+
+
+def _pip(
+    runner: Path, target: Path, requirements: list[str], *, options: tuple[str, ...] = ()
+) -> None:
+    """Install exactly these requirements with `runner`'s pip for the interpreter `target`."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as listed:
+        listed.write("\n".join(requirements))
+        listed.flush()
+        _run(
+            [
+                *(str(runner), "-m", "pip", "--python", str(target)),
+                *("install", "--no-deps", "--no-cache-dir", "--disable-pip-version-check"),
+                *("--quiet", "--progress-bar", "off", *options, "-r", listed.name),
+            ]
+        )
+
+
+def _run(command: list[str], **environment: str) -> None:
+    kept = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PYTHONHOME"}}
+    done = subprocess.run(
+        command,
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        tail = "\n".join(done.stdout.splitlines()[-_TAIL:])
+        raise InstallError(f"{' '.join(command)}\nended with {done.returncode}:\n{tail}")
+
+
+def _python(environment: Path) -> Path:
+    return environment / "bin" / "python"
+
+
+def _site_packages(environment: Path) -> Path:
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    return environment / "lib" / version / "site-packages"
