@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65_536
 _REAP_SECONDS: Final = 10.0
-_INFO_SECONDS: Final = 2.0
+_INFO_SECONDS: Final = 1.0
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -89,13 +89,11 @@ class Box:
         """Wait until the whole tree is gone; kill it after `seconds`, or if cancelled."""
         deadline = time.monotonic() + seconds
         try:
-            while not self._gone():
+            while not (self._gone() or self._killed):
                 await self._step(deadline)
         finally:
-            if not self._gone():
-                self._kill()
-                with anyio.CancelScope(shield=True):
-                    await self._reap()
+            with anyio.CancelScope(shield=True):
+                await self._reap()
             self._close()
 
     def _watch_all(self, start: Start) -> None:
@@ -117,11 +115,10 @@ class Box:
     async def _step(self, deadline: float) -> None:
         """Wait for anything to happen, at most until the next sample; then handle all of it."""
         remaining = deadline - time.monotonic()
-        if remaining <= 0 and not self._killed:
+        if remaining <= 0:
             self._end("timeout", "did not finish within its time and was stopped")
-        with anyio.move_on_after(
-            watch.INTERVAL if self._killed else min(watch.INTERVAL, remaining)
-        ):
+            return
+        with anyio.move_on_after(min(watch.INTERVAL, remaining)):
             await anyio.wait_readable(self._epoll.fileno())
         self._handle()
         # Before the shim runs, the box's root may still be the host's.
@@ -211,8 +208,10 @@ class Box:
                 signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
 
     async def _reap(self) -> None:
-        """Wait for the killed tree to be gone."""
+        """Kill what is left and wait until it is gone, whatever a listener does meanwhile."""
         started = time.monotonic()
+        failure: Exception | None = None
+        self._kill()
         while not self._gone():
             waited = time.monotonic() - started
             if self._init_pidfd is None and waited > _INFO_SECONDS and self.exit is None:
@@ -221,7 +220,13 @@ class Box:
                 raise RuntimeError(f"sandbox: process {self._process.pid} cannot be killed")
             with anyio.move_on_after(watch.INTERVAL):
                 await anyio.wait_readable(self._epoll.fileno())
-            self._handle()
+            try:
+                self._handle()
+            except Exception as error:  # noqa: BLE001 - raised below, when nothing is left
+                failure = error
+                self._on_output = None
+        if failure is not None:
+            raise failure
 
     def _gone(self) -> bool:
         return self.exit is not None and self._init_pidfd is None and not self._readers

@@ -32,13 +32,17 @@ _STAGE_SECONDS: Final = 20
 class Passage(msgspec.Struct, frozen=True):
     """The way into the box's uid: what comes before bubblewrap on the command line."""
 
-    prefix: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
     namespace: int | None = None
 
     @property
-    def descriptors(self) -> tuple[int, ...]:
-        """What the process has to inherit for the prefix to work."""
-        return () if self.namespace is None else (self.namespace,)
+    def prefix(self) -> tuple[str, ...]:
+        """The command that comes before bubblewrap's."""
+        if self.namespace is None:
+            return self.drop
+        # By this process's entry in /proc: an inherited descriptor would stay open in the box.
+        path = f"/proc/{os.getpid()}/fd/{self.namespace}"
+        return (self.drop[0], f"--mount={path}", *self.drop[1:])
 
     def close(self) -> None:
         """Give the mount namespace back."""
@@ -73,10 +77,8 @@ async def open_passage(paths: Iterable[str], interpreter: str) -> Passage:
             "user, is missing. Install util-linux, or run as an ordinary user"
         )
     namespace = await _stage(sorted(set(paths)), interpreter)
-    user = ("-S", str(UNPRIVILEGED_UID), "-G", str(UNPRIVILEGED_UID), "--")
-    if namespace is None:
-        return Passage((nsenter, *user))
-    return Passage((nsenter, f"--mount=/proc/self/fd/{namespace}", *user), namespace)
+    user = str(UNPRIVILEGED_UID)
+    return Passage((nsenter, "-S", user, "-G", user, "--"), namespace)
 
 
 async def _stage(paths: list[str], interpreter: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import signal
 import time
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import TracebackType
 
+    from toolrun.sandbox.job import Status
     from toolrun.sandbox.profile import Profile
 
 _BOOT: Final = (
@@ -212,7 +214,7 @@ class Sandbox:
         inherit = (args, job, result_end, *msgspec.structs.astuple(descriptors))
         return Start(
             command=(*passage.prefix, *program, *_FLAGS, str(job), str(result_end)),
-            inherit=(*passage.descriptors, *inherit),
+            inherit=inherit,
             stdin=_memory(give, stdin),
             info=info,
             result=result,
@@ -294,7 +296,8 @@ def _outcome(box: Box, elapsed: float, seconds: float) -> Outcome:
             why = f"did not finish within {seconds:g} s and was stopped"
         return Outcome(status=status, error=why, **common)
     if not box.reply.complete:
-        return Outcome(status="crash", error=_how_it_ended(box.exit), exit=box.exit, **common)
+        status, why = _how_it_ended(box.exit)
+        return Outcome(status=status, error=why, exit=box.exit, **common)
     if box.reply.error is not None:
         return Outcome(
             status="exception", error=box.reply.error, traceback=box.reply.traceback, **common
@@ -305,17 +308,15 @@ def _outcome(box: Box, elapsed: float, seconds: float) -> Outcome:
         return Outcome(status="crash", error=f"wrote to the result's pipe: {error}", **common)
 
 
-def _how_it_ended(status: int | None) -> str:
-    import signal
-
-    assert status is not None
-    if status > 128:  # noqa: PLR2004 - as shells and bubblewrap say it
-        with contextlib.suppress(ValueError):
-            number = signal.Signals(status - 128)
-            if number == signal.SIGXCPU:
-                return "used up its CPU time and was stopped"
-            return f"its process was ended by {number.name} before it returned"
-    return f"its process ended with status {status} before it returned"
+def _how_it_ended(exit_status: int | None) -> tuple[Status, str]:
+    assert exit_status is not None
+    number = exit_status - 128  # as shells and bubblewrap say it
+    if number == signal.SIGXCPU:
+        return "timeout", "used up its CPU time and was stopped"
+    if number in set(signal.Signals):
+        name = signal.Signals(number).name
+        return "crash", f"its process was ended by {name} before it returned"
+    return "crash", f"its process ended with status {exit_status} before it returned"
 
 
 def _did_not_start(box: Box) -> SandboxUnavailable:

