@@ -1,0 +1,167 @@
+"""What can go wrong for the caller, and what to do about it.
+
+    ToolrunError
+    ├── ConfigError              a setting, profile or argument that does not fit
+    ├── ToolDefinitionError      a tool that cannot be offered to the model
+    ├── ServerError              a step could not be sampled
+    │   ├── ServerUnreachable    no connection
+    │   ├── ServerTimeout        connected, but silent for too long (`phase`)
+    │   ├── ServerStatus         an HTTP status that a retry does not mend (`status`)
+    │   ├── ModelNotFound        the server has no model of that name (`available`)
+    │   └── MalformedOutput      what came back is not a reply
+    ├── TurnIncomplete           raised by `Answer.raise_for_status` (`answer`)
+    │   ├── TurnLimited
+    │   ├── TurnParked
+    │   └── TurnCancelled
+    ├── OutputInvalid            a final answer that does not fit the asked-for type
+    ├── ContextTooLong           the conversation no longer fits into the model
+    ├── ToolsChanged             a session resumed with other tools than it was opened with
+    ├── SandboxUnavailable       no backend gives the guarantees that the profile needs
+    ├── SessionBusy              a second turn while one runs
+    ├── LeaseLost                another process drives the session now
+    ├── ReplayMismatch           a replay departs from its trace
+    ├── TraceError               a trace file that cannot be read (`line`)
+    ├── StoreError               the store failed
+    └── MissingExtra             a package that an optional part needs is not installed
+
+What a tool does wrong is never an exception of the session: it is a result for the model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ToolrunError(Exception):
+    """Base of every error that toolrun raises on purpose."""
+
+
+class ConfigError(ToolrunError):
+    """A setting, profile or argument does not fit; the message names it and what would fit."""
+
+
+class ToolDefinitionError(ToolrunError):
+    """A tool cannot be offered to the model; the message names the tool and the parameter."""
+
+
+class ServerError(ToolrunError):
+    """A step could not be sampled. The session can go on: `Session.go_on()` samples again."""
+
+
+class ServerUnreachable(ServerError):
+    """No connection to the server within the connect time-out."""
+
+
+class ServerTimeout(ServerError):
+    """The server was reached but stayed silent.
+
+    Attributes:
+        phase: which wait ran out: "connect", "first token", "between tokens" or "step".
+    """
+
+    def __init__(self, message: str, phase: str) -> None:
+        super().__init__(message)
+        self.phase = phase
+
+
+class ServerStatus(ServerError):
+    """The server refused the request.
+
+    Attributes:
+        status: the HTTP status, or that of an error inside a stream.
+    """
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class ModelNotFound(ServerError):
+    """The server answers, but has no model of that name.
+
+    Attributes:
+        available: the names that the server does serve.
+    """
+
+    def __init__(self, message: str, available: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.available = tuple(available)
+
+
+class MalformedOutput(ServerError):
+    """What came back is not a reply: not JSON, not a stream, no message in it."""
+
+
+class TurnIncomplete(ToolrunError):
+    """A turn ended without an answer.
+
+    Attributes:
+        answer: the `Answer` of the turn, with what there is so far.
+    """
+
+    def __init__(self, message: str, answer: object = None) -> None:
+        super().__init__(message)
+        self.answer = answer
+
+
+class TurnLimited(TurnIncomplete):
+    """A limit ended the turn."""
+
+
+class TurnParked(TurnIncomplete):
+    """The turn waits for a decision: `Session.decide`, then `Session.go_on`."""
+
+
+class TurnCancelled(TurnIncomplete):
+    """The turn was cancelled."""
+
+
+class OutputInvalid(ToolrunError):
+    """The final answer does not fit the type that was asked for."""
+
+
+class ContextTooLong(ToolrunError):
+    """The conversation no longer fits into the model's context."""
+
+
+class ToolsChanged(ToolrunError):
+    """The session was opened with other tools than those it is resumed with."""
+
+
+class SandboxUnavailable(ToolrunError):
+    """No sandbox backend gives the guarantees that the profile needs; nothing was run."""
+
+
+class SessionBusy(ToolrunError):
+    """The session already runs a turn; a session has one at a time."""
+
+
+class LeaseLost(ToolrunError):
+    """Another process drives the session now."""
+
+
+class ReplayMismatch(ToolrunError):
+    """A replay departs from its trace; the message names the first difference."""
+
+
+class TraceError(ToolrunError):
+    """A trace file cannot be read.
+
+    Attributes:
+        line: the 1-based line of the file, 0 where the file as a whole is meant.
+    """
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class StoreError(ToolrunError):
+    """The store failed; the message names the operation and the cause."""
+
+
+class MissingExtra(ToolrunError):
+    """An optional part needs a package that is not installed; the message names the extra."""

@@ -1,0 +1,267 @@
+"""What can happen in a session: every event, durable and observed, as frozen data.
+
+An event carries its place: `session`, `seq` (numbers durable events, without gaps), `sub` (0 for a
+durable event, else its number since the durable one before it), `time` (seconds since the epoch),
+`turn` and `step` (both from 1; 0 before the first). The journal fills the place in; whoever makes
+an event gives its own fields alone. The same names stand in Python, JSONL, database and `--json`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from msgspec import Struct, field
+
+Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
+Outcome: TypeAlias = Literal["ok", "error", "timeout", "crash", "invalid", "denied", "cancelled"]
+
+
+class ToolCall(Struct, frozen=True):
+    """A call that the model wants made.
+
+    `arguments` is the text that the model wrote, unparsed: it goes back to the server as it came.
+    """
+
+    id: str
+    name: str
+    arguments: str
+
+
+class Usage(Struct, frozen=True, omit_defaults=True):
+    """Tokens of a step or a turn, as the server counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        """The sum of two usages, field by field."""
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+class ToolResult(Struct, frozen=True, omit_defaults=True):
+    """What a tool call came to.
+
+    `content` is what the model reads. `seconds` is the wall time of the run itself.
+    """
+
+    content: str
+    outcome: Outcome = "ok"
+    seconds: float = 0.0
+
+
+class Sampling(Struct, frozen=True, omit_defaults=True):
+    """Sampling parameters of a session; None leaves the server's default."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    seed: int | None = None
+    stop: tuple[str, ...] | None = None
+
+
+class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """One thing that happened, and its place in the journal."""
+
+    durable: ClassVar[bool] = False
+
+    session: str = ""
+    seq: int = 0
+    sub: int = 0
+    time: float = 0.0
+    turn: int = 0
+    step: int = 0
+
+
+class Durable(Event, frozen=True):
+    """An event that the state of a session is folded from."""
+
+    durable: ClassVar[bool] = True
+
+
+class SessionOpened(Durable, frozen=True, tag=True):
+    """A session began; `date` (YYYY-MM-DD) is pinned for its whole life."""
+
+    version: str
+    date: str
+    settings: dict[str, Any]
+    tools: list[dict[str, Any]] = field(default_factory=list)
+
+
+class SettingsChanged(Durable, frozen=True, tag=True):
+    """Settings of a running session were changed; only the changed ones are listed."""
+
+    settings: dict[str, Any]
+
+
+class UserMessage(Durable, frozen=True, tag=True):
+    """The user said something: a turn begins."""
+
+    content: str
+
+
+class AssistantMessage(Durable, frozen=True, tag=True):
+    """The model said something: a step is complete.
+
+    `content` beside `tool_calls` is a preamble, else the answer. The token ids are there where the
+    server gives them (`return_token_ids`, vLLM 0.10.2 and later) or the model is sampled directly.
+    """
+
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: str | None = None
+    usage: Usage = Usage()
+    response_id: str | None = None
+    prompt_token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[int, ...] | None = None
+
+
+class ToolCallStarted(Durable, frozen=True, tag=True):
+    """The intent: the call passed its checks and is about to run with these arguments."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    profile: str | None = None
+
+
+class ToolCallFinished(Durable, frozen=True, tag=True):
+    """The outcome of a call, run or not; the model reads `result.content`."""
+
+    call_id: str
+    name: str
+    result: ToolResult
+
+
+class ApprovalRequested(Durable, frozen=True, tag=True):
+    """A call waits for a decision."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any]
+    reason: str
+
+
+class ApprovalDecided(Durable, frozen=True, tag=True):
+    """A call was decided upon; `arguments` is there where they were edited."""
+
+    call_id: str
+    decision: Literal["approve", "deny", "edit"]
+    scope: Literal["call", "session"] = "call"
+    reason: str = ""
+    arguments: dict[str, Any] | None = None
+
+
+class LimitReached(Durable, frozen=True, tag=True):
+    """A limit ended the turn: which one, and its value."""
+
+    limit: str
+    value: float
+
+
+class TurnFinished(Durable, frozen=True, tag=True):
+    """A turn ended, however it ended; `error` says why where it failed."""
+
+    status: Status
+    error: str | None = None
+
+
+class RequestSent(Event, frozen=True, tag=True):
+    """A request went out: the sha256 of its body, its size in bytes, and what it adds.
+
+    `adds` holds the messages that the request before it (of the same session) did not have;
+    `attempt` counts from 1 within a step.
+    """
+
+    digest: str
+    size: int
+    adds: list[dict[str, Any]]
+    stream: bool = False
+    attempt: int = 1
+
+
+class ReasoningDelta(Event, frozen=True, tag=True):
+    """A piece of the reasoning, as it came."""
+
+    text: str
+
+
+class TextDelta(Event, frozen=True, tag=True):
+    """A piece of the text for the user (answer or preamble), as it came."""
+
+    text: str
+
+
+class StepFinished(Event, frozen=True, tag=True):
+    """A step was sampled; seconds from the request to the first token (streamed) and to the end."""
+
+    seconds: float
+    first_token: float | None = None
+    usage: Usage = Usage()
+
+
+class Retried(Event, frozen=True, tag=True):
+    """The same step is sampled again; nothing was appended."""
+
+    attempt: int
+    reason: str
+    wait: float = 0.0
+
+
+class Repaired(Event, frozen=True, tag=True):
+    """A malformed part of a call was mended without guessing at content."""
+
+    call_id: str
+    what: str
+    before: str
+    after: str
+
+
+class ToolOutput(Event, frozen=True, tag=True):
+    """A running tool printed something."""
+
+    call_id: str
+    stream: Literal["stdout", "stderr", "progress"]
+    text: str
+
+
+class Warned(Event, frozen=True, tag=True):
+    """Something is not as it should be, and the session goes on."""
+
+    code: str
+    message: str
+
+
+AnyEvent: TypeAlias = (
+    SessionOpened
+    | SettingsChanged
+    | UserMessage
+    | AssistantMessage
+    | ToolCallStarted
+    | ToolCallFinished
+    | ApprovalRequested
+    | ApprovalDecided
+    | LimitReached
+    | TurnFinished
+    | RequestSent
+    | ReasoningDelta
+    | TextDelta
+    | StepFinished
+    | Retried
+    | Repaired
+    | ToolOutput
+    | Warned
+)
+"""Every event: what a trace line decodes to, told apart by its `type`."""

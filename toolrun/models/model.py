@@ -1,0 +1,59 @@
+"""What a step asks of a model, and what any model gives back: the seam of this room."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from msgspec import Struct, field
+
+from toolrun.events import AssistantMessage, Event, Sampling
+from toolrun.transcript import Message
+
+Observe: TypeAlias = Callable[[Event], None]
+
+
+class Request(Struct, frozen=True, eq=False):
+    """One sampling of the model.
+
+    Attributes:
+        messages: the transcript so far; a list that only grows within a session.
+        reasoning_from: assistant messages from this index on go out with their reasoning.
+        tools: the function tools in the form of Chat Completions.
+        extra: server-specific fields of the body, as given by the user.
+        stream: whether the reply is wanted piece by piece.
+        cache: kept by the session from step to step for the model's use (encoded bytes).
+    """
+
+    model: str
+    messages: Sequence[Message]
+    reasoning_from: int = 0
+    instructions: str | None = None
+    tools: Sequence[dict[str, Any]] = ()
+    tool_choice: str | dict[str, Any] | None = None
+    effort: str | None = None
+    sampling: Sampling = Sampling()
+    extra: dict[str, Any] = field(default_factory=dict)
+    stream: bool = False
+    cache: dict[str, Any] = field(default_factory=dict)
+
+
+class Model(Protocol):
+    """Something that samples steps. It may serve many sessions at once."""
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        """Sample one step.
+
+        Args:
+            request: what to sample from.
+            observe: told of what happens on the way (`RequestSent`, `ReasoningDelta`, ...), in
+                order; None where nobody listens, which is cheaper.
+
+        Raises:
+            ServerError: the step could not be sampled.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """Release connections; no step may run."""
+        ...

@@ -1,0 +1,169 @@
+"""What was said: the messages of a session, in order, and which reasoning goes back.
+
+The durable events `UserMessage` and `AssistantMessage` are messages as they stand; the outcomes of
+calls become `ToolMessage`s, in the order of the calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from toolrun.errors import ConfigError
+from toolrun.events import (
+    AssistantMessage,
+    Durable,
+    ToolCall,
+    ToolCallFinished,
+    ToolResult,
+    UserMessage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+
+class ToolMessage(msgspec.Struct, frozen=True, tag=True):
+    """The result of one call, as the model reads it."""
+
+    call_id: str
+    name: str
+    content: str
+
+
+Message: TypeAlias = UserMessage | AssistantMessage | ToolMessage
+
+
+def reasoning_kept_from(messages: Sequence[Message]) -> int:
+    """The index from which assistant messages keep their reasoning in a request.
+
+    Reasoning is kept since the end of the last turn, however that ended: since the last user
+    message. Harmony drops the analysis before a final answer, and keeps what leads up to a call
+    (openai/harmony, docs/format.md, "Handling reasoning output in subsequent sampling").
+    """
+    for index in range(len(messages) - 1, -1, -1):
+        if isinstance(messages[index], UserMessage):
+            return index
+    return 0
+
+
+def to_openai(
+    messages: Sequence[Message], *, instructions: str | None = None
+) -> list[dict[str, Any]]:
+    """The transcript as Chat Completions messages, every reasoning included (as `reasoning`)."""
+    head = [{"role": "developer", "content": instructions}] if instructions else []
+    return head + [message_to_openai(message) for message in messages]
+
+
+def message_to_openai(message: Message) -> dict[str, Any]:
+    """One message in the form of Chat Completions, with its reasoning under `reasoning`."""
+    match message:
+        case UserMessage():
+            return {"role": "user", "content": message.content}
+        case ToolMessage():
+            return {
+                "role": "tool",
+                "tool_call_id": message.call_id,
+                "name": message.name,
+                "content": message.content,
+            }
+        case AssistantMessage():
+            plain: dict[str, Any] = {"role": "assistant", "content": message.content}
+            if message.reasoning:
+                plain["reasoning"] = message.reasoning
+            if message.tool_calls:
+                plain["tool_calls"] = [
+                    {
+                        "id": call.id,
+                        "type": "function",
+                        "function": {"name": call.name, "arguments": call.arguments},
+                    }
+                    for call in message.tool_calls
+                ]
+            return plain
+
+
+def from_openai(
+    messages: Sequence[Mapping[str, Any]],
+) -> tuple[str | None, list[Durable]]:
+    """The instructions and the durable events that a Chat Completions transcript amounts to.
+
+    Args:
+        messages: dicts with `role` user, assistant, tool; system or developer at the front only.
+
+    Raises:
+        ConfigError: a message that does not fit, named by its index; a call without its result.
+    """
+    instructions: list[str] = []
+    events: list[Durable] = []
+    open_calls: dict[str, str] = {}
+    for index, message in enumerate(messages):
+        role = message.get("role")
+        if role in ("system", "developer"):
+            if events:
+                raise ConfigError(
+                    f"messages[{index}]: a {role} message may stand at the front only"
+                )
+            instructions.append(_text(message, index))
+            continue
+        if role != "tool" and open_calls:
+            raise ConfigError(
+                f"messages[{index}]: the calls {sorted(open_calls)} before it have no result; "
+                "add a tool message for each"
+            )
+        match role:
+            case "user":
+                events.append(UserMessage(_text(message, index)))
+            case "assistant":
+                calls = tuple(_calls(message, index))
+                open_calls = {call.id: call.name for call in calls}
+                events.append(_assistant(message, index, calls))
+            case "tool":
+                call_id = str(message.get("tool_call_id"))
+                if call_id not in open_calls:
+                    raise ConfigError(f"messages[{index}]: no open call has the id {call_id!r}")
+                name = open_calls.pop(call_id)
+                events.append(ToolCallFinished(call_id, name, ToolResult(_text(message, index))))
+            case _:
+                raise ConfigError(
+                    f"messages[{index}]: role {role!r} is not one of system, developer, user, "
+                    "assistant, tool"
+                )
+    if open_calls:
+        raise ConfigError(f"messages end before the calls {sorted(open_calls)} have a result")
+    return "\n\n".join(instructions) or None, events
+
+
+def _assistant(
+    message: Mapping[str, Any], index: int, calls: tuple[ToolCall, ...]
+) -> AssistantMessage:
+    reasoning = message.get("reasoning") or message.get("reasoning_content")
+    content = None if message.get("content") is None else _text(message, index)
+    return AssistantMessage(
+        content=content, reasoning=str(reasoning) if reasoning else None, tool_calls=calls
+    )
+
+
+def _calls(message: Mapping[str, Any], index: int) -> Iterator[ToolCall]:
+    for number, call in enumerate(message.get("tool_calls") or ()):
+        function = call.get("function") or {}
+        if not call.get("id") or not function.get("name"):
+            raise ConfigError(
+                f"messages[{index}].tool_calls[{number}]: id or function.name missing"
+            )
+        yield ToolCall(str(call["id"]), str(function["name"]), str(function.get("arguments", "")))
+
+
+def _text(message: Mapping[str, Any], index: int) -> str:
+    """The text of a message: a string, or a list of text parts joined."""
+    content = message.get("content")
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list) and all(
+        isinstance(part, dict) and part.get("type") in ("text", "input_text") for part in content
+    ):
+        return "".join(str(part.get("text", "")) for part in content)
+    raise ConfigError(
+        f"messages[{index}].content: text is all that gpt-oss reads, not {type(content).__name__}"
+    )
