@@ -1,0 +1,100 @@
+"""What holds for every test: both event loops, a mock vLLM at hand, and nothing left behind."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import shutil
+import tempfile
+from inspect import iscoroutinefunction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import sniffio
+
+from tests.rig import leaks
+from tests.rig.mock import MockServer
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+pytest_plugins = [
+    name for name in ("tests.rig.fixtures",) if importlib.util.find_spec(name) is not None
+]
+
+
+@pytest.fixture(scope="module", params=["asyncio", "trio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """Async tests run on both."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: object) -> None:
+    """Every async test is anyio's, without a marker; this is before anyio's plugin looks."""
+    inner = obj.hypothesis.inner_test if hasattr(obj, "hypothesis") else obj
+    if isinstance(collector, pytest.Module | pytest.Class) and iscoroutinefunction(inner):
+        pytest.mark.anyio(obj)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Have async tests look for tasks while their loop still runs: its end would cancel them."""
+    if isinstance(item, pytest.Function) and iscoroutinefunction(item.obj):
+        item.obj = _without_tasks_left(item.obj)
+
+
+def _without_tasks_left(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def guarded(*args: Any, **kwargs: Any) -> None:
+        if sniffio.current_async_library() != "asyncio":
+            await test(*args, **kwargs)
+            return
+        before = leaks.tasks()
+        await test(*args, **kwargs)
+        if left := await leaks.tasks_left_since(before):
+            pytest.fail("The test left behind:\n  " + "\n  ".join(left), pytrace=False)
+
+    return guarded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_temporary_folder() -> Iterator[None]:
+    """A folder of this run's own, open as `/tmp` is: other runs' files are not our leaks."""
+    folder = tempfile.mkdtemp(prefix="tests-of-")
+    Path(folder).chmod(0o1777)
+    before = os.environ.get("TMPDIR")
+    os.environ["TMPDIR"], tempfile.tempdir = folder, folder
+    yield
+    tempfile.tempdir = None
+    if before is None:
+        del os.environ["TMPDIR"]
+    else:
+        os.environ["TMPDIR"] = before
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(_own_temporary_folder: None) -> Iterator[None]:
+    before = leaks.snapshot()
+    yield
+    if left := leaks.wait_until_clean(before):
+        pytest.fail("The test left behind:\n  " + "\n  ".join(left), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def mock_server() -> Iterator[MockServer]:
+    """The mock vLLM of this run."""
+    with MockServer() as server:
+        leaks.KNOWN.add(server.process.pid, server.fds)
+        yield server
+
+
+@pytest.fixture
+def mock(mock_server: MockServer) -> MockServer:
+    """The mock vLLM, without what earlier tests told it."""
+    mock_server.reset()
+    return mock_server

@@ -1,0 +1,303 @@
+"""How does the mock vLLM answer each request?"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from tests.rig import mock_bytes, mock_http
+from tests.rig.mock_http import ABORT, BREAK, EVENT_STREAM, HANG, STREAM_END, Break, whole
+from tests.rig.mock_steps import SCRIPTS, ChatRequest, Script, Step, choose, spoil
+
+if TYPE_CHECKING:
+    from tests.rig.mock_http import Connection, Request
+    from tests.rig.mock_steps import ReasoningFields
+
+MODEL: Final = "openai/gpt-oss-20b"
+VERSION: Final = "0.32.0"
+_KEPT = 10_000
+_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
+_HTTP_FAULT = re.compile(r"http_(\d+)")
+_MALFORMED = 'unexpected tokens remaining in message header: Some("to=functions.f")'
+_HTML = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
+
+_WHOLE_FAULTS: Final[dict[str, list[bytes | float | Break]]] = {
+    "header_500": whole(500, mock_bytes.failure(_MALFORMED, "InternalServerError", None, 500)),
+    "html": whole(200, _HTML, "text/html"),
+    "gzip_garbage": whole(200, b"\x1f\x8bnot gzip at all" * 8, content_encoding="gzip"),
+    "empty_body": whole(200, b""),
+    "closed_early": [BREAK],
+    "hang_early": [HANG],
+}
+_MIDWAY_FAULTS: Final = frozenset(
+    {"truncated_json", "sse_error", "cut", "closed_midway", "hang_midway"}
+)
+
+_chat = msgspec.json.Decoder(ChatRequest)
+_script = msgspec.json.Decoder(tuple[Step, ...] | Script)
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the server is; `version` None: one that isn't vLLM."""
+
+    model: str = MODEL
+    version: str | None = VERSION
+    api_key: str | None = None
+    keep: int = _KEPT
+
+
+class Received(msgspec.Struct, frozen=True):
+    """A request that came, for tests to look at; `body` is the text as it was sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: str
+
+
+class MockVllm:
+    """The state of the mock: scripts, settings, and what it received."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._initial = settings
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all but what the server was started with."""
+        self.settings = self._initial
+        self.scripts = dict(SCRIPTS)
+        self.received: deque[Received] = deque(maxlen=self.settings.keep)
+        self.met: Counter[bytes] = Counter()
+        self._encoded: dict[tuple[bytes, bool], mock_bytes.Template] = {}
+        self.running = 0
+
+    def answer(self, request: Request, connection: Connection) -> mock_http.Plan:
+        """The plan for a request."""
+        path = request.path.partition("?")[0]
+        if path.startswith("/mock/"):
+            return self._control(path, request)
+        if self.settings.keep:
+            body = request.body.decode("utf-8", "replace")
+            self.received.append(Received(request.method, path, request.headers, body))
+        if not self._may(path, request):
+            return whole(401, b'{"error":"Unauthorized"}')
+        if path == "/v1/chat/completions" and request.method == "POST":
+            return self._chat(request, connection)
+        return self._page(path) if request.method == "GET" else _not_found()
+
+    def _may(self, path: str, request: Request) -> bool:
+        key = self.settings.api_key
+        guarded = key is not None and path.startswith("/v1")
+        return not guarded or request.headers.get("authorization") == f"Bearer {key}"
+
+    def _page(self, path: str) -> mock_http.Plan:
+        match path:
+            case "/v1/models":
+                return whole(200, self._models())
+            case "/version" if self.settings.version is not None:
+                return whole(200, mock_bytes.encode({"version": self.settings.version}))
+            case "/health" | "/ping":
+                return whole(200, b"")
+            case "/metrics":
+                return whole(200, self._metrics(), "text/plain; version=1.0.0; charset=utf-8")
+            case "/v1/chat/completions":
+                return whole(405, b'{"detail":"Method Not Allowed"}')
+        return _not_found()
+
+    def _control(self, path: str, request: Request) -> mock_http.Plan:
+        match path:
+            case "/mock/script":
+                try:
+                    script = _script.decode(request.body)
+                except msgspec.MsgspecError as error:
+                    return whole(400, mock_bytes.encode({"detail": str(error)}))
+                script = script if isinstance(script, Script) else Script(script)
+                self.scripts[script.name] = script.steps
+                return whole(200, mock_bytes.encode({"script": script.name}))
+            case "/mock/settings":
+                changes = msgspec.json.decode(request.body, type=dict[str, Any])
+                known = msgspec.structs.asdict(self.settings)
+                self.settings = msgspec.convert(known | changes, Settings)
+                return whole(200, mock_bytes.encode(self.settings))
+            case "/mock/requests":
+                return whole(200, mock_bytes.encode(list(self.received)))
+            case "/mock/reset":
+                self.reset()
+                return whole(200, b"{}")
+        return _not_found()
+
+    def _models(self) -> bytes:
+        card = {"id": self.settings.model, "object": "model", "created": 1767225600}
+        card |= {"owned_by": "vllm", "root": self.settings.model, "parent": None}
+        card |= {"max_model_len": 131072, "permission": []}
+        return mock_bytes.encode({"object": "list", "data": [card]})
+
+    def _metrics(self) -> bytes:
+        labels = f'{{engine="0",model_name="{self.settings.model}"}}'
+        return (
+            "# HELP vllm:num_requests_running Number of requests in model execution batches.\n"
+            "# TYPE vllm:num_requests_running gauge\n"
+            f"vllm:num_requests_running{labels} {float(self.running)}\n"
+        ).encode()
+
+    def _chat(self, request: Request, connection: Connection) -> mock_http.Plan:
+        chat = self._read(request)
+        if not isinstance(chat, ChatRequest):
+            return chat
+        step = choose(chat, self.scripts)
+        if step is None:
+            return _bad("There is no such script.", "vllm_xargs")
+        self.running += 1
+        connection.at_end(self._one_less)
+        return self._plan(self._meet(step, request.body), chat)
+
+    def _read(self, request: Request) -> ChatRequest | mock_http.Plan:
+        """The request, or the answer that says what is wrong with it."""
+        if "unread" in request.headers:
+            return whole(411, b'{"detail":"Length Required"}')
+        if not request.headers.get("content-type", "").startswith("application/json"):
+            return _bad("Unsupported Media Type: Only 'application/json' is allowed", None)
+        try:
+            chat = _chat.decode(request.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            return _bad(str(error), None)
+        if chat.reasoning_effort is not None and chat.reasoning_effort not in _EFFORTS:
+            return _bad(f"Input should be one of {_EFFORTS}", "reasoning_effort")
+        if chat.model is not None and chat.model != self.settings.model:
+            served = f"Valid aliases: {self.settings.model}."
+            message = f"The model `{chat.model}` does not exist. {served}"
+            return whole(404, mock_bytes.failure(message, "NotFoundError", "model", 404))
+        return chat
+
+    def _one_less(self) -> None:
+        self.running = max(0, self.running - 1)
+
+    def _meet(self, step: Step, body: bytes) -> Step:
+        """The step without its fault, if requests of this body have met it often enough."""
+        if step.fault is None or step.fault_times is None:
+            return step
+        digest = hashlib.blake2b(body, digest_size=16).digest()
+        self.met[digest] += 1
+        met = self.met[digest] <= step.fault_times
+        return step if met else msgspec.structs.replace(step, fault=None)
+
+    def _plan(self, step: Step, chat: ChatRequest) -> mock_http.Plan:
+        parts = self._fill(step, chat)
+        broken = _broken(step, parts, stream=bool(chat.stream))
+        wait: list[bytes | float | Break] = [step.delay_s] if step.delay_s else []
+        if broken is not None:
+            return wait + broken
+        if not chat.stream:
+            return wait + whole(200, parts[0])
+        return [*wait, EVENT_STREAM, *_paced(step, parts), STREAM_END]
+
+    def _fill(self, step: Step, chat: ChatRequest) -> list[bytes]:
+        fields = step.reasoning_fields or _reasoning_fields(self.settings.version)
+        style = mock_bytes.Style(
+            self.settings.model,
+            fields,
+            usage=bool((chat.stream_options or {}).get("include_usage")),
+            token_ids=bool(chat.return_token_ids),
+            include_reasoning=chat.include_reasoning,
+        )
+        # Steps hold dicts and can't be hashed: their bytes are what the cache goes by.
+        key = (msgspec.msgpack.encode((step, style)), bool(chat.stream))
+        template = self._encoded.get(key)
+        if template is None:
+            make = mock_bytes.streamed if chat.stream else mock_bytes.unstreamed
+            template = self._encoded[key] = make(spoil(step), style)
+        return template.fill()
+
+
+def _not_found() -> mock_http.Plan:
+    return whole(404, b'{"detail":"Not Found"}')
+
+
+def _bad(message: str, param: str | None) -> mock_http.Plan:
+    return whole(400, mock_bytes.failure(message, "BadRequestError", param, 400))
+
+
+def _reasoning_fields(version: str | None) -> ReasoningFields:
+    """What vLLM of that version calls the reasoning in its replies (#27752, #33402)."""
+    try:
+        numbers = tuple(int(number) for number in (version or VERSION).split(".")[:3])
+    except ValueError:
+        return "reasoning"
+    if numbers < (0, 11, 1):
+        return "reasoning_content"
+    return "both" if numbers < (0, 16) else "reasoning"
+
+
+def _paced(step: Step, parts: list[bytes]) -> list[bytes | float | Break]:
+    plan: list[bytes | float | Break] = []
+    for part in parts:
+        plan.append(mock_http.frames(part))
+        if step.chunk_delay_s:
+            plan.append(step.chunk_delay_s)
+    return plan
+
+
+def _broken(step: Step, parts: list[bytes], *, stream: bool) -> list[bytes | float | Break] | None:
+    """The plan of a fault of the transport or the server; None for other faults, and for none."""
+    fault = step.fault or ""
+    if found := _HTTP_FAULT.match(fault):
+        status = int(found[1])
+        retry = {"retry_after": step.retry_after} if step.retry_after is not None else {}
+        body = mock_bytes.failure(f"The mock says {status}.", "InternalServerError", None, status)
+        return whole(status, body, **retry)
+    if fault in _WHOLE_FAULTS:
+        return list(_WHOLE_FAULTS[fault])
+    if fault in _MIDWAY_FAULTS:
+        return _half_stream(fault, parts) if stream else _half_body(fault, parts[0])
+    return None
+
+
+def _half_body(fault: str, body: bytes) -> list[bytes | float | Break]:
+    half = body[: len(body) // 2]
+    match fault:
+        case "truncated_json":
+            return whole(200, half)
+        case "sse_error":  # unstreamed, the same failure is an ordinary error
+            error = mock_bytes.failure(_MALFORMED, "InternalServerError", None, 500)
+            return whole(500, error)
+    promised = mock_http.head(
+        200, {"content-length": str(len(body)), "content-type": "application/json"}
+    )
+    return [promised + half, _end_of(fault)]
+
+
+def _half_stream(fault: str, parts: list[bytes]) -> list[bytes | float | Break]:
+    events = b"".join(parts).split(b"\n\n")
+    half = events[: max(1, len(events) // 2)]
+    begun = [EVENT_STREAM, mock_http.frames(b"\n\n".join(half) + b"\n\n")]
+    match fault:
+        case "truncated_json":
+            torn = half[-1][: len(half[-1]) // 2] + b"\n\n"
+            return [*begun, mock_http.frames(torn), STREAM_END]
+        case "sse_error":
+            return [*begun, mock_http.frames(mock_bytes.sse_error(_MALFORMED)), STREAM_END]
+        case "cut":
+            return [*begun, STREAM_END]
+    return [*begun, _end_of(fault)]
+
+
+def _end_of(fault: str) -> float | Break:
+    match fault:
+        case "hang_midway":
+            return HANG
+        case "cut":
+            return BREAK
+    return ABORT
+
+
+async def serve(app: MockVllm, host: str, port: int) -> asyncio.Server:
+    """Listen; the port is that of the server's socket."""
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(
+        lambda: mock_http.Connection(app.answer), host, port, backlog=4096
+    )
