@@ -14,13 +14,14 @@ import tempfile
 import venv
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.rig.parts import Part
 from tests.rig.versions import RIG, release
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.rig.versions import Progress, Release
 
 _TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -84,8 +85,10 @@ def install(version: str, progress: Progress) -> Installation:
     ).ensure(progress)
     model = Part(
         "model",
-        (shared.name, vocabulary.name)
-        + tuple((RIG / name).read_text() for name in ("make_model.py", "chat.jinja")),
+        (
+            *(shared.name, vocabulary.name),
+            *((RIG / name).read_text() for name in ("make_model.py", "chat.jinja")),
+        ),
         partial(_build_model, shared=shared, vocabulary=vocabulary),
         "tiny gpt-oss model",
     ).ensure(progress)

@@ -87,7 +87,7 @@ class Scripted(LogitsProcessor):  # type: ignore[misc]  # vLLM isn't in the envi
                 token = request.next_token()
                 logits[index] = float("-inf")
                 logits[index, token] = 0.0
-            except Exception:
+            except Exception:  # noqa: BLE001 - see above
                 _log.exception("row %d of %s could not be scripted", index, tuple(logits.shape))
         return logits
 
@@ -101,7 +101,7 @@ class Scripted(LogitsProcessor):  # type: ignore[misc]  # vLLM isn't in the envi
             if not isinstance(step, str):
                 step = step[min(self._seen_before(prompt), len(step) - 1)]
             return self._encode(step)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - see above
             _log.exception("a request could not be scripted")
             return self._encode(final(f"The script failed: {error!r}"))
 

@@ -1,0 +1,136 @@
+"""Which servers does a test ask for? Pytest fixtures; `pytest_plugins = ["tests.rig.fixtures"]`.
+
+- `vllm`: a running server; the test runs once for each version of `RELEASES`, or of
+  `TOOLRUN_VLLM_VERSIONS` (separated by commas or blanks).
+- `vllm32`: the running server of the latest version, for what does not differ by version.
+- `oracle`: the oracle of `vllm`'s version. `oracle32`: that of `vllm32`.
+
+A test that asks for one is marked `vllm`, and its time-out begins when the servers run. Servers
+start when the first test asks for one, all that the collected tests need at once, and run
+until the end of the test run. Tests share them: tell apart what you count.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.rig.oracle import Oracle
+from tests.rig.server import VllmServer
+from tests.rig.versions import LATEST, RELEASES, release
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32"})
+_needed: Final[set[str]] = set()
+
+
+def wanted_versions() -> tuple[str, ...]:
+    """List the versions that tests run with.
+
+    Raises:
+        ValueError: the environment names one that the rig does not serve.
+    """
+    names = re.split(r"[\s,]+", os.environ.get("TOOLRUN_VLLM_VERSIONS", "").strip(" ,"))
+    return tuple(release(name).vllm for name in names if name) or tuple(RELEASES)
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` deselects
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark the tests that ask for a server."""
+    seconds = float(config.getini("timeout") or 0)
+    for item in items:
+        if _SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            continue
+        item.add_marker(pytest.mark.vllm)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(seconds, func_only=True))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Note which servers the collected tests need, so that they start together."""
+    _needed.clear()
+    for item in session.items:
+        if (spec := getattr(item, "callspec", None)) is not None and "vllm_version" in spec.params:
+            _needed.add(spec.params["vllm_version"])
+        if "vllm32" in getattr(item, "fixturenames", ()):
+            _needed.add(LATEST)
+
+
+class Servers:
+    """The servers of a test run, by version; started together, stopped together."""
+
+    def __init__(self, versions: Sequence[str], report: pytest.TerminalReporter | None) -> None:
+        """Prepare the servers of these versions; others can be had as well, one by one."""
+        self._versions = versions
+        self._report = report
+        self._launched: dict[str, VllmServer] = {}
+        self._ready: set[str] = set()
+
+    def get(self, version: str) -> VllmServer:
+        """Give the running server of a version, waiting for it.
+
+        Raises:
+            InstallError: it could not be installed.
+            ServerFailedError: it did not start; it is not tried again.
+        """
+        for each in sorted({version, *self._versions} - self._launched.keys()):
+            self._launched[each] = VllmServer(each, progress=self._say)
+            self._launched[each].launch()
+        server = self._launched[version]
+        if version not in self._ready:
+            server.wait()
+            self._ready.add(version)
+        return server
+
+    def stop(self) -> None:
+        for server in self._launched.values():
+            server.stop()
+
+    def _say(self, line: str) -> None:
+        if self._report is not None:
+            self._report.ensure_newline()
+            self._report.write_line(f"[rig] {line}")
+
+
+@pytest.fixture(scope="session")
+def vllm_servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
+    report: pytest.TerminalReporter | None = pytestconfig.pluginmanager.get_plugin(
+        "terminalreporter"
+    )
+    servers = Servers(sorted(_needed), report)
+    try:
+        yield servers
+    finally:
+        servers.stop()
+
+
+@pytest.fixture(scope="session", params=wanted_versions())
+def vllm_version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def vllm(vllm_servers: Servers, vllm_version: str) -> VllmServer:
+    return vllm_servers.get(vllm_version)
+
+
+@pytest.fixture(scope="session")
+def vllm32(vllm_servers: Servers) -> VllmServer:
+    return vllm_servers.get(LATEST)
+
+
+@pytest.fixture(scope="session")
+def oracle(vllm_version: str) -> Iterator[Oracle]:
+    with Oracle(vllm_version) as oracle:
+        yield oracle
+
+
+@pytest.fixture(scope="session")
+def oracle32() -> Iterator[Oracle]:
+    with Oracle(LATEST) as oracle:
+        yield oracle
