@@ -1,0 +1,138 @@
+"""How is the cost of things compared on a machine that others use too?
+
+By CPU time of this process, which waits for nobody; in rounds in which the contestants take turns,
+so that a slow minute hits them all; and by ratios within one run, from medians.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import statistics
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+RESULTS: Final = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a unit of work (a step, an import) took, in milliseconds."""
+
+    cpu_ms: float
+    wall_ms: float
+
+
+@dataclass
+class Figures:
+    """The costs of the contestants of one phase, round by round."""
+
+    phase: str
+    rounds: dict[str, list[Cost]] = field(default_factory=dict)
+
+    def add(self, name: str, cost: Cost) -> None:
+        self.rounds.setdefault(name, []).append(cost)
+
+    def cpu_ms(self, name: str) -> float:
+        """The median over the rounds."""
+        return statistics.median(cost.cpu_ms for cost in self.rounds[name])
+
+    def wall_ms(self, name: str) -> float:
+        """The median over the rounds."""
+        return statistics.median(cost.wall_ms for cost in self.rounds[name])
+
+    def ratio(self, name: str, to: str) -> float:
+        """The median of the ratios of each round: both sides met the same disturbances."""
+        pairs = zip(self.rounds[name], self.rounds[to], strict=True)
+        return statistics.median(one.cpu_ms / other.cpu_ms for one, other in pairs)
+
+    def row(self, name: str, to: tuple[str, ...]) -> dict[str, Any]:
+        """What is printed and written of a contestant."""
+        row: dict[str, Any] = {
+            "cpu_ms": round(self.cpu_ms(name), 4),
+            "wall_ms": round(self.wall_ms(name), 4),
+            "rounds": len(self.rounds[name]),
+        }
+        row |= {f"to {other}": round(self.ratio(name, other), 3) for other in to}
+        return row
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which CPUs the server and the clients run on; the same one where there is no other."""
+
+    server: int
+    client: int
+
+    @classmethod
+    def of_this_machine(cls) -> Cores:
+        cores = sorted(os.sched_getaffinity(0))
+        return cls(cores[0], cores[-1])
+
+    def pin(self) -> None:
+        """Put this process on the clients' CPU."""
+        os.sched_setaffinity(0, {self.client})
+
+
+async def interleave(
+    figures: Figures,
+    work: Mapping[str, Callable[[], Awaitable[int]]],
+    *,
+    rounds: int,
+    seconds: float = 0.15,
+) -> None:
+    """Measure contestants in turns.
+
+    Args:
+        figures: where the costs go, per unit.
+        work: does something and returns how many units that was.
+        rounds: turns of each contestant, after one that does not count.
+        seconds: CPU time that a turn takes at least: shorter ones drown in the clock's noise.
+    """
+    for each in work.values():
+        await each()
+    names = list(work)
+    for turn in range(rounds):
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            figures.add(name, await _turn(work[name], seconds))
+
+
+async def _turn(work: Callable[[], Awaitable[int]], seconds: float) -> Cost:
+    gc.collect()
+    units, cpu, wall = 0, time.process_time(), time.perf_counter()
+    while (used := time.process_time() - cpu) < seconds:
+        units += await work()
+    return Cost(1e3 * used / units, 1e3 * (time.perf_counter() - wall) / units)
+
+
+def write(name: str, tables: Mapping[str, Any]) -> Path:
+    """Write the figures of a phase, with the machine that they were seen on."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    text = msgspec.json.format(msgspec.json.encode({"machine": machine(), **tables}), indent=2)
+    path.write_bytes(text + b"\n")
+    return path
+
+
+def machine() -> dict[str, Any]:
+    """The processor, the number of CPUs, and the versions that matter."""
+    import importlib.metadata
+    import platform
+
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    names = ("openai", "aiohttp", "msgspec", "anyio", "jsonschema")
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cpus": len(os.sched_getaffinity(0)),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in names},
+    }
