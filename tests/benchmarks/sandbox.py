@@ -23,13 +23,13 @@ from toolrun.sandbox.view import runtime
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-TOOL = '''
+TOOL = """
 def echo(text: str) -> str:
     return text
 
 def table(rows: int) -> list[dict[str, int]]:
     return [{"row": row} for row in range(rows)]
-'''
+"""
 
 
 async def measure(rounds: int, folder: Path) -> dict[str, list[float]]:
@@ -46,9 +46,7 @@ async def measure(rounds: int, folder: Path) -> dict[str, list[float]]:
     ):
 
         async def call(box: Sandbox, qualname: str, arguments: bytes) -> None:
-            job = Job(
-                file=str(file), module="bench_tool", qualname=qualname, arguments=arguments
-            )
+            job = Job(file=str(file), module="bench_tool", qualname=qualname, arguments=arguments)
             outcome = await box.call(job, timeout=20)
             assert outcome.status == "ok", outcome
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,13 @@ import pytest
 from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
 ATTACKS = Path(__file__).with_name("attacks.py")
+
+
+Control = Callable[..., Any]
+Survivors = Callable[[str], list[str]]
 
 
 class Attacked(msgspec.Struct, frozen=True):
@@ -31,8 +36,11 @@ class Attacked(msgspec.Struct, frozen=True):
     seconds: float
 
 
+Attack = Callable[..., Attacked]
+
+
 @pytest.fixture
-def attack() -> Callable[..., Attacked]:
+def attack() -> Attack:
     """Run an attack in a box: `attack("read", paths=[...])`."""
 
     def run(
@@ -78,10 +86,12 @@ def _saw(outcome: Outcome, marker: str) -> Any:
 
 
 @pytest.fixture
-def control() -> Callable[..., Any]:
+def control() -> Control:
     """Run an attack outside: what it sees there shows that the box is what stops it."""
 
-    def run(name: str, /, *, prefix: tuple[str, ...] = (), cwd: Path | None = None, **kw: Any) -> Any:
+    def run(
+        name: str, /, *, prefix: tuple[str, ...] = (), cwd: Path | None = None, **kw: Any
+    ) -> Any:
         # Into a file: what an attack leaves behind would keep a pipe open.
         with tempfile.TemporaryFile() as output:
             subprocess.run(
@@ -137,6 +147,6 @@ def running(token: str) -> list[str]:
 
 
 @pytest.fixture
-def survivors() -> Callable[[str], list[str]]:
+def survivors() -> Survivors:
     """Look for processes of the host by a token in their command lines."""
     return running

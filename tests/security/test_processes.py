@@ -10,14 +10,20 @@ import socket
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tests.security.conftest import Attack, Control, Survivors
 
 pytestmark = pytest.mark.security
 AS_ROOT = os.geteuid() == 0
 
 
-def test_the_host_loopback_cannot_be_reached(attack, control):
+def test_the_host_loopback_cannot_be_reached(attack: Attack, control: Control) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
 
@@ -25,7 +31,7 @@ def test_the_host_loopback_cannot_be_reached(attack, control):
         assert attack("connect", port=port).saw == "ECONNREFUSED"
 
 
-def test_an_abstract_socket_of_the_host_cannot_be_reached(attack, control):
+def test_an_abstract_socket_of_the_host_cannot_be_reached(attack: Attack, control: Control) -> None:
     name = f"toolrun-{secrets.token_hex(8)}"
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("\0" + name)
@@ -35,11 +41,13 @@ def test_an_abstract_socket_of_the_host_cannot_be_reached(attack, control):
         assert attack("connect_abstract", name=name).saw == "ECONNREFUSED"
 
 
-def test_there_is_no_interface_but_the_loopback(attack):
+def test_there_is_no_interface_but_the_loopback(attack: Attack) -> None:
     assert attack("interfaces").saw == ["lo"]
 
 
-def test_the_environment_holds_no_secret(attack, control, monkeypatch):
+def test_the_environment_holds_no_secret(
+    attack: Attack, control: Control, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "topsecret")
 
     assert "topsecret" in control("environments")
@@ -48,12 +56,12 @@ def test_the_environment_holds_no_secret(attack, control, monkeypatch):
     assert "OPENAI_API_KEY" not in saw
 
 
-def test_no_descriptor_leaks(attack, tmp_path):
+def test_no_descriptor_leaks(attack: Attack, tmp_path: Path) -> None:
     canary = tmp_path / "canary"
     canary.write_text("topsecret")
     leaked = os.open(canary, os.O_RDONLY)
     try:
-        os.set_inheritable(leaked, True)
+        os.set_inheritable(leaked, True)  # noqa: FBT003 - positional only
         saw = attack("descriptors").saw
     finally:
         os.close(leaked)
@@ -63,29 +71,33 @@ def test_no_descriptor_leaks(attack, tmp_path):
     assert all(target.startswith(("pipe:", "/memfd:toolrun")) for target in saw.values()), saw
 
 
-def test_no_process_of_the_host_is_seen(attack):
+def test_no_process_of_the_host_is_seen(attack: Attack) -> None:
     assert len(attack("processes").saw) <= 3
 
 
-def test_a_process_of_the_host_cannot_be_killed(attack, control, victim):
+def test_a_process_of_the_host_cannot_be_killed(
+    attack: Attack, control: Control, victim: subprocess.Popen[bytes]
+) -> None:
     assert attack("kill", pid=victim.pid).saw == "ESRCH"
     assert victim.poll() is None
     assert control("kill", pid=victim.pid) == "done"
     assert victim.wait(5) == -9
 
 
-def test_killing_the_first_process_ends_only_the_box(attack):
+def test_killing_the_first_process_ends_only_the_box(attack: Attack) -> None:
     # The kernel does not deliver it from inside the namespace.
     assert attack("kill_the_first_process").saw in {"done", "EPERM"}
 
 
-def test_nothing_can_be_traced(attack, control, victim):
+def test_nothing_can_be_traced(
+    attack: Attack, control: Control, victim: subprocess.Popen[bytes]
+) -> None:
     assert attack("ptrace", pid=victim.pid).saw == "ESRCH"
     if AS_ROOT:
         assert control("ptrace", pid=victim.pid) == "done"
 
 
-def test_nothing_can_be_mounted(attack, control):
+def test_nothing_can_be_mounted(attack: Attack, control: Control) -> None:
     assert attack("mount").saw == "EPERM"
     if AS_ROOT:
         assert control("mount", prefix=("unshare", "-m")) == "done"
@@ -94,12 +106,12 @@ def test_nothing_can_be_mounted(attack, control):
 @pytest.mark.parametrize(
     "flag", [0x10000000, 0x00020000, 0x40000000], ids=["user", "mount", "network"]
 )
-def test_no_namespace_can_be_made(attack, control, flag):
+def test_no_namespace_can_be_made(attack: Attack, control: Control, flag: int) -> None:
     assert control("unshare", flag=flag | 0x10000000) == "done"
     assert attack("unshare", flag=flag).saw in {"EPERM", "ENOSPC"}
 
 
-def test_there_are_no_privileges(attack):
+def test_there_are_no_privileges(attack: Attack) -> None:
     saw = attack("status").saw
 
     assert saw["Uid"].split() == ["1000"] * 4
@@ -108,7 +120,7 @@ def test_there_are_no_privileges(attack):
     assert saw["NoNewPrivs"] == "1"
 
 
-def test_root_does_not_run_boxes_as_root(attack):
+def test_root_does_not_run_boxes_as_root(attack: Attack) -> None:
     uids: set[int] = set()
 
     def look() -> None:
@@ -126,11 +138,11 @@ def test_root_does_not_run_boxes_as_root(attack):
     assert uids == {65_533 if AS_ROOT else os.geteuid()}
 
 
-def test_limits_cannot_be_raised(attack):
+def test_limits_cannot_be_raised(attack: Attack) -> None:
     assert set(attack("raise_limits").saw.values()) == {"EPERM"}
 
 
-def test_the_terminal_cannot_be_typed_into(attack):
+def test_the_terminal_cannot_be_typed_into(attack: Attack) -> None:
     saw = attack("type_into_terminal").saw
 
     assert saw["tty"] == "ENXIO"
@@ -138,7 +150,7 @@ def test_the_terminal_cannot_be_typed_into(attack):
 
 
 @pytest.mark.parametrize("timeout", [20, 1.5], ids=["after return", "after time-out"])
-def test_a_daemon_does_not_survive(attack, survivors, timeout):
+def test_a_daemon_does_not_survive(attack: Attack, survivors: Survivors, timeout: float) -> None:
     token = secrets.token_hex(8)
     attacked = attack("daemon", token=token, then_sleep=0 if timeout > 2 else 60, timeout=timeout)
 
@@ -150,7 +162,7 @@ def test_a_daemon_does_not_survive(attack, survivors, timeout):
     assert survivors(token) == []
 
 
-def test_a_daemon_does_survive_outside(control, survivors):
+def test_a_daemon_does_survive_outside(control: Control, survivors: Survivors) -> None:
     token = secrets.token_hex(8)
 
     assert control("daemon", token=token, then_sleep=0) == "alive"
@@ -162,7 +174,7 @@ def test_a_daemon_does_survive_outside(control, survivors):
             break
 
 
-def test_a_stopped_process_is_killed_at_its_time(attack):
+def test_a_stopped_process_is_killed_at_its_time(attack: Attack) -> None:
     attacked = attack("stop_itself", timeout=1)
 
     assert attacked.outcome.status == "timeout"

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import msgspec
 import pytest
+
+if TYPE_CHECKING:
+    from tests.security.conftest import Attack
 
 pytestmark = pytest.mark.security
 
@@ -12,7 +17,7 @@ def frame(kind: bytes, payload: bytes) -> bytes:
     return kind + len(payload).to_bytes(4, "big") + payload
 
 
-def test_a_forged_frame_is_only_a_wrong_result(attack):
+def test_a_forged_frame_is_only_a_wrong_result(attack: Attack) -> None:
     forged = frame(b"T", b"forged") + frame(b".", b"")
     attacked = attack("forge", hexadecimal=forged.hex(), then_sleep=30)
 
@@ -37,7 +42,7 @@ def test_a_forged_frame_is_only_a_wrong_result(attack):
     ],
     ids=["noise", "twice", "syntax", "deep", "two", "utf-8", "text", "both", "none"],
 )
-def test_nonsense_is_a_crash(attack, payload):
+def test_nonsense_is_a_crash(attack: Attack, payload: bytes) -> None:
     # The payload travels as an argument: the deep one is cut to what a pipe takes at once.
     attacked = attack("forge", hexadecimal=payload[:60_000].hex(), then_exit=0)
 
@@ -45,7 +50,7 @@ def test_nonsense_is_a_crash(attack, payload):
     assert attacked.outcome.value is None
 
 
-def test_a_frame_that_never_ends_runs_into_the_time_out(attack):
+def test_a_frame_that_never_ends_runs_into_the_time_out(attack: Attack) -> None:
     cut = (b"J" + (1000).to_bytes(4, "big") + b"[1,").hex()
     attacked = attack("forge", hexadecimal=cut, then_sleep=30, timeout=1)
 
@@ -53,11 +58,11 @@ def test_a_frame_that_never_ends_runs_into_the_time_out(attack):
     assert attacked.seconds < 1.5
 
 
-def test_a_frame_that_announces_too_much_ends_the_call(attack):
+def test_a_frame_that_announces_too_much_ends_the_call(attack: Attack) -> None:
     assert attack("flood_result").outcome.status == "output_limit"
 
 
-def test_closing_every_descriptor_is_a_crash(attack):
+def test_closing_every_descriptor_is_a_crash(attack: Attack) -> None:
     attacked = attack("close_everything")
 
     assert attacked.outcome.status == "crash"

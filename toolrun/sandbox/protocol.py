@@ -16,11 +16,11 @@ _KINDS: Final = frozenset({STARTED, TEXT, JSON, ERROR, TRACEBACK, END})
 _ERROR_BYTES: Final = 65_536
 
 
-class Malformed(ValueError):  # noqa: N818 - as json and zlib name theirs: what it is
+class Malformed(ValueError):
     """What came through the pipe is no result; the message says where it departs."""
 
 
-class TooLarge(ValueError):  # noqa: N818 - as above
+class TooLarge(ValueError):
     """A frame announces more bytes than the profile allows for a result."""
 
 

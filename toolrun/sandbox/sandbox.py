@@ -92,7 +92,11 @@ class Sandbox:
                 f"sandbox profile {self.profile.name!r} needs {', '.join(sorted(missing))}, which "
                 "bubblewrap does not give"
             )
-        await probe(self)
+        try:
+            await probe(self)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Give back what `open` and the calls have prepared."""

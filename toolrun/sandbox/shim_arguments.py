@@ -100,10 +100,15 @@ def _build_union(members: tuple[Any, ...], value: Any) -> Any:
         if member is type(None):
             continue
         try:
-            return _build(member, value)
+            built = _build(member, value)
         except (TypeError, ValueError) as error:
             failure = error
-    raise failure or TypeError(f"no member of the union takes {value!r}")
+            continue
+        if not isinstance(member, type) or isinstance(built, member):
+            return built
+    if failure is not None:
+        raise failure
+    return value
 
 
 def _build_class(kind: type, value: Any) -> Any:  # noqa: PLR0911 - a table

@@ -1,0 +1,58 @@
+"""Is every sequence of bytes a result or an error, never a hang, never another exception?"""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from toolrun.sandbox.protocol import END, JSON, STARTED, TEXT, Malformed, Reply, TooLarge
+
+LIMIT = 1000
+
+
+def frame(kind: bytes, payload: bytes = b"") -> bytes:
+    return kind + len(payload).to_bytes(4, "big") + payload
+
+
+kinds = st.sampled_from([b"S", b"T", b"J", b"E", b"L", b".", b"?"])
+frames = st.lists(st.builds(frame, kinds, st.binary(max_size=40)), max_size=8).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.one_of(frames, st.binary(max_size=200)), st.integers(1, 50))
+def test_anything_may_come(data: bytes, size: int) -> None:
+    reply = Reply(LIMIT)
+    try:
+        for start in range(0, len(data), size):
+            reply.feed(data[start : start + size])
+        value = reply.value()
+    except (Malformed, TooLarge):
+        return
+    msgspec.json.decode(value)
+
+
+@given(st.text(max_size=200), st.integers(1, 20))
+def test_text_comes_back_however_it_is_cut(text: str, size: int) -> None:
+    data = frame(STARTED) + frame(TEXT, text.encode(errors="replace")) + frame(END)
+    reply = Reply(LIMIT)
+    for start in range(0, len(data), size):
+        assert not reply.complete
+        reply.feed(data[start : start + size])
+
+    assert reply.complete
+    assert msgspec.json.decode(reply.value()) == text.encode(errors="replace").decode()
+
+
+def test_what_follows_the_end_is_dropped() -> None:
+    reply = Reply(LIMIT)
+    reply.feed(frame(JSON, b"1") + frame(END) + b"anything")
+    reply.feed(b"more")
+
+    assert bytes(reply.value()) == b"1"
+
+
+def test_a_large_announcement_is_refused_before_it_is_buffered() -> None:
+    with pytest.raises(TooLarge):
+        Reply(LIMIT).feed(JSON + (LIMIT + 1).to_bytes(4, "big"))

@@ -1,0 +1,134 @@
+"""Does a box see the module that it needs, and no more of its surroundings?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from toolrun.errors import ConfigError
+from toolrun.sandbox import Job, Sandbox, bubblewrap, load_profile
+from toolrun.sandbox.hidden import Mask
+from toolrun.sandbox.view import (
+    SYSTEM_FOLDERS,
+    Folder,
+    Runtime,
+    check_workspace,
+    outermost,
+    runtime,
+    view_of,
+    within,
+)
+
+
+def job(file: Path, module: str) -> Job:
+    return Job(file=str(file), module=module, qualname="f")
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    (tmp_path / "pkg").mkdir()
+    for name in ("pkg/__init__.py", "pkg/tools.py", "script.py", "data.txt", ".hidden.py"):
+        (tmp_path / name).write_text("")
+    return tmp_path
+
+
+def test_a_module_of_a_package_is_imported_by_name_from_its_root(package: Path) -> None:
+    view = view_of(job(package / "pkg/tools.py", "pkg.tools"), None, ())
+
+    assert view.by_name
+    assert view.first == (str(package),)
+    assert view.folders == (Folder(str(package), "dotted"),)
+
+
+def test_a_package_itself(package: Path) -> None:
+    view = view_of(job(package / "pkg/__init__.py", "pkg"), None, ())
+
+    assert (view.by_name, view.first) == (True, (str(package),))
+
+
+@pytest.mark.parametrize("module", ["__main__", "another_name"])
+def test_a_script_is_imported_by_its_file(package: Path, module: str) -> None:
+    view = view_of(job(package / "script.py", module), None, ())
+
+    assert (view.by_name, view.first) == (False, (str(package),))
+
+
+def test_of_a_home_only_modules_are_seen(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(package))
+    view = view_of(job(package / "script.py", "__main__"), None, ())
+
+    names = {folder.path.removeprefix(f"{package}/") for folder in view.folders}
+    assert names == {"script.py", "pkg"}
+
+
+def test_a_module_that_is_gone(package: Path) -> None:
+    with pytest.raises(ConfigError, match=r"gone\.py does not exist"):
+        view_of(job(package / "gone.py", "gone"), None, ())
+
+
+def test_the_workspace_lies_over_the_module_folder(package: Path) -> None:
+    notes = package / "notes"
+    view = view_of(job(package / "script.py", "__main__"), str(notes), ())
+
+    assert view.folders == (Folder(str(package), "dotted"), Folder(str(notes), "secrets"))
+
+
+@pytest.mark.parametrize("path", ["/", "/tmp", "/usr", "/etc"])
+def test_a_system_folder_is_no_workspace(path: str) -> None:
+    with pytest.raises(ConfigError, match="a system folder"):
+        Sandbox(load_profile("workspace-ro"), workspace=Path(path))
+
+
+def test_a_workspace_that_is_no_folder(package: Path) -> None:
+    with pytest.raises(ConfigError, match="not a folder"):
+        check_workspace(package / "script.py")
+
+
+def test_a_profile_that_shows_a_workspace_needs_one() -> None:
+    with pytest.raises(ConfigError, match="needs a workspace"):
+        Sandbox(load_profile("workspace-ro"))
+
+
+def test_the_runtime_covers_what_this_process_imports_from() -> None:
+    shown = runtime()
+
+    assert within(shown.interpreter, (*shown.folders, *SYSTEM_FOLDERS))
+    assert "toolrun" in {path.rpartition("/")[2] for path in shown.folders} or within(
+        sys.modules["toolrun"].__file__ or "", shown.folders
+    )
+
+
+def test_outermost() -> None:
+    assert outermost(["/a/b", "/a", "/ab", "/c/d", "/c/d"]) == ("/a", "/ab", "/c/d")
+
+
+def test_the_order_of_the_mounts() -> None:
+    folder = Folder("/p", "dotted")
+    masks = [Mask("/p/.venv", is_folder=True), Mask("/p/.env", is_folder=False)]
+    arguments = bubblewrap.arguments(
+        load_profile("pure"),
+        Runtime("/p/python", ("/p/.venv/lib",), ()),
+        [(folder, masks)],
+        bubblewrap.Descriptors(passwd=3, group=4, info=5),
+        "/tmp",
+    )
+    text = " ".join(arguments)
+    order = [
+        "--tmpfs /tmp",
+        "--ro-bind /p /p",
+        "--tmpfs /p/.venv",
+        "--ro-bind /dev/null /p/.env",
+        "--ro-bind /p/.venv/lib /p/.venv/lib",
+        "--remount-ro /p/.venv",
+        "--remount-ro /proc",
+        "--remount-ro / ",
+        "--chdir /tmp",
+    ]
+    positions = [text.index(part) for part in order]
+    assert positions == sorted(positions)
+    for flag in ("user", "ipc", "pid", "net", "uts", "cgroup-try"):
+        assert f"--unshare-{flag}" in arguments
+    assert text.count("--cap-drop ALL") == 1
+    assert {"--disable-userns", "--die-with-parent", "--new-session"} <= set(arguments)
