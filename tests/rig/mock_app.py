@@ -26,6 +26,20 @@ _HTTP_FAULT = re.compile(r"http_(\d+)")
 _MALFORMED = 'unexpected tokens remaining in message header: Some("to=functions.f")'
 _HTML = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
+_PERMISSION: Final = {
+    "id": "modelperm-0123456789abcdef",
+    "object": "model_permission",
+    "created": 1767225600,
+    "allow_create_engine": False,
+    "allow_sampling": True,
+    "allow_logprobs": True,
+    "allow_search_indices": False,
+    "allow_view": True,
+    "allow_fine_tuning": False,
+    "organization": "*",
+    "group": None,
+    "is_blocking": False,
+}
 _WHOLE_FAULTS: Final[dict[str, list[bytes | float | Break]]] = {
     "header_500": whole(500, mock_bytes.failure(_MALFORMED, "InternalServerError", None, 500)),
     "html": whole(200, _HTML, "text/html"),
@@ -132,9 +146,9 @@ class MockVllm:
         return _not_found()
 
     def _models(self) -> bytes:
-        card = {"id": self.settings.model, "object": "model", "created": 1767225600}
+        card: dict[str, Any] = {"id": self.settings.model, "object": "model", "created": 1767225600}
         card |= {"owned_by": "vllm", "root": self.settings.model, "parent": None}
-        card |= {"max_model_len": 131072, "permission": []}
+        card |= {"max_model_len": 131072, "permission": [_PERMISSION]}
         return mock_bytes.encode({"object": "list", "data": [card]})
 
     def _metrics(self) -> bytes:
@@ -165,9 +179,9 @@ class MockVllm:
         try:
             chat = _chat.decode(request.body)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            return _bad(str(error), None)
+            return _invalid(str(error), "body")
         if chat.reasoning_effort is not None and chat.reasoning_effort not in _EFFORTS:
-            return _bad(f"Input should be one of {_EFFORTS}", "reasoning_effort")
+            return _invalid(f"Input should be one of {_EFFORTS}", "body.reasoning_effort")
         if chat.model is not None and chat.model != self.settings.model:
             served = f"Valid aliases: {self.settings.model}."
             message = f"The model `{chat.model}` does not exist. {served}"
@@ -212,6 +226,13 @@ class MockVllm:
             make = mock_bytes.streamed if chat.stream else mock_bytes.unstreamed
             template = self._encoded[key] = make(spoil(step), style)
         return template.fill()
+
+
+def _invalid(message: str, where: str) -> mock_http.Plan:
+    """A body that is not what the schema says."""
+    return whole(
+        400, mock_bytes.failure(f"1 validation error:\n  {message}", "Bad Request", where, 400)
+    )
 
 
 def _not_found() -> mock_http.Plan:

@@ -6,6 +6,7 @@ Field orders are those of vLLM 0.32 (`ChatCompletionResponse.model_dump()`; chun
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from typing import TYPE_CHECKING, Any, Literal
@@ -26,6 +27,8 @@ _CREATED = 9876543210
 _HARMONY_HEADER = 3  # <|channel|> NAME <|message|>: tokens that carry no text
 _CALL_HEADER = 9
 _RETURN, _CALL_STOP = None, 200012
+
+_FINGERPRINT = "vllm-0.32.0-988d5cba"
 
 encode = msgspec.json.encode
 
@@ -102,7 +105,7 @@ def unstreamed(step: Step, style: Style) -> Template:
             }
         ],
         "service_tier": None,
-        "system_fingerprint": f"vllm-{style.model}",
+        "system_fingerprint": _FINGERPRINT,
         "usage": _usage(step, details=None),
         "prompt_logprobs": None,
         "prompt_token_ids": None,
@@ -121,9 +124,11 @@ def chunks(step: Step, style: Style) -> list[bytes]:
     events = [start]
     events += [_chunk(style, delta, "more") for delta in _deltas(step, style)]
     events.append(_chunk(style, {}, "end", step))
-    if style.usage:
+    if not style.usage:
+        events[-1]["system_fingerprint"] = _FINGERPRINT  # on the last chunk that there is
+    else:
         last: dict[str, Any] = {key: start[key] for key in ("id", "object", "created", "model")}
-        last |= {"choices": [], "usage": _usage(step), "system_fingerprint": f"vllm-{style.model}"}
+        last |= {"choices": [], "usage": _usage(step), "system_fingerprint": _FINGERPRINT}
         events.append(last)
     return [*(_event(event) for event in events), b"data: [DONE]\n\n"]
 
@@ -142,8 +147,9 @@ def failure(message: str, kind: str, param: str | None, code: int) -> bytes:
 
 def sse_error(message: str) -> bytes:
     """How vLLM ends a stream in which something went wrong: an error, then the usual end."""
-    body = failure(message, "InternalServerError", None, 500)
-    return b"data: " + body + b"\n\ndata: [DONE]\n\n"
+    error = {"message": message, "type": "InternalServerError", "param": None, "code": 500}
+    body = json.dumps({"error": error})  # with spaces, as vLLM does here and nowhere else
+    return f"data: {body}\n\ndata: [DONE]\n\n".encode()
 
 
 def _event(body: dict[str, Any]) -> bytes:
