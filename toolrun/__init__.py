@@ -1,1 +1,126 @@
-"""Function calling with gpt-oss on vLLM: the reasoning survives, the tools run in a sandbox."""
+"""Function calling with gpt-oss on vLLM: the reasoning survives, the tools run in a sandbox.
+
+The names below are imported at their first use: inside a sandbox `from toolrun import tool` costs
+the standard library alone.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from toolrun._version import __version__ as __version__
+    from toolrun.answer import Answer as Answer
+    from toolrun.answer import MadeCall as MadeCall
+    from toolrun.config import Config as Config
+    from toolrun.config import load_config as load_config
+    from toolrun.decisions import Approve as Approve
+    from toolrun.decisions import Approver as Approver
+    from toolrun.decisions import Decision as Decision
+    from toolrun.decisions import Deny as Deny
+    from toolrun.decisions import Edit as Edit
+    from toolrun.errors import ConfigError as ConfigError
+    from toolrun.errors import ContextTooLong as ContextTooLong
+    from toolrun.errors import LeaseLost as LeaseLost
+    from toolrun.errors import MalformedOutput as MalformedOutput
+    from toolrun.errors import MissingExtra as MissingExtra
+    from toolrun.errors import ModelNotFound as ModelNotFound
+    from toolrun.errors import OutputInvalid as OutputInvalid
+    from toolrun.errors import ReplayMismatch as ReplayMismatch
+    from toolrun.errors import SandboxUnavailable as SandboxUnavailable
+    from toolrun.errors import ServerError as ServerError
+    from toolrun.errors import ServerStatus as ServerStatus
+    from toolrun.errors import ServerTimeout as ServerTimeout
+    from toolrun.errors import ServerUnreachable as ServerUnreachable
+    from toolrun.errors import SessionBusy as SessionBusy
+    from toolrun.errors import StoreError as StoreError
+    from toolrun.errors import ToolDefinitionError as ToolDefinitionError
+    from toolrun.errors import ToolrunError as ToolrunError
+    from toolrun.errors import ToolsChanged as ToolsChanged
+    from toolrun.errors import TraceError as TraceError
+    from toolrun.errors import TurnCancelled as TurnCancelled
+    from toolrun.errors import TurnIncomplete as TurnIncomplete
+    from toolrun.errors import TurnLimited as TurnLimited
+    from toolrun.errors import TurnParked as TurnParked
+    from toolrun.events import ApprovalDecided as ApprovalDecided
+    from toolrun.events import ApprovalRequested as ApprovalRequested
+    from toolrun.events import AssistantMessage as AssistantMessage
+    from toolrun.events import Event as Event
+    from toolrun.events import LimitReached as LimitReached
+    from toolrun.events import ReasoningDelta as ReasoningDelta
+    from toolrun.events import Repaired as Repaired
+    from toolrun.events import RequestSent as RequestSent
+    from toolrun.events import Retried as Retried
+    from toolrun.events import Sampling as Sampling
+    from toolrun.events import SessionOpened as SessionOpened
+    from toolrun.events import SettingsChanged as SettingsChanged
+    from toolrun.events import StepFinished as StepFinished
+    from toolrun.events import TextDelta as TextDelta
+    from toolrun.events import ToolCall as ToolCall
+    from toolrun.events import ToolCallFinished as ToolCallFinished
+    from toolrun.events import ToolCallStarted as ToolCallStarted
+    from toolrun.events import ToolOutput as ToolOutput
+    from toolrun.events import ToolResult as ToolResult
+    from toolrun.events import TurnFinished as TurnFinished
+    from toolrun.events import Usage as Usage
+    from toolrun.events import UserMessage as UserMessage
+    from toolrun.events import Warned as Warned
+    from toolrun.limits import Limits as Limits
+    from toolrun.models.chat import ChatModel as ChatModel
+    from toolrun.models.door import Timeouts as Timeouts
+    from toolrun.models.model import Model as Model
+    from toolrun.models.model import Request as Request
+    from toolrun.runtime import Runtime as Runtime
+    from toolrun.session import Session as Session
+    from toolrun.tools.decorator import tool as tool
+    from toolrun.transcript import Message as Message
+    from toolrun.transcript import ToolMessage as ToolMessage
+
+_HOMES = {
+    "toolrun._version": ("__version__",),
+    "toolrun.answer": ("Answer", "MadeCall"),
+    "toolrun.config": ("Config", "load_config"),
+    "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit"),
+    "toolrun.errors": (
+        *("ConfigError", "ContextTooLong", "LeaseLost", "MalformedOutput", "MissingExtra"),
+        *("ModelNotFound", "OutputInvalid", "ReplayMismatch", "SandboxUnavailable"),
+        *("ServerError", "ServerStatus", "ServerTimeout", "ServerUnreachable", "SessionBusy"),
+        *("StoreError", "ToolDefinitionError", "ToolrunError", "ToolsChanged", "TraceError"),
+        *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),
+    ),
+    "toolrun.events": (
+        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "LimitReached"),
+        *("ReasoningDelta", "Repaired", "RequestSent", "Retried", "Sampling", "SessionOpened"),
+        *("SettingsChanged", "StepFinished", "TextDelta", "ToolCall", "ToolCallFinished"),
+        *("ToolCallStarted", "ToolOutput", "ToolResult", "TurnFinished", "Usage"),
+        *("UserMessage", "Warned"),
+    ),
+    "toolrun.limits": ("Limits",),
+    "toolrun.models.chat": ("ChatModel",),
+    "toolrun.models.door": ("Timeouts",),
+    "toolrun.models.model": ("Model", "Request"),
+    "toolrun.runtime": ("Runtime",),
+    "toolrun.session": ("Session",),
+    "toolrun.tools.decorator": ("tool",),
+    "toolrun.transcript": ("Message", "ToolMessage"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - one table, no second list to keep in step
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'toolrun' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__

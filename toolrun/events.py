@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
 Outcome: TypeAlias = Literal["ok", "error", "timeout", "crash", "invalid", "denied", "cancelled"]
@@ -171,25 +171,39 @@ class LimitReached(Durable, frozen=True, tag=True):
     value: float
 
 
-class TurnFinished(Durable, frozen=True, tag=True):
-    """A turn ended, however it ended; `error` says why where it failed."""
+class TurnFinished(Durable, frozen=True, tag=True, dict=True):
+    """A turn ended, however it ended; `error` says why where it failed.
+
+    `answer` is there on the events of `Session.stream`: the `Answer` of the turn.
+    """
 
     status: Status
     error: str | None = None
+
+    @property
+    def answer(self) -> Any:
+        """The `Answer` of the turn, None where the event does not come from a stream."""
+        return self.__dict__.get("answer")
+
+    def with_answer(self, answer: object) -> TurnFinished:
+        """The same event with its `Answer`, which is derived and never stored."""
+        event = structs.replace(self)
+        event.__dict__["answer"] = answer
+        return event
 
 
 class RequestSent(Event, frozen=True, tag=True):
     """A request went out: the sha256 of its body, its size in bytes, and what it adds.
 
-    `adds` holds the messages that the request before it (of the same session) did not have;
-    `attempt` counts from 1 within a step.
+    `adds` holds the messages that no request of the session held before it, reasoning included;
+    `dialect` is the name of the dialect that the body was written in.
     """
 
     digest: str
     size: int
     adds: list[dict[str, Any]]
+    dialect: str = ""
     stream: bool = False
-    attempt: int = 1
 
 
 class ReasoningDelta(Event, frozen=True, tag=True):

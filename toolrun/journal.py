@@ -17,6 +17,7 @@ from toolrun.events import (
     AssistantMessage,
     Durable,
     Event,
+    LimitReached,
     SessionOpened,
     SettingsChanged,
     ToolCall,
@@ -58,6 +59,9 @@ class State:
         self.turn = 0
         self.step = 0
         self.finished: TurnFinished | None = None
+        self.limit: LimitReached | None = None
+        self.turn_from = 0
+        self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage = Usage()
         self.results: dict[str, ToolResult] = {}
         self.started: set[str] = set()
@@ -76,7 +80,7 @@ class State:
         """Whether a turn has begun and not ended."""
         return self.turn > 0 and self.finished is None
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: C901 - one table, an arm for each event
         """Fold one durable event in."""
         match event:
             case AssistantMessage():
@@ -84,7 +88,9 @@ class State:
             case UserMessage():
                 self.turn += 1
                 self.step = 0
-                self.finished = None
+                self.finished = self.limit = None
+                self.turn_from = len(self.transcript)
+                self.turn_results = {}
                 self.transcript.append(event)
             case ToolCallStarted():
                 self.started.add(event.call_id)
@@ -96,6 +102,8 @@ class State:
                 self._decided(event)
             case TurnFinished():
                 self.finished = event
+            case LimitReached():
+                self.limit = event
             case SessionOpened():
                 self.opened = event
                 self.settings = dict(event.settings)
@@ -117,6 +125,7 @@ class State:
     def _outcome(self, event: ToolCallFinished) -> None:
         self.finished = None
         self.results[event.call_id] = event.result
+        self.turn_results[self.step, event.call_id] = event.result
         self.pending.pop(event.call_id, None)
         if self._calls and not self.open_calls:
             self.transcript += [

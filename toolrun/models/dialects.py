@@ -44,6 +44,11 @@ def vllm(version: str) -> Dialect:
     return Dialect(f"vLLM {version}", BOTH, number >= (0, 13))
 
 
+def named(name: str) -> Dialect:
+    """The dialect that a trace names."""
+    return vllm(name.removeprefix("vLLM ")) if name.startswith("vLLM ") else GENERIC
+
+
 def _number(version: str) -> tuple[int, int] | None:
     match = re.match(r"v?(\d+)\.(\d+)", version)
     return (int(match[1]), int(match[2])) if match else None

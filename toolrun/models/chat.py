@@ -1,0 +1,144 @@
+"""How is a step sampled over Chat Completions?"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+
+from toolrun.errors import ModelNotFound, ServerError
+from toolrun.events import RequestSent, StepFinished, Warned
+from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_reply import StreamReader, read_reply
+from toolrun.models.door import Door, Timeouts
+from toolrun.models.probe import probe
+from toolrun.models.sse import DONE, EventSplitter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from toolrun.events import AssistantMessage, Event
+    from toolrun.models.dialects import Dialect
+    from toolrun.models.model import Observe, Request
+
+PATH = "/chat/completions"
+
+
+class ChatModel:
+    """Models behind one Chat Completions server, for any number of sessions.
+
+    Args:
+        base_url: of the server, with its `/v1`.
+        api_key: sent as a bearer token; a callable is asked for each request. "EMPTY" by default.
+        headers: sent with each request.
+        dialect: how the server departs from the common format; found by asking it where None.
+        timeouts: in seconds.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | Callable[[], Awaitable[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        dialect: Dialect | None = None,
+        timeouts: Timeouts = Timeouts(),
+    ) -> None:
+        self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
+        self._dialect = dialect
+        self._probing: anyio.Lock | None = None
+
+    async def dialect(self) -> Dialect:
+        """The dialect of the server, asked for at the first use.
+
+        Raises:
+            ServerUnreachable, ServerTimeout: nobody answers.
+        """
+        if self._dialect is None:
+            self._probing = self._probing or anyio.Lock()
+            async with self._probing:
+                if self._dialect is None:
+                    self._dialect = await probe(self.door)
+        return self._dialect
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        """Sample one step; see `Model.sample`.
+
+        Raises:
+            ServerError: as its subclass says; ModelNotFound lists what the server has.
+        """
+        dialect = self._dialect or await self.dialect()
+        body = encode_body(request, dialect)
+        if observe is not None:
+            self._tell(request, dialect, body, observe)
+        began = time.perf_counter()
+        first: float | None = None
+        try:
+            if request.stream:
+                message, first = await self._stream(body, observe)
+            else:
+                message = read_reply(await self.door.post(PATH, body))
+        except ModelNotFound as error:
+            raise await self._with_names(error) from error
+        if observe is not None:
+            took = time.perf_counter() - began
+            observe(StepFinished(round(took, 6), first and round(first - began, 6), message.usage))
+        return message
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.door.aclose()
+
+    async def _stream(
+        self, body: bytes, observe: Observe | None
+    ) -> tuple[AssistantMessage, float | None]:
+        splitter = EventSplitter()
+        reader = StreamReader(observe)
+        first: float | None = None
+
+        def on_read(read: bytes) -> bool:
+            nonlocal first
+            if first is None:
+                first = time.perf_counter()
+            payloads = splitter.feed(read)
+            done = bool(payloads) and payloads[-1] == DONE
+            reader.feed(payloads[:-1] if done else payloads)
+            return done
+
+        await self.door.stream(PATH, body, on_read)
+        reader.feed([payload for payload in splitter.end() if payload != DONE])
+        return reader.message(), first
+
+    def _tell(self, request: Request, dialect: Dialect, body: bytes, observe: Observe) -> None:
+        first = "asked" not in request.cache
+        request.cache["asked"] = True
+        if first and dialect.takes_reasoning is False:
+            observe(not_returned(dialect))
+        observe(
+            RequestSent(
+                hashlib.sha256(body).hexdigest(),
+                len(body),
+                added_messages(request),
+                dialect.name,
+                request.stream,
+            )
+        )
+
+    async def _with_names(self, error: ModelNotFound) -> ServerError:
+        """The same error with the names that the server does have."""
+        try:
+            names = await self.door.models()
+        except ServerError:
+            return error
+        return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
+
+
+def not_returned(dialect: Dialect) -> Event:
+    """The warning about a server that drops the reasoning that it is sent."""
+    return Warned(
+        "reasoning-not-returned",
+        f"{dialect.name} ignores the reasoning that is sent back over Chat Completions: the model "
+        "forgets why it called a tool. vLLM takes it from 0.13 on",
+    )

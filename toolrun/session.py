@@ -1,0 +1,228 @@
+"""What do users hold? A `Session` is one conversation: ask, stream, decide, go on, cancel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+
+from toolrun.answer import Answer, answer_of
+from toolrun.decisions import Edit
+from toolrun.errors import ConfigError, SessionBusy
+from toolrun.events import SessionOpened, UserMessage
+from toolrun.stream import EventStream
+from toolrun.transcript import from_openai, to_openai
+from toolrun.turn import close_calls, decided, end_turn, run_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Unpack
+
+    from toolrun.blocking import BlockingSession
+    from toolrun.decisions import Decision
+    from toolrun.events import Status
+    from toolrun.journal import State
+    from toolrun.limits import Meter
+    from toolrun.options import Options
+    from toolrun.runtime import Runtime
+    from toolrun.transcript import Message
+
+
+class Session:
+    """One conversation with a model that may call tools.
+
+    Use it as an asynchronous context manager. Without a `Runtime` it makes one for itself.
+
+    Args:
+        runtime: what it shares with other sessions; `Runtime.session` gives it.
+        id: its name in journals and logs; a random one where None.
+        **options: see `Options`.
+
+    Raises:
+        ConfigError, ToolDefinitionError: an option or a tool does not fit.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime | None = None,
+        id: str | None = None,  # noqa: A002 - what users call it
+        **options: Unpack[Options],
+    ) -> None:
+        self._private: Runtime | None = None
+        if runtime is None:
+            from toolrun.runtime import Runtime
+
+            runtime = self._private = Runtime(**options)
+            options = {}
+        self._parts = parts = runtime.assemble(id, options)
+        self._journal = parts.journal
+        self._scope: anyio.CancelScope | None = None
+        self._stopped = False
+        self.id = parts.journal.session
+
+    @staticmethod
+    def sync(**options: Unpack[Options]) -> BlockingSession:
+        """The same, blocking, for code without an event loop; a context manager."""
+        from toolrun.blocking import BlockingSession
+
+        return BlockingSession(**options)
+
+    @property
+    def state(self) -> State:
+        """What the session's events add up to."""
+        return self._journal.state
+
+    @property
+    def transcript(self) -> list[Message]:
+        """The messages so far, in order."""
+        return list(self._journal.state.transcript)
+
+    @property
+    def trace_path(self) -> Path | None:
+        """Where the trace is written; None where there is none."""
+        return self._parts.trace_path
+
+    def messages(self) -> list[dict[str, Any]]:
+        """The transcript as Chat Completions messages, with its instructions and reasoning."""
+        return to_openai(self.state.transcript, instructions=self._parts.settings.instructions)
+
+    async def __aenter__(self) -> Self:
+        """Open the session: the sandboxes that its tools need are probed.
+
+        Raises:
+            SandboxUnavailable: no sandbox holds; nothing has run.
+            ConfigError: `messages`, `profile` or `workspace` do not fit.
+        """
+        parts = self._parts
+        _, history = from_openai(parts.messages)
+        await parts.toolbox.prepare()
+        opened = SessionOpened(
+            parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
+        )
+        await self._journal.record(opened)
+        for event in history:
+            await self._journal.record(event)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Cancel a turn that runs, and let go of what the session holds."""
+        self.cancel()
+        with anyio.CancelScope(shield=True):
+            self._parts.close()
+            if self._private is not None:
+                await self._private.aclose()
+
+    async def ask(self, text: str) -> Answer:
+        """Say something and run the turn to its end.
+
+        Raises:
+            SessionBusy: a turn runs.
+            ServerError: a step could not be sampled; `go_on` samples it again.
+            SandboxUnavailable: a tool's sandbox stopped holding.
+        """
+        return await self._turn(lambda: self._say(text))
+
+    async def go_on(self) -> Answer:
+        """Go on with a turn that was parked, limited, cancelled or failed.
+
+        Raises:
+            ConfigError: there is nothing to go on with.
+            SessionBusy, ServerError: as for `ask`.
+        """
+        return await self._turn(self._resume)
+
+    def stream(self, text: str) -> EventStream:
+        """Say something and hear of the turn as it happens.
+
+        An asynchronous context manager of an iterator over events; leaving it early cancels the
+        turn. What `ask` raises, the iterator raises after the last event.
+        """
+        return EventStream(self._journal, lambda: self._turn(lambda: self._say(text), stream=True))
+
+    def stream_on(self) -> EventStream:
+        """`go_on`, as a stream."""
+        return EventStream(self._journal, lambda: self._turn(self._resume, stream=True))
+
+    async def decide(self, call_id: str, decision: Decision) -> None:
+        """Decide on a call that waits; `go_on` then goes on.
+
+        Raises:
+            ConfigError: no such call waits, or edited arguments do not fit the schema.
+            SessionBusy: a turn runs.
+        """
+        self._idle()
+        request = self.state.pending.get(call_id)
+        if request is None:
+            waiting = ", ".join(self.state.pending) or "none"
+            raise ConfigError(f"no call {call_id!r} waits for a decision; waiting: {waiting}")
+        if isinstance(decision, Edit):
+            self._parts.toolbox.check_edit(request.name, decision.arguments)
+        await self._journal.record(decided(call_id, decision))
+
+    def cancel(self) -> None:
+        """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled"."""
+        if self._scope is not None:
+            self._stopped = True
+            self._scope.cancel()
+
+    async def _say(self, text: str) -> None:
+        # A turn that was parked and is not taken up again leaves no call without a result.
+        await close_calls(self._journal, "the user went on without it")
+        await self._journal.record(UserMessage(text))
+
+    async def _resume(self) -> None:
+        finished = self.state.finished
+        if finished is None or finished.status == "finished":
+            raise ConfigError("there is no turn to go on with; ask something")
+
+    def _idle(self) -> None:
+        if self._scope is not None:
+            raise SessionBusy(
+                f"session {self.id} runs a turn; await it or cancel it, a session has one at a time"
+            )
+
+    async def _turn(self, begin: Callable[[], Awaitable[None]], *, stream: bool = False) -> Answer:
+        self._idle()
+        parts = self._parts
+        with anyio.CancelScope() as scope:
+            self._scope, self._stopped = scope, False
+            meter = parts.settings.limits.meter(anyio.current_time)
+            if (seconds := meter.remaining()) is not None:
+                scope.deadline = anyio.current_time() + seconds
+            begun = False
+            try:
+                await begin()
+                begun = True
+                request = parts.request(stream=stream)
+                await run_turn(
+                    self._journal, parts.model, parts.toolbox, meter, request, parts.approve
+                )
+            except anyio.get_cancelled_exc_class():
+                with anyio.CancelScope(shield=True):
+                    await self._interrupted(scope, meter)
+                raise
+            except Exception as error:
+                if begun:
+                    await end_turn(self._journal, "failed", f"{type(error).__name__}: {error}")
+                raise
+            finally:
+                self._scope = None
+        return answer_of(self.state)
+
+    async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
+        """Leave a transcript that can go on, whoever stopped the turn."""
+        status: Status = "cancelled"
+        if not self._stopped and anyio.current_time() >= scope.deadline:
+            status = "limited"
+            await self._journal.record(meter.out_of_time())
+        await end_turn(self._journal, status)

@@ -1,0 +1,90 @@
+"""How does a turn reach somebody who watches it? Events, as they happen, and then its answer."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+from toolrun.answer import Answer, answer_of
+from toolrun.events import Event, TurnFinished
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from types import TracebackType
+
+    from toolrun.events import Durable
+    from toolrun.journal import Journal
+
+
+class EventStream:
+    """The events of one turn: an asynchronous context manager and iterator.
+
+    The turn runs in a task of the stream's own; leaving the context early cancels it. What the
+    turn raises, the iterator raises after the last event.
+
+    Attributes:
+        answer: of the turn, once it has ended.
+    """
+
+    observes = True
+
+    def __init__(self, journal: Journal, run: Callable[[], Awaitable[Answer]]) -> None:
+        self.answer: Answer | None = None
+        self._journal = journal
+        self._run = run
+        self._error: Exception | None = None
+        self._group = anyio.create_task_group()
+        # Unbounded: a slow reader must not hold the turn up, and a reply is finite.
+        self._send, self._receive = anyio.create_memory_object_stream[Event](math.inf)
+
+    async def __aenter__(self) -> Self:
+        await self._group.__aenter__()
+        self._journal.add(self)
+        self._group.start_soon(self._turn)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        self._group.cancel_scope.cancel()
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            self._receive.close()
+        return None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        try:
+            return await self._receive.receive()
+        except anyio.EndOfStream:
+            if self._error is not None:
+                raise self._error from None
+            raise StopAsyncIteration from None
+
+    def observe(self, event: Event) -> None:
+        """See `Sink.observe`."""
+        self._send.send_nowait(event)
+
+    async def record(self, event: Durable) -> None:
+        """See `Sink.record`."""
+        if isinstance(event, TurnFinished):
+            self._send.send_nowait(event.with_answer(answer_of(self._journal.state)))
+        else:
+            self._send.send_nowait(event)
+
+    async def _turn(self) -> None:
+        try:
+            self.answer = await self._run()
+        except Exception as error:  # noqa: BLE001 - handed to whoever reads the stream
+            self._error = error
+        finally:
+            self._journal.remove(self)
+            self._send.close()
