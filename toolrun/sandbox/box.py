@@ -26,7 +26,7 @@ from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolrun.sandbox.job import Status
+    from toolrun.sandbox.job import OnOutput, Status, Stream
     from toolrun.sandbox.profile import Profile
 
 _CHUNK: Final = 65_536
@@ -55,9 +55,7 @@ class Start(msgspec.Struct, frozen=True):
 class Box:
     """One box: a process tree with its pipes. Use once: `run`."""
 
-    def __init__(
-        self, start: Start, profile: Profile, on_output: Callable[[str, str], None] | None
-    ) -> None:
+    def __init__(self, start: Start, profile: Profile, on_output: OnOutput | None) -> None:
         self.reply = Reply(profile.output_bytes)
         self.ended: tuple[Status, str] | None = None
         self.exit: int | None = None
@@ -80,9 +78,8 @@ class Box:
         )
         self._epoll = select.epoll()
         self._readers: dict[int, Callable[[bytes], None]] = {}
-        self._decoders = {
-            name: codecs.getincrementaldecoder("utf-8")("replace") for name in ("stdout", "stderr")
-        }
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {"stdout": decoder("replace"), "stderr": decoder("replace")}
         self._watch_all(start)
 
     async def run(self, seconds: float) -> None:
@@ -151,7 +148,7 @@ class Box:
             del self._readers[descriptor]
         take(chunk)
 
-    def _output(self, name: str, chunk: bytes) -> None:
+    def _output(self, name: Stream, chunk: bytes) -> None:
         room = self._profile.output_bytes - len(self.stdout) - len(self.stderr)
         kept = chunk[:room]
         (self.stdout if name == "stdout" else self.stderr).extend(kept)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,11 @@ Status = Literal[
     "memory_limit",
     "disk_limit",
 ]
+
+
+Stream = Literal["stdout", "stderr"]
+OnOutput = Callable[[Stream, str], None]
+"""Is told the stream and the text as a tool prints."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

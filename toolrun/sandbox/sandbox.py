@@ -23,10 +23,10 @@ from toolrun.sandbox.protocol import Malformed
 from toolrun.sandbox.view import View, check_workspace, runtime, view_of, within, workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
 
-    from toolrun.sandbox.job import Status
+    from toolrun.sandbox.job import OnOutput, Status
     from toolrun.sandbox.profile import Profile
 
 _BOOT: Final = (
@@ -109,7 +109,7 @@ class Sandbox:
         *,
         timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
         env: Mapping[str, str] | None = None,
-        on_output: Callable[[str, str], None] | None = None,
+        on_output: OnOutput | None = None,
     ) -> Outcome:
         """Call a function in a new box; cancelling kills everything in it at once.
 
@@ -145,7 +145,7 @@ class Sandbox:
         input: bytes = b"",  # noqa: A002 - the standard library's name for it
         timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
         env: Mapping[str, str] | None = None,
-        on_output: Callable[[str, str], None] | None = None,
+        on_output: OnOutput | None = None,
     ) -> Completed:
         """Run a command in a new box; the arguments are those of `call`.
 
@@ -173,7 +173,7 @@ class Sandbox:
         stdin: bytes,
         seconds: float,
         env: Mapping[str, str],
-        on_output: Callable[[str, str], None] | None,
+        on_output: OnOutput | None,
     ) -> tuple[Box, float]:
         started = time.monotonic()
         passage = await self._passage(view)

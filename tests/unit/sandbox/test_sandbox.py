@@ -65,8 +65,10 @@ def third_party() -> str:
 
 def package() -> list:
     before = set(sys.modules)
-    import toolrun
+    from toolrun import tool
     heavy = {"openai", "pydantic", "jsonschema", "msgspec", "anyio"}
+    decorated = tool(package)
+    assert decorated is package or callable(decorated)
     return sorted(heavy & set(sys.modules))
 
 def name() -> str:
