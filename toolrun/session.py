@@ -8,7 +8,7 @@ import anyio
 
 from toolrun.answer import Answer, answer_of
 from toolrun.decisions import Edit
-from toolrun.errors import ConfigError, SessionBusy
+from toolrun.errors import ConfigError, ServerError, SessionBusy
 from toolrun.events import SessionOpened, UserMessage
 from toolrun.stream import EventStream
 from toolrun.transcript import from_openai, to_openai
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
     from toolrun.blocking import BlockingSession
     from toolrun.decisions import Decision
-    from toolrun.events import Status
+    from toolrun.events import AssistantMessage, Status
     from toolrun.journal import State
     from toolrun.limits import Meter
+    from toolrun.models.proof import Proof
     from toolrun.options import Options
     from toolrun.runtime import Runtime
     from toolrun.transcript import Message
@@ -174,6 +175,22 @@ class Session:
         if self._scope is not None:
             self._stopped = True
             self._scope.cancel()
+
+    async def prove(self, step: AssistantMessage, later: AssistantMessage) -> Proof:
+        """Look for the reasoning of a step in the prompt that a later one was sampled from.
+
+        Needs `extra_body={"return_token_ids": True}` and a vLLM (0.10.2 and later).
+
+        Raises:
+            ServerError: the server gives no token ids, or is not sampled over Chat Completions.
+        """
+        from toolrun.models.chat import ChatModel
+        from toolrun.models.proof import prove_reasoning
+
+        parts = self._parts
+        if not isinstance(parts.model, ChatModel):
+            raise ServerError("only a server's own token ids prove anything: model is not a server")
+        return await prove_reasoning(parts.model.door, parts.settings.model, step, later)
 
     async def _say(self, text: str) -> None:
         # A turn that was parked and is not taken up again leaves no call without a result.

@@ -7,7 +7,7 @@ variable of OpenAI's is read: a key meant for one server must not reach another.
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,7 +26,7 @@ from toolrun.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import httpx2
     from openai import APIStatusError, AsyncOpenAI
@@ -82,7 +82,7 @@ class Door:
             return response.content
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> None:
-        """Send a body and hand over what arrives, read by read, until `on_read` says True.
+        """Send a body and hand over what arrives, read by read, until `on_read` says that it was all.
 
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
@@ -106,21 +106,23 @@ class Door:
 
     async def _read(self, response: httpx2.Response, on_read: Callable[[bytes], bool]) -> None:
         phase, wait = "first token", self.timeouts.first_token
-        reads: AsyncIterator[bytes] = response.aiter_bytes()
+        done = False
         with anyio.CancelScope(deadline=anyio.current_time() + wait) as scope:
             try:
-                async for read in reads:
-                    if on_read(read):
-                        return
-                    phase, wait = "between tokens", self.timeouts.between_tokens
-                    scope.deadline = anyio.current_time() + wait
+                async with aclosing(response.aiter_bytes()) as reads:
+                    async for read in reads:
+                        # After the last event the body is read to its end, for the connection's
+                        # next use.
+                        done = done or on_read(read)
+                        phase, wait = "between tokens", self.timeouts.between_tokens
+                        scope.deadline = anyio.current_time() + wait
             except ServerError:
                 raise
             except Exception as error:
                 raise MalformedOutput(
                     f"{self.base_url}: the stream broke off: {_shown(error)}"
                 ) from error
-        if scope.cancelled_caught:
+        if scope.cancelled_caught and not done:
             raise ServerTimeout(f"{self.base_url}: nothing came for {wait:g} s ({phase})", phase)
 
     async def get(self, url: str) -> bytes:
