@@ -1,4 +1,4 @@
-"""What does a person type to use the rig? `python -m tests.rig install | serve | capture`."""
+"""What does a person type? `python -m tests.rig install | serve | demo | capture`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def _capture(versions: list[str]) -> None:
         capture(version, _say)
 
 
+def _demo() -> int:
+    from tests.rig.demo import demo
+
+    return demo(_say)
+
+
+def _versions(name: str) -> list[str]:
+    return list(RELEASES) if name == "all" else [name]
+
+
 def main() -> None:
     """Parse the command line and run it."""
     parser = argparse.ArgumentParser(prog="python -m tests.rig", description=__doc__)
@@ -45,17 +55,19 @@ def main() -> None:
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument("--version", choices=[*RELEASES, "all"], default="all")
+    commands.add_parser("demo", help="run a session against a server, before your eyes")
     command = commands.add_parser("serve", help="run a server until Ctrl-C")
     command.add_argument("--version", choices=list(RELEASES), default=LATEST)
     command.add_argument("--port", type=int, default=0, help="0 takes a free one")
     arguments = parser.parse_args()
-    versions = list(RELEASES) if arguments.version == "all" else [arguments.version]
     try:
         match arguments.command:
             case "install":
-                _install(versions)
+                _install(_versions(arguments.version))
             case "capture":
-                _capture(versions)
+                _capture(_versions(arguments.version))
+            case "demo":
+                sys.exit(_demo())
             case "serve":
                 _serve(arguments.version, arguments.port)
     except InstallError as error:

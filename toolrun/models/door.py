@@ -82,7 +82,7 @@ class Door:
             return response.content
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> None:
-        """Send a body and hand over what arrives, read by read, until `on_read` says that it was all.
+        """Send a body and hand over what arrives, read by read, until `on_read` says: all.
 
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
