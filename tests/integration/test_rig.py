@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.rig.scripts import SCRIPTS, analysis, final
-from tests.rig.server import parse_metrics
+from tests.rig.server import ServerFailedError, VllmServer, parse_metrics
 from tests.rig.versions import REPOSITORY, RIG
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from tests.rig.oracle import Oracle
-    from tests.rig.server import VllmServer
 
     Sampler: TypeAlias = Callable[[VllmServer, dict[str, Any]], tuple[dict[str, Any], list[int]]]
 
@@ -298,6 +297,15 @@ def test_a_closed_stream_frees_the_server(vllm: VllmServer) -> None:
     while vllm.metrics()["vllm:num_requests_running"]:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+
+
+@pytest.mark.vllm
+def test_a_server_that_cannot_start_says_why() -> None:
+    server = VllmServer(args=["--no-such-option"])
+    with pytest.raises(ServerFailedError, match=r"(?s)0\.32\.0 ended; .*--no-such-option"):
+        server.start()
+    assert server.pid == 0
+    assert not server.log()
 
 
 def test_metrics_are_summed_by_name() -> None:

@@ -1,7 +1,7 @@
 """What do the servers' replies look like, to the byte? Records them into `shapes/VERSION/`.
 
 Each exchange NAME is `NAME.json` (method, path, request, status, the reply's content type) and
-`NAME.body`, the reply's bytes as they came. Ids, times and log-like numbers are those of the run.
+`NAME.body`, the reply's bytes as they came. Ids and times are those of the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.rig.versions import Progress
 
 _CHAT, _TIMEOUT_S = "/v1/chat/completions", 60.0
-_TOOL: Final = {
+_TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {
         "name": "get_weather",
@@ -37,14 +37,17 @@ _TOOL: Final = {
         },
     },
 }
-_ASKED: Final = {"role": "user", "content": "How warm is Paris? [[script:one-call]]"}
-_CALL: Final = {
+_ASKED: Final[dict[str, Any]] = {
+    "role": "user",
+    "content": "How warm is Paris? [[script:one-call]]",
+}
+_CALL: Final[dict[str, Any]] = {
     "id": "chatcmpl-tool-0123456789abcdef",
     "type": "function",
     "function": {"name": "get_weather", "arguments": '{"city":"Paris","unit":"C"}'},
 }
-_RESULT: Final = {"role": "tool", "tool_call_id": _CALL["id"], "content": "20"}
-_USAGE: Final = {"stream": True, "stream_options": {"include_usage": True}}
+_RESULT: Final[dict[str, Any]] = {"role": "tool", "tool_call_id": _CALL["id"], "content": "20"}
+_USAGE: Final[dict[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
 
 
 @dataclass(frozen=True, slots=True)

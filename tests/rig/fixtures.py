@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.rig.oracle import Oracle
-from tests.rig.server import VllmServer
+from tests.rig.server import ServerFailedError, VllmServer
 from tests.rig.versions import LATEST, RELEASES, release
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Servers:
         self._versions = versions
         self._report = report
         self._launched: dict[str, VllmServer] = {}
-        self._ready: set[str] = set()
+        self._ready: dict[str, VllmServer | ServerFailedError] = {}
 
     def get(self, version: str) -> VllmServer:
         """Give the running server of a version, waiting for it.
@@ -81,11 +81,14 @@ class Servers:
         for each in sorted({version, *self._versions} - self._launched.keys()):
             self._launched[each] = VllmServer(each, progress=self._say)
             self._launched[each].launch()
-        server = self._launched[version]
         if version not in self._ready:
-            server.wait()
-            self._ready.add(version)
-        return server
+            try:
+                self._ready[version] = self._launched[version].wait()
+            except ServerFailedError as error:
+                self._ready[version] = error
+        if isinstance(ready := self._ready[version], ServerFailedError):
+            raise ready
+        return ready
 
     def stop(self) -> None:
         for server in self._launched.values():

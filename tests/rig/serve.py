@@ -30,8 +30,9 @@ def _announce(server: VllmServer, say: Progress, over: threading.Event) -> None:
     try:
         server.wait()
     except Exception as error:  # noqa: BLE001 - said, and the end of the command
-        say(str(error))
-        over.set()
+        if not over.is_set():
+            say(str(error))
+            over.set()
         return
     say(f"""
 vLLM {version_line(server)}

@@ -40,6 +40,7 @@ _ONE_PROCESS_LESS: Final = {
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
 }
+_WEIGHTS: Final = "gpt-oss-tiny"  # in the server's folder: /v1/models shows the path
 _START_S, _STOP_S, _REQUEST_S = 300.0, 20.0, 60.0
 _TAIL: Final = 40
 
@@ -113,7 +114,12 @@ class VllmServer:
             InstallError: it could not be installed.
             ServerFailedError: it ended, or did not answer in time.
         """
-        return self.launch().wait()
+        self.launch()
+        try:
+            return self.wait()
+        except BaseException:
+            self.stop()
+            raise
 
     def launch(self) -> Self:
         """Start the server's processes without waiting, so that several come up at once.
@@ -137,13 +143,14 @@ class VllmServer:
             **self._env,
         }
         command = [
-            *(str(installation.python.with_name("vllm")), "serve", str(installation.model)),
+            *(str(installation.python.with_name("vllm")), "serve", _WEIGHTS),
             *("--host", "127.0.0.1", "--port", self.root.rpartition(":")[2]),
             *("--served-model-name", self.model, "--max-model-len", str(CONTEXT)),
             *("--enforce-eager", "--dtype", "bfloat16", "--distributed-executor-backend", "uni"),
             *("--logits-processors", "tests.rig.scripted:Scripted"),
             *self._options,
         ]
+        Path(self._folder.name, _WEIGHTS).symlink_to(installation.model)
         self._launched_at = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, str(RIG / "supervisor.py"), str(self._log), *command],
@@ -168,12 +175,12 @@ class VllmServer:
         while not self._healthy():
             ended = self._process.poll() is not None
             if ended or time.monotonic() > deadline:
-                why = "ended" if ended else f"did not answer within {_START_S:.0f} s"
-                tail = "\n".join(self.log().splitlines()[-_TAIL:])
-                self.stop()
-                raise ServerFailedError(f"vLLM {self.version} {why}; its log ends with:\n{tail}")
+                raise self._failed("ended" if ended else f"was silent for {_START_S:.0f} s")
             time.sleep(0.2)
-        self._warm_up()
+        try:
+            self._warm_up()
+        except OSError as error:
+            raise self._failed(f"failed at its first request ({error})") from error
         seconds = time.monotonic() - self._launched_at
         self._progress(f"vLLM {self.version}: answers after {seconds:.0f} s")
         return self
@@ -230,6 +237,12 @@ class VllmServer:
     def _log(self) -> Path:
         assert self._folder is not None
         return Path(self._folder.name, "server.log")
+
+    def _failed(self, why: str) -> ServerFailedError:
+        """Stop, and say why with the end of the log."""
+        tail = "\n".join(self.log().splitlines()[-_TAIL:])
+        self.stop()
+        return ServerFailedError(f"vLLM {self.version} {why}; its log ends with:\n{tail}")
 
     def _warm_up(self) -> None:
         """Sample once: the first request imports for seconds, more than a test's time-out."""
