@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import measure, phase_import, phase_step
+from tests.benchmarks import measure, phase_import, phase_step, phase_validation
 from tests.benchmarks.contestants import FLOOR, SDK_LOOP, TOOLRUN
 
 if TYPE_CHECKING:
@@ -55,7 +55,21 @@ def _import(arguments: argparse.Namespace) -> list[str]:
     return []
 
 
-_PHASES = {phase_step.NAME: _step, phase_import.NAME: _import}
+def _validation(arguments: argparse.Namespace) -> list[str]:
+    measure.Cores.of_this_machine().pin()
+    found = asyncio.run(phase_validation.run(rounds=arguments.rounds))
+    tables = {case: _rows(figures, (phase_validation.PER_CALL,)) for case, figures in found.items()}
+    for case, rows in tables.items():
+        _show(f"A call's arguments: {case} (ms)", rows)
+    measure.write(phase_validation.NAME, tables)
+    return []
+
+
+_PHASES = {
+    phase_step.NAME: _step,
+    phase_validation.NAME: _validation,
+    phase_import.NAME: _import,
+}
 
 
 def main() -> int:
