@@ -36,6 +36,7 @@ _VARIES = [
     (rb'"(id":"(?:chatcmpl|chatcmpl-tool|modelperm)-)[0-9a-f]{16}"', rb'"\1ID"'),
     (rb'"created":\d{10}\b', b'"created":TIME'),
     (rb'_tokens":\d+', b'_tokens":COUNT'),
+    (rb'(_fingerprint":"vllm-0\.32\.0)-[0-9a-f]{8}"', rb'\1-CONFIGURATION"'),
     (rb'"max_model_len":\d+', b'"max_model_len":COUNT'),
     (rb'"root":"[^"]*"', b'"root":"PATH"'),
 ]
