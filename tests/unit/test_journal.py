@@ -1,0 +1,245 @@
+"""Does every event get its place, and is the live state what its durable events fold to?"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from toolrun import (
+    ApprovalDecided,
+    ApprovalRequested,
+    AssistantMessage,
+    Event,
+    LimitReached,
+    ReasoningDelta,
+    SessionOpened,
+    SettingsChanged,
+    TextDelta,
+    ToolCall,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolMessage,
+    ToolResult,
+    TurnFinished,
+    Usage,
+    UserMessage,
+)
+from toolrun.events import AnyEvent
+from toolrun.journal import Journal, State, fold
+
+if TYPE_CHECKING:
+    from toolrun.events import Durable
+
+
+class Listener:
+    """A sink that keeps what it hears."""
+
+    def __init__(self, *, observes: bool = True) -> None:
+        self.observes = observes
+        self.events: list[Event] = []
+
+    def observe(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def record(self, event: Durable) -> None:
+        self.events.append(event)
+
+
+def called(*ids: str) -> AssistantMessage:
+    return AssistantMessage(tool_calls=tuple(ToolCall(each, "f", "{}") for each in ids))
+
+
+def done(call_id: str, content: str = "1") -> ToolCallFinished:
+    return ToolCallFinished(call_id, "f", ToolResult(content))
+
+
+def places(events: list[Event]) -> list[tuple[str, int, int, int, int]]:
+    return [(type(each).__name__, each.seq, each.sub, each.turn, each.step) for each in events]
+
+
+async def test_every_event_gets_its_place() -> None:
+    heard, ticks = Listener(), itertools.count(1)
+    journal = Journal("s", [heard], clock=lambda: float(next(ticks)))
+    await journal.record(SessionOpened("1", "2026-01-01", {}))
+    await journal.record(UserMessage("go"))
+    journal.sampling = True
+    journal.observe(ReasoningDelta("why"))
+    journal.observe(TextDelta("I look."))
+    await journal.record(called("a"))
+    await journal.record(ToolCallStarted("a", "f", {}))
+    await journal.record(done("a"))
+    journal.sampling = True
+    journal.observe(TextDelta("Done."))
+    await journal.record(AssistantMessage(content="Done."))
+    await journal.record(TurnFinished("finished"))
+    await journal.record(UserMessage("more"))
+    journal.sampling = True
+    journal.observe(TextDelta("x"))
+
+    assert places(heard.events) == [
+        ("SessionOpened", 1, 0, 0, 0),
+        ("UserMessage", 2, 0, 1, 0),
+        ("ReasoningDelta", 2, 1, 1, 1),
+        ("TextDelta", 2, 2, 1, 1),
+        ("AssistantMessage", 3, 0, 1, 1),
+        ("ToolCallStarted", 4, 0, 1, 1),
+        ("ToolCallFinished", 5, 0, 1, 1),
+        ("TextDelta", 5, 1, 1, 2),
+        ("AssistantMessage", 6, 0, 1, 2),
+        ("TurnFinished", 7, 0, 1, 2),
+        ("UserMessage", 8, 0, 2, 0),
+        ("TextDelta", 8, 1, 2, 1),
+    ]
+    assert {each.session for each in heard.events} == {"s"}
+    assert [each.time for each in heard.events] == [float(n) for n in range(1, 13)]
+
+
+async def test_nothing_observed_reaches_a_sink_that_does_not_ask() -> None:
+    durable_only = Listener(observes=False)
+    journal = Journal("s", [durable_only])
+
+    assert not journal.listening
+    journal.observe(TextDelta("x"))
+    await journal.record(UserMessage("go"))
+    assert places(durable_only.events) == [("UserMessage", 1, 0, 1, 0)]
+
+
+async def test_observed_events_are_numbered_only_when_they_are_heard() -> None:
+    journal, heard = Journal("s"), Listener()
+    await journal.record(UserMessage("go"))
+    journal.observe(TextDelta("nobody hears"))
+    journal.add(heard)
+    assert journal.listening
+    journal.observe(TextDelta("heard"))
+    journal.remove(heard)
+    journal.observe(TextDelta("nobody hears"))
+
+    assert not journal.listening
+    assert places(heard.events) == [("TextDelta", 1, 1, 1, 0)]
+
+
+async def test_the_state_holds_an_event_whose_sink_raises() -> None:
+    class Broken(Listener):
+        async def record(self, event: Durable) -> None:
+            raise OSError("disk full")
+
+    journal = Journal("s", [Broken()])
+    with pytest.raises(OSError, match="disk full"):
+        await journal.record(UserMessage("go"))
+
+    assert journal.state.transcript == [journal.state.transcript[0]]
+    assert journal.state.turn == 1
+
+
+async def test_results_stand_in_the_order_of_the_calls() -> None:
+    journal = Journal("s")
+    await journal.record(UserMessage("go"))
+    await journal.record(called("a", "b", "c"))
+    for call_id in ("c", "a"):
+        await journal.record(done(call_id, f"of {call_id}"))
+    assert [call.id for call in journal.state.open_calls] == ["b"]
+    assert len(journal.state.transcript) == 2  # no result before all are there
+    await journal.record(done("b", "of b"))
+
+    assert journal.state.transcript[2:] == [
+        ToolMessage(each, "f", f"of {each}") for each in ("a", "b", "c")
+    ]
+    assert journal.state.open_calls == []
+
+
+def test_a_standing_approval_is_kept_for_the_tool() -> None:
+    asked = ApprovalRequested("a", "f", {}, "it asks")
+    once = fold([UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve", "call")])
+    always = fold(
+        [UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve", "session")]
+    )
+
+    assert once.standing == set()
+    assert always.standing == {"f"}
+    assert always.pending == {}
+
+
+def test_settings_are_changed_one_by_one() -> None:
+    state = fold(
+        [
+            SessionOpened("1", "2026-01-01", {"model": "a", "effort": "low"}),
+            SettingsChanged({"effort": "high"}),
+        ]
+    )
+
+    assert state.settings == {"model": "a", "effort": "high"}
+
+
+def test_observed_events_are_passed_over() -> None:
+    assert plain(fold([TextDelta("x"), ReasoningDelta("y")])) == plain(State())
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> list[Durable]:
+    """Events as a session may record them: any number of turns, ended in any way."""
+    events: list[Durable] = [SessionOpened("1", "2026-01-01", {"model": "m"})]
+    for _ in range(draw(st.integers(0, 3))):
+        events.append(UserMessage(draw(st.text(max_size=5))))
+        for _ in range(draw(st.integers(0, 3))):
+            ids = draw(st.lists(st.sampled_from("abcd"), unique=True, max_size=4))
+            usage = Usage(draw(st.integers(0, 9)), draw(st.integers(0, 9)))
+            events.append(msgspec.structs.replace(called(*ids), content="x", usage=usage))
+            for call_id in draw(st.permutations(ids)):
+                events += draw(_ways_of(call_id))
+            if draw(st.booleans()):
+                events.append(TurnFinished(draw(st.sampled_from(["limited", "failed"]))))
+        if draw(st.booleans()):
+            events.append(LimitReached("steps", 3))
+        events.append(TurnFinished(draw(st.sampled_from(["finished", "cancelled"]))))
+    return events
+
+
+def _ways_of(call_id: str) -> st.SearchStrategy[list[Durable]]:
+    asked = ApprovalRequested(call_id, "f", {}, "it asks")
+    started = ToolCallStarted(call_id, "f", {})
+    scope = ApprovalDecided(call_id, "approve", "session")
+    return st.sampled_from(
+        [
+            [done(call_id)],
+            [started, done(call_id)],
+            [asked, ApprovalDecided(call_id, "deny", reason="no"), done(call_id)],
+            [asked, scope, started, done(call_id)],
+        ]
+    )
+
+
+def plain(state: State) -> dict[str, Any]:
+    return dict(vars(state))
+
+
+@given(histories())
+async def test_the_live_state_is_what_the_events_fold_to(events: list[Durable]) -> None:
+    heard = Listener()
+    journal = Journal("s", [heard])
+    for number, event in enumerate(events):
+        await journal.record(event)
+        if number % 2:
+            journal.observe(TextDelta("x"))
+    written = msgspec.json.encode(heard.events)
+    read = msgspec.json.decode(written, type=list[AnyEvent])
+
+    assert plain(fold(heard.events)) == plain(journal.state)
+    assert plain(fold(read)) == plain(journal.state)  # also from what a file holds
+    durable = [each for each in heard.events if each.durable]
+    assert [each.seq for each in durable] == list(range(1, len(events) + 1))
+    assert all(each.sub == 0 for each in durable)
+    _assert_whole(journal.state)
+
+
+def _assert_whole(state: State) -> None:
+    """Every call has its result, right behind its message and in order."""
+    for index, message in enumerate(state.transcript):
+        if isinstance(message, AssistantMessage):
+            ids = [call.id for call in message.tool_calls]
+            behind = state.transcript[index + 1 : index + 1 + len(ids)]
+            assert [each.call_id for each in behind if isinstance(each, ToolMessage)] == ids

@@ -1,0 +1,51 @@
+"""Are options that cannot be refused with what would fit, and is nothing secret kept?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolrun import ConfigError, Limits, Sampling
+from toolrun.options import Settings, check_options
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"instruction": "x"}, "'instruction'; did you mean 'instructions'"),
+        ({"zzzzzz": 1}, "no option 'zzzzzz'$"),
+        ({"effort": "extreme"}, "low, medium or high, not 'extreme'"),
+        ({"workspace": "/nowhere/at/all"}, "'/nowhere/at/all' is not a folder"),
+    ],
+)
+def test_what_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        check_options(options)
+
+
+def test_what_can_be_passes(tmp_path: Path) -> None:
+    check_options({"effort": "low", "workspace": tmp_path, "tools": [], "trace": True})
+
+
+def test_a_file_is_no_workspace(tmp_path: Path) -> None:
+    file = tmp_path / "a.txt"
+    file.touch()
+    with pytest.raises(ConfigError, match="not a folder"):
+        check_options({"workspace": file})
+
+
+def test_settings_leave_the_defaults_out() -> None:
+    assert Settings().as_dict() == {}
+    assert Settings(effort="low", sampling=Sampling(seed=1)).as_dict() == {
+        "effort": "low",
+        "sampling": {"seed": 1},
+    }
+    assert Settings(limits=Limits(steps=3)).as_dict()["limits"]["steps"] == 3
+
+
+def test_settings_have_no_place_for_a_secret() -> None:
+    assert not {"api_key", "headers"} & set(Settings.__struct_fields__)
