@@ -1,0 +1,206 @@
+"""Does a user get all of toolrun, from a wheel and from an editable install?"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import tomllib
+import venv
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from packaging.requirements import Requirement
+
+import toolrun
+from toolrun import resources
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ROOT = Path(__file__).parents[2]
+PINS = ROOT / "requirements-dev.txt"
+SHIPPED = {
+    "schemas": {path.name for path in (ROOT / "schemas").iterdir()},
+    "sandboxes": {path.name for path in (ROOT / "sandboxes").iterdir()},
+}
+LISTING = (
+    "from toolrun import resources; "
+    "print(resources.folder('schemas'), *resources.names('schemas'), "
+    "*resources.names('sandboxes'), resources.schema('config')['type'], sep='\\n')"
+)
+
+
+def _run(*command: str | Path, cwd: Path = ROOT) -> str:
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    _run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-t", "sdist", "-d", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (wheel,) = built.glob("*.whl")
+    return wheel
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment with the wheel; its dependencies are those of this one."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder)}))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(packages)
+    ours = [path for path in sys.path if path.endswith("site-packages")]
+    (packages / "dependencies.pth").write_text("\n".join(ours))
+    return folder / "bin" / "python"
+
+
+def test_the_wheel_holds_the_package_the_shipped_files_and_nothing_else(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+    info = f"toolrun-{toolrun.__version__}.dist-info"
+
+    code = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "toolrun").rglob("*.*")
+        if path.suffix not in (".pyc", ".pyo") and "__pycache__" not in path.parts
+    }
+    shipped = {
+        f"toolrun/_shipped/{kind}/{name}" for kind, names in SHIPPED.items() for name in names
+    }
+    about = {
+        f"{info}/{name}"
+        for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
+    }
+    assert "toolrun/py.typed" in names
+    assert names == code | shipped | about
+
+
+def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile"} <= names
+    assert {"requirements-dev.txt", "schemas/config.schema.json", "sandboxes/pure.toml"} <= names
+    assert {"toolrun/turn.py", "tests/conftest.py", "docs/index.md"} <= names
+
+
+def test_the_metadata_says_who_and_what(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = archive.read(f"toolrun-{toolrun.__version__}.dist-info/METADATA").decode()
+        scripts = archive.read(f"toolrun-{toolrun.__version__}.dist-info/entry_points.txt")
+
+    assert f"Version: {toolrun.__version__}\n" in metadata
+    assert "License-Expression: Apache-2.0\n" in metadata
+    assert "Requires-Python: >=3.11\n" in metadata
+    assert "# toolrun" in metadata  # the README
+    assert b"toolrun = toolrun.cli:main" in scripts
+
+
+def test_a_wheel_finds_its_own_files(installed: Path, tmp_path: Path) -> None:
+    folder, *rest = _run(installed, "-c", LISTING, cwd=tmp_path).split()
+
+    assert folder.endswith("site-packages/toolrun/_shipped/schemas")
+    assert Path(folder).is_relative_to(installed.parents[1])
+    assert rest == [*resources.names("schemas"), *resources.names("sandboxes"), "object"]
+
+
+def test_an_editable_install_reads_the_repository(tmp_path: Path) -> None:
+    folder, *rest = _run(sys.executable, "-c", LISTING, cwd=tmp_path).split()
+
+    assert Path(folder) == ROOT / "schemas"
+    assert rest == [*resources.names("schemas"), *resources.names("sandboxes"), "object"]
+
+
+def test_the_command_of_a_wheel_answers(installed: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from importlib.metadata import entry_points as e; "
+        "sys.argv[1:] = ['--version']; e(group='console_scripts')['toolrun'].load()()"
+    )
+    assert _run(installed, "-c", script, cwd=tmp_path).strip().endswith(toolrun.__version__)
+
+
+@pytest.mark.parametrize("install", ["wheel", "editable"])
+def test_importing_toolrun_is_cheap(install: str, installed: Path, tmp_path: Path) -> None:
+    python = installed if install == "wheel" else Path(sys.executable)
+    loaded = _imported(python, "import toolrun", tmp_path)
+
+    assert "toolrun" in loaded
+    assert not loaded & {"openai", "pydantic", "jsonschema", "asyncio", "anyio", "msgspec", "json"}
+
+
+def test_marking_a_tool_costs_the_standard_library_alone(installed: Path, tmp_path: Path) -> None:
+    loaded = _imported(installed, "from toolrun import tool", tmp_path)
+
+    ours = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert ours == {
+        "toolrun",
+        "toolrun.tools",
+        "toolrun.tools.decorator",
+    }
+
+
+def _imported(python: Path, code: str, cwd: Path) -> set[str]:
+    """What code loads beyond what the interpreter has loaded before it.
+
+    `-X importtime` would miss what `importlib.import_module` loads.
+    """
+    script = f"import sys; before = set(sys.modules); {code}; print(*set(sys.modules) - before)"
+    return set(_run(python, "-c", script, cwd=cwd).split())
+
+
+def _pinned() -> dict[str, Requirement]:
+    lines = [line for line in PINS.read_text().splitlines() if line and line[0] != "#"]
+    return {_plain(each.name): each for each in map(Requirement, lines)}
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _wanted() -> Iterable[Requirement]:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = project["project"]["optional-dependencies"]
+    groups = project["dependency-groups"]
+    for line in [
+        *project["project"]["dependencies"],
+        *(line for lines in extras.values() for line in lines),
+        *(line for lines in groups.values() for line in lines),
+    ]:
+        if (wanted := Requirement(line)).name != "toolrun":
+            yield wanted
+
+
+@pytest.mark.parametrize("wanted", list(_wanted()), ids=lambda wanted: str(wanted.name))
+def test_every_dependency_is_pinned_within_its_range(wanted: Requirement) -> None:
+    pin = _pinned()[_plain(wanted.name)]
+
+    (exact,) = pin.specifier
+    assert exact.operator == "=="
+    assert exact.version in wanted.specifier
+
+
+def test_the_pins_name_no_machine_and_no_host() -> None:
+    text = PINS.read_text()
+
+    assert not re.search(r"https?://|file:|@|^-|/", text.partition("\n\n")[2] or text, re.MULTILINE)
