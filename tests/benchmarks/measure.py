@@ -131,7 +131,7 @@ def machine() -> dict[str, Any]:
     names = ("openai", "aiohttp", "msgspec", "anyio", "jsonschema")
     return {
         "processor": models[0] if models else platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
         **{name: importlib.metadata.version(name) for name in names},
