@@ -1,0 +1,218 @@
+"""Does any file load as far as it is whole, and is what is wrong named by its line?"""
+
+from __future__ import annotations
+
+import re
+import tracemalloc
+import typing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
+from toolrun.errors import TraceError
+from toolrun.events import AnyEvent, TextDelta, ToolCall, ToolResult, Usage, UserMessage
+from toolrun.resources import schema
+from toolrun.trace.header import TraceHeader
+from toolrun.trace.reader import TraceReader, read_trace
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def _whole() -> bytes:
+    with TemporaryDirectory() as folder:
+        more = [UserMessage("filler " * 40) for _ in range(8)]
+        return written(Path(folder) / "t.jsonl", [*ONE_CALL, *more])
+
+
+WHOLE = _whole()
+LINES = WHOLE.splitlines(keepends=True)
+
+
+def test_a_file_cut_at_every_byte_of_its_end_loads_to_its_last_whole_line(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    assert len(WHOLE) > 2048 + len(LINES[0])
+    for end in range(len(WHOLE) - 2048, len(WHOLE) + 1):
+        path.write_bytes(WHOLE[:end])
+        trace = read_trace(path)
+        assert len(trace.events) == WHOLE.count(b"\n", 0, end) - 1
+        assert trace.truncated == (WHOLE[end - 1 : end] != b"\n")
+
+
+@pytest.mark.parametrize("end", [0, 1, 20, len(LINES[0]) - 1])
+def test_a_file_without_a_whole_header_is_no_trace(end: int, tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="line 1: the file has no whole line") as caught:
+        read_trace(_file(tmp_path, WHOLE[:end]))
+    assert caught.value.line == 1
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=r"nowhere\.jsonl: cannot be read: No such file") as caught:
+        read_trace(tmp_path / "nowhere.jsonl")
+    assert caught.value.line == 0
+
+
+def test_another_kind_of_file_is_no_trace(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="line 1: not a trace"):
+        read_trace(_file(tmp_path, b'{"hello": "world"}\n'))
+
+
+def test_a_later_format_asks_for_an_update(tmp_path: Path) -> None:
+    later = LINES[0].replace(b'"format":1', b'"format":2').replace(b'"session"', b'"sessions"')
+    with pytest.raises(TraceError, match="format 2, and this toolrun reads 1; update it"):
+        read_trace(_file(tmp_path, later))
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        (b"\n", "truncated"),
+        (b"[1, 2]\n", "object"),
+        (b'{"type": "Nonsense"}\n', "Nonsense"),
+        (b'{"type": "UserMessage", "session": "s"}\n', "content"),
+        (b'{"type": "UserMessage", "content": 5}\n', r"\$\.content"),
+        (b'{"type": "TextDelta", "text": "\xff"}\n', "UTF-8|utf-8"),
+        (
+            b'{"type": "SettingsChanged", "settings": {"a": ' + b"[" * 100_000 + b"\n",
+            "nested too deep",
+        ),
+        (b'{"type": "TurnFinished", "status": "happy"}\n', "happy"),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_named(line: bytes, named: str, tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=named) as caught:
+        read_trace(_file(tmp_path, b"".join([*LINES[:4], line, *LINES[4:]])))
+    assert caught.value.line == 5
+    assert ", line 5: " in str(caught.value)
+
+
+def _missed(index: int) -> bool:
+    """Whether the next line tells of it: a durable one does not number what it follows."""
+    return b'"sub"' not in LINES[index] or b'"sub"' in LINES[index + 1]
+
+
+@pytest.mark.parametrize("index", [each for each in range(2, len(LINES) - 1) if _missed(each)])
+def test_a_line_that_is_missing_is_noticed(index: int, tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="a line is missing, or out of order") as caught:
+        read_trace(_file(tmp_path, b"".join([*LINES[:index], *LINES[index + 1 :]])))
+    assert caught.value.line == index + 1
+
+
+def test_an_event_of_another_session_is_refused(tmp_path: Path) -> None:
+    other = LINES[3].replace(b'"session":"s"', b'"session":"t"')
+    with pytest.raises(TraceError, match="an event of session 't' in a trace of 's'") as caught:
+        read_trace(_file(tmp_path, b"".join([*LINES[:3], other])))
+    assert caught.value.line == 4
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.data())
+def test_a_spoiled_line_is_an_error_with_its_number_or_still_an_event(data: st.DataObject) -> None:
+    index = data.draw(st.integers(1, len(LINES) - 1))
+    line = bytearray(LINES[index].removesuffix(b"\n"))
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(line) - 1))
+        line[at] = data.draw(st.integers(0, 255).filter(lambda byte: byte != 0x0A))
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "t.jsonl"
+        path.write_bytes(b"".join([*LINES[:index], bytes(line) + b"\n", *LINES[index + 1 :]]))
+        count, line_of_error = _read(path, check=data.draw(st.booleans()))
+    if line_of_error is None:
+        assert count == len(LINES) - 1
+    else:
+        # A seq that changed is seen at the line after it.
+        assert line_of_error in (index + 1, index + 2)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=300).filter(lambda line: b"\n" not in line))
+def test_any_bytes_as_a_line_are_an_error_with_its_number(line: bytes) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "t.jsonl"
+        path.write_bytes(b"".join([*LINES[:3], line + b"\n"]))
+        with pytest.raises(TraceError) as caught:
+            read_trace(path)
+    assert caught.value.line == 4
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "path"),
+    [
+        (b'"text":"count."', b'"text":"count.","more":1', r"\$: .*'more' was unexpected"),
+        (b'"date":"2026-01-02"', b'"date":"yesterday"', r"\$\.date"),
+        (b'"seconds":0.5', b'"seconds":-1', r"\$\.result\.seconds"),
+    ],
+)
+def test_the_schema_is_stricter_than_the_types(
+    before: bytes, after: bytes, path: str, tmp_path: Path
+) -> None:
+    file = _file(tmp_path, WHOLE.replace(before, after))
+    assert read_trace(file).events
+    with pytest.raises(TraceError, match=path):
+        read_trace(file, check=True)
+
+
+def test_the_schema_knows_every_event_and_every_field(
+    every_event: Callable[[], list[type]],
+) -> None:
+    whole = schema("trace")
+    defs = whole["$defs"]
+    place = set(defs["place"]["properties"])
+    choices = [choice["$ref"].removeprefix("#/$defs/") for choice in whole["oneOf"]]
+    assert choices == [kind.__name__ for kind in (TraceHeader, *every_event())]
+    for kind in (TraceHeader, *every_event(), ToolCall, ToolResult, Usage):
+        fields = msgspec.structs.fields(kind)
+        event = kind in every_event()
+        properties = set(defs[kind.__name__]["properties"]) - {"type"}
+        assert properties == {each.name for each in fields} - (place if event else set())
+        required = set(defs[kind.__name__].get("required", ())) - {"type"}
+        assert required == {each.name for each in fields if each.required}
+
+
+def test_the_schema_itself_takes_each_line_by_itself() -> None:
+    import jsonschema
+
+    validator = jsonschema.Draft202012Validator(schema("trace"))
+    for line in LINES:
+        assert not list(validator.iter_errors(msgspec.json.decode(line)))
+    assert list(validator.iter_errors({"type": "Nonsense"}))
+
+
+async def test_a_big_file_is_read_in_flat_memory(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    await write(path, [OPENED, *(TextDelta("word " * 20) for _ in range(20_000))])
+    assert path.stat().st_size > 3_000_000
+    tracemalloc.start()
+    with TraceReader(path) as reader:
+        count = sum(1 for _ in reader)
+        assert reader.line == count + 1
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert count == 20_001
+    assert peak < 500_000
+
+
+def test_every_event_has_a_place_in_the_union() -> None:
+    tags = [kind.__name__ for kind in typing.get_args(AnyEvent)]
+    assert len(tags) == len(set(tags))
+    assert all(re.fullmatch("[A-Z][A-Za-z]+", tag) for tag in tags)
+
+
+def _read(path: Path, *, check: bool) -> tuple[int, int | None]:
+    """How many events a file has, and which line is wrong."""
+    try:
+        return len(read_trace(path, check=check).events), None
+    except TraceError as error:
+        return 0, error.line
+
+
+def _file(folder: Path, data: bytes) -> Path:
+    path = folder / "t.jsonl"
+    path.write_bytes(data)
+    return path

@@ -1,0 +1,1 @@
+"""What happened, and can it happen again without a model?"""

@@ -1,0 +1,195 @@
+"""What does a trace file say? Read line by line, checked, with errors that name the line."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+from msgspec import Struct
+
+from toolrun.errors import TraceError
+from toolrun.events import AnyEvent, Event
+from toolrun.resources import schema
+from toolrun.trace.header import FORMAT, TraceHeader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+_event = msgspec.json.Decoder(AnyEvent)
+_header = msgspec.json.Decoder(TraceHeader)
+_FORMAT = re.compile(rb'"format":\s*(\d+)')
+_SHOWN = 200
+
+
+class Trace(Struct, frozen=True):
+    """A whole trace. Event number i (from 0) stands in line i + 2 of the file.
+
+    Attributes:
+        truncated: whether the file ends in half a line, which was dropped.
+    """
+
+    header: TraceHeader
+    events: list[Event]
+    truncated: bool = False
+
+
+def read_trace(path: str | Path, *, check: bool = False) -> Trace:
+    """Read a trace into memory.
+
+    Args:
+        path: of the file.
+        check: hold every line against `schemas/trace.schema.json`, too.
+
+    Raises:
+        TraceError: the file cannot be read, or a line does not fit; `line` says which.
+    """
+    with TraceReader(path, check=check) as reader:
+        events = list(reader)
+        return Trace(reader.header, events, reader.truncated)
+
+
+class TraceReader:
+    """Reads a trace event by event: a context manager and an iterator, in flat memory.
+
+    Attributes:
+        header: of the file.
+        line: the line of the last event given, from 1.
+        truncated: after the last event: whether half a line follows it.
+
+    Raises:
+        TraceError: on opening and on each step, see `read_trace`.
+    """
+
+    def __init__(self, path: str | Path, *, check: bool = False) -> None:
+        self.path = Path(path)
+        self.line = 1
+        self.truncated = False
+        self._check = check
+        self._place = (-1, 0)
+        try:
+            self._file = self.path.open("rb")
+        except OSError as error:
+            raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        try:
+            self.header = self._read_header()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        line = self._next_line()
+        if line is None:
+            raise StopIteration
+        self.line += 1
+        try:
+            event: Event = _event.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
+        if self._check:
+            self._hold_against_schema(line)
+        self._in_place(event)
+        return event
+
+    def _next_line(self) -> bytes | None:
+        """The next whole line; None at the end."""
+        try:
+            line = self._file.readline()
+        except OSError as error:
+            raise TraceError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+        if line.endswith(b"\n"):
+            return line
+        self.truncated = bool(line)
+        return None
+
+    def _read_header(self) -> TraceHeader:
+        line = self._next_line()
+        if line is None:
+            raise self._wrong("the file has no whole line; a trace begins with a TraceHeader")
+        found = _FORMAT.search(line)
+        if b'"TraceHeader"' in line and found is not None and int(found[1]) > FORMAT:
+            raise self._wrong(
+                f"the file has format {int(found[1])}, and this toolrun reads {FORMAT}; update it"
+            )
+        try:
+            header = _header.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise self._wrong(
+                f"not a trace, which begins with a TraceHeader ({_said(error)}): {_shown(line)}"
+            ) from error
+        if self._check:
+            self._hold_against_schema(line)
+        return header
+
+    def _in_place(self, event: Event) -> None:
+        """Refuse a line that does not follow the one before it."""
+        if event.session != self.header.session:
+            raise self._wrong(
+                f"an event of session {event.session!r} in a trace of {self.header.session!r}"
+            )
+        seq, sub = self._place
+        place = (event.seq, event.sub)
+        self._place = place
+        # A sink that was added to a running session begins in the middle.
+        expected = (seq + 1, 0) if event.durable else (seq, sub + 1)
+        if seq >= 0 and place != expected:
+            raise self._wrong(
+                f"{type(event).__name__} has seq {place[0]}, sub {place[1]}, where seq "
+                f"{expected[0]}, sub {expected[1]} comes next: a line is missing, or out of order"
+            )
+
+    def _hold_against_schema(self, line: bytes) -> None:
+        from jsonschema.exceptions import best_match
+
+        try:
+            value = msgspec.json.decode(line)
+            error = best_match(_validator(value["type"]).iter_errors(value))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as bad:
+            raise self._wrong(f"{_said(bad)}: {_shown(line)}") from bad
+        if error is not None:
+            raise self._wrong(f"{value['type']} does not fit: {error.json_path}: {error.message}")
+
+    def _wrong(self, what: str) -> TraceError:
+        return TraceError(f"{self.path}, line {self.line}: {what}", self.line)
+
+
+@cache
+def _validator(kind: str) -> Any:
+    """The validator for one type of line: its errors say more than those of a choice of all."""
+    import jsonschema
+
+    whole = schema("trace")
+    return jsonschema.Draft202012Validator(
+        {"$schema": whole["$schema"], "$ref": f"#/$defs/{kind}", "$defs": whole["$defs"]}
+    )
+
+
+def _said(error: Exception) -> str:
+    return "nested too deep" if isinstance(error, RecursionError) else str(error)
+
+
+def _shown(line: bytes) -> str:
+    """The beginning of a line, for an error message."""
+    text = line[:_SHOWN].decode("utf-8", "replace").rstrip("\n")
+    return repr(text + ("..." if len(line) > _SHOWN else ""))

@@ -1,0 +1,141 @@
+"""How does a session's journal get into a file? `TraceSink`: one event a line, redacted.
+
+A write is one `write(2)` to a file of the page cache, and so is made where it is wanted: a thread
+for it would cost ten times as much. What a crash can take is what was observed since the last
+durable event.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from toolrun._version import __version__
+from toolrun.trace.header import FORMAT, TraceHeader, default_trace_path
+from toolrun.trace.redact import Redactor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolrun.events import Durable, Event
+
+__all__ = ["TraceSink", "default_trace_path"]
+
+BATCH = 1000
+"""Observed events that wait for a durable one, at most."""
+
+
+class TraceSink:
+    """Writes a trace; a file that is there already is replaced. See `journal.Sink`.
+
+    It must be the first sink of its journal that awaits anything: the lines then stand in the order
+    of `seq`. A file that cannot be written never stops the session: that is said once in the log,
+    and nothing is written from then on.
+
+    Args:
+        path: the file; its folder is made. Only its owner may read it (0600).
+        session: the id of the session.
+        secrets: values that are replaced by "[redacted]" before anything is written.
+        clock: gives the time of the header, in seconds since the epoch.
+
+    Attributes:
+        failed: whether the file could not be written.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        session: str,
+        secrets: Sequence[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.path = Path(path)
+        self.observes = True
+        self.failed = False
+        self._session = session
+        self._redactor = Redactor(secrets)
+        self._clock = clock
+        self._waiting: list[Event] = []
+        self._file: int | None = None
+        self._closed = False
+
+    def observe(self, event: Event) -> None:
+        """Keep an observed event for the next write."""
+        self._waiting.append(event)
+        if len(self._waiting) >= BATCH:
+            self._flush()
+
+    async def record(self, event: Durable) -> None:
+        """Write a durable event and what was observed before it, in one write."""
+        self._waiting.append(event)
+        self._flush()
+
+    def close(self) -> None:
+        """Write what waits and close the file; later events are passed over."""
+        if self._waiting:
+            self._flush()
+        self._let_go()
+        self._closed = True
+
+    def _flush(self) -> None:
+        events, self._waiting = self._waiting, []
+        if self.failed or self._closed:
+            return
+        try:
+            begun = b"" if self._file is not None else self._header()
+            data = begun + self._redactor.lines(events)
+            if self._file is None:
+                self._file = _create(self.path)
+            _write(self._file, data)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
+            self._fail(error)
+
+    def _header(self) -> bytes:
+        header = TraceHeader(
+            format=FORMAT,
+            toolrun=__version__,
+            session=self._redactor.text(self._session),
+            created=self._clock(),
+        )
+        return msgspec.json.encode(header) + b"\n"
+
+    def _fail(self, error: Exception) -> None:
+        import structlog
+
+        self.failed, self.observes = True, False
+        self._let_go()
+        structlog.get_logger("toolrun").error(
+            "trace stopped: the file cannot be written; the session goes on without it",
+            path=str(self.path),
+            session=self._session,
+            error=f"{type(error).__name__}: {error}",
+        )
+
+    def _let_go(self) -> None:
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                os.close(file)
+            except OSError as error:  # a full disk may be told of as late as this
+                if not self.failed:
+                    self._fail(error)
+
+
+def _create(path: Path) -> int:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    if path.is_file():  # not a pipe or a terminal
+        os.fchmod(file, 0o600)  # it may have been there, open to others
+    return file
+
+
+def _write(file: int, data: bytes) -> None:
+    """All of the data; one call of the system unless it takes only a part."""
+    written = os.write(file, data)
+    while written < len(data):
+        written += os.write(file, data[written:])
