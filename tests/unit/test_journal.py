@@ -114,12 +114,13 @@ async def test_observed_events_are_numbered_only_when_they_are_heard() -> None:
     await journal.record(UserMessage("go"))
     journal.observe(TextDelta("nobody hears"))
     journal.add(heard)
-    assert journal.listening
+    listening = [journal.listening]
     journal.observe(TextDelta("heard"))
     journal.remove(heard)
+    listening.append(journal.listening)
     journal.observe(TextDelta("nobody hears"))
 
-    assert not journal.listening
+    assert listening == [True, False]
     assert places(heard.events) == [("TextDelta", 1, 1, 1, 0)]
 
 

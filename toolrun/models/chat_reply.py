@@ -67,7 +67,7 @@ class _Reply(Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     prompt_token_ids: list[int] | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
 
 
 _decode = msgspec.json.Decoder(_Reply).decode
@@ -188,8 +188,8 @@ def _decoded(payload: bytes) -> _Reply:
         reply = _decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedOutput(f"not a reply ({error}): {_shown(payload)}") from error
-    if reply.error is not None and bytes(reply.error) != b"null":
-        raise _error(bytes(reply.error))
+    if (error := bytes(reply.error)) not in (b"", b"null"):
+        raise _error(error)
     return reply
 
 

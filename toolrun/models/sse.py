@@ -27,10 +27,9 @@ class EventSplitter:
         """
         data = self._rest + read if self._rest else read
         if b"\r" in data:
-            held = data[-1:] == b"\r"
-            data = data.replace(b"\r\n", b"\n")
-            if not held:
-                data = data.replace(b"\r", b"\n")
+            # A CR at the end may be half of a CRLF: it waits for what comes next.
+            held = b"\r" if data.endswith(b"\r") else b""
+            data = data.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
         *blocks, self._rest = data.split(b"\n\n")
         if len(self._rest) > MAX_EVENT:
             raise MalformedOutput(f"an event of the stream has more than {MAX_EVENT} bytes")
