@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Literal
 
 import anyio
@@ -147,14 +148,16 @@ async def _approved(
         return checked
     if call.id not in journal.state.pending:
         await journal.record(
-            ApprovalRequested(call.id, call.name, checked.arguments, checked.reason)
+            ApprovalRequested(call.id, checked.name, checked.arguments, checked.reason)
         )
     if approver is None:
         return checked
     try:
         decision = await approver(call)
     except Exception:  # noqa: BLE001 - the user's code; whatever it raises denies
-        structlog.get_logger("toolrun").exception("approver raised", call=call.id, tool=call.name)
+        structlog.get_logger("toolrun").error(
+            "approver raised", call=call.id, tool=call.name, traceback=traceback.format_exc()
+        )
         decision = Deny("the approver failed")
     await journal.record(decided(call.id, decision))
     return toolbox.check(call, journal.state)

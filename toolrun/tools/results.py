@@ -15,7 +15,7 @@ def to_text(value: Any) -> str:
     try:
         return msgspec.json.encode(value, enc_hook=_encode).decode()
     except (TypeError, ValueError, RecursionError, OverflowError):
-        return _shown(value)
+        return shown(value)
 
 
 def cut(text: str, limit: int) -> str:
@@ -35,10 +35,11 @@ def _encode(value: Any) -> Any:
         return value.model_dump(mode="json")
     if isinstance(value, complex) or (isinstance(value, float) and not math.isfinite(value)):
         return str(value)
-    return _shown(value)
+    return shown(value)
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """The text of a value; whatever that raises is said in its place."""
     try:
         return str(value)
     except Exception as error:  # noqa: BLE001 - a tool's own __str__ may raise anything

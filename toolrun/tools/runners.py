@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from functools import partial
+import traceback
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
@@ -13,7 +13,7 @@ import structlog
 
 from toolrun.events import Outcome, ToolResult
 from toolrun.sandbox import Job, Sandbox, load_profile
-from toolrun.tools.results import cut, to_text
+from toolrun.tools.results import cut, shown, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,13 +74,17 @@ class TrustedRunner:
             if inspect.iscoroutinefunction(tool.function):
                 value = await tool.function(**built)
             else:
-                value = await anyio.to_thread.run_sync(
-                    partial(tool.function, **built), abandon_on_cancel=True
+                # In a tuple: trio refuses a coroutine as what a thread returns.
+                (value,) = await anyio.to_thread.run_sync(
+                    lambda: (tool.function(**built),), abandon_on_cancel=True
                 )
+                if inspect.isawaitable(value):  # a plain function around a coroutine function
+                    value = await value
             text = cut(to_text(value), tool.options.max_output)
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a tool does is a result
+            # As text: a renderer of exceptions may show locals, and takes half a second.
             structlog.get_logger("toolrun").warning(
-                "tool raised", tool=tool.name, call=call.id, exc_info=True
+                "tool raised", tool=tool.name, call=call.id, traceback=traceback.format_exc()
             )
             return _failed(tool, error, time.perf_counter() - began)
         return ToolResult(text, "ok", round(time.perf_counter() - began, 6))
@@ -176,7 +180,7 @@ def _timed_out(tool: Tool, seconds: float) -> ToolResult:
 
 
 def _failed(tool: Tool, error: BaseException, seconds: float) -> ToolResult:
-    reason = cut(f"{type(error).__name__}: {to_text(error)}", tool.options.max_output)
+    reason = cut(f"{type(error).__name__}: {shown(error)}", tool.options.max_output)
     return ToolResult(_said(tool, "error", reason), "error", round(seconds, 6))
 
 

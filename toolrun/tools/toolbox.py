@@ -28,8 +28,9 @@ class Wrong(Struct, frozen=True):
 
 
 class Undecided(Struct, frozen=True):
-    """The call fits, and waits for a decision."""
+    """The call fits, and waits for a decision; `name` is the tool's."""
 
+    name: str
     arguments: dict[str, Any]
     reason: str
 
@@ -112,7 +113,7 @@ class Toolbox:
                 ToolResult(f"{tool.name} was not run: the user denied it{reason}", "denied")
             )
         if tool.options.approve and decided is None and tool.name not in state.standing:
-            return Undecided(arguments, f"{tool.name} asks for approval")
+            return Undecided(tool.name, arguments, f"{tool.name} asks for approval")
         runner = self._trusted if tool.options.trusted else self._sandboxed
         return Ready(
             tool, structs.replace(call, name=tool.name), arguments, self.profile(tool), runner

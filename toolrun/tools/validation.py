@@ -31,15 +31,16 @@ def parse(name: str, text: str) -> dict[str, Any]:
     Raises:
         ArgumentsInvalid: too long, too deep, not JSON, or not an object.
     """
-    if len(text) > MAX_BYTES:
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_BYTES:
         raise ArgumentsInvalid(
-            f"The arguments of {name} have {len(text)} characters; at most {MAX_BYTES} are read."
+            f"The arguments of {name} have {len(data)} bytes; at most {MAX_BYTES} are read."
         )
-    if not text.strip():
+    if not data.strip():
         return {}
     try:
-        value = msgspec.json.decode(text.encode("utf-8", "surrogatepass"))
-    except (msgspec.DecodeError, RecursionError) as error:
+        value = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ArgumentsInvalid(
             f"The arguments of {name} are not valid JSON: {error}. "
             "Call it again with one complete JSON object."
@@ -74,6 +75,7 @@ class Validator:
                 f"tool {name}: its schema is not valid at {where}: {error.message}"
             ) from error
         self._name = name
+        self._unresolvable = referencing.exceptions.Unresolvable
         # An empty registry: a remote $ref is never fetched.
         self._validator = kind(
             schema, format_checker=kind.FORMAT_CHECKER, registry=referencing.Registry()
@@ -84,12 +86,20 @@ class Validator:
 
         Raises:
             ArgumentsInvalid: path, rule, value and what would fit, a line for each violation.
+            ToolDefinitionError: the schema refers to what is not in it.
         """
-        if self._validator.is_valid(arguments):
-            return
+        try:
+            if self._validator.is_valid(arguments):
+                return
+            errors = list(self._validator.iter_errors(arguments))
+        except self._unresolvable as error:
+            raise ToolDefinitionError(
+                f"tool {self._name}: its schema refers to {error.ref!r}, which is not in it, and "
+                "nothing is fetched; put it under $defs"
+            ) from error
         from jsonschema.exceptions import relevance
 
-        errors = sorted(self._validator.iter_errors(arguments), key=relevance, reverse=True)
+        errors.sort(key=relevance, reverse=True)
         lines = [f"- {_violation(error)}" for error in errors[:MAX_VIOLATIONS]]
         if len(errors) > MAX_VIOLATIONS:
             lines.append(f"- and {len(errors) - MAX_VIOLATIONS} more")
