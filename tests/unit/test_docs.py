@@ -1,0 +1,346 @@
+"""Does the documentation do what it says? Its snippets run, its links lead somewhere, its lists are
+complete.
+
+A page runs from top to bottom in one folder, as a reader would. An HTML comment before a snippet
+says what the model answers: `<!-- test: script=NAME -->`. With `vllm` in it, the snippet also runs
+against the real servers.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import pytest
+
+import toolrun
+from tests.rig.mock import Call, Step
+from toolrun import config, errors, events, options, resources
+from toolrun.config import load_config
+from toolrun.models.door import START
+from toolrun.tools import decorator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.rig.mock import MockServer
+    from tests.rig.server import VllmServer
+
+ROOT: Final = Path(__file__).parents[2]
+DOCS: Final = ROOT / "docs"
+PAGES: Final = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
+NOTES: Final = "Seven words stand in this short note.\n"
+_PARIS: Final = Call("get_weather", '{"city":"Paris","unit":"C"}')
+_WARM: Final = Step("The tool says how warm it is.", "It is 20 degrees in Paris.")
+# By the names that the real, scripted model has for the same answers (tests/rig/scripts.py).
+SCRIPTS: Final[dict[str, tuple[Step, ...]]] = {
+    "final": (Step("The user greets me.", "Hello there, friend!"),),
+    "one-call": (Step("I need the weather.", tool_calls=(_PARIS,)), _WARM),
+    "count": (
+        Step("I count.", tool_calls=(Call("word_count", '{"path":"notes.txt"}'),)),
+        Step("Counted.", "I have counted the words of notes.txt."),
+    ),
+    "wrong-arguments": (
+        Step("I call.", tool_calls=(Call("get_weather", '{"city":7,"unit":"K"}'),)),
+        Step("The schema says otherwise.", tool_calls=(_PARIS,)),
+        _WARM,
+    ),
+}
+# What a reader types that would install from the network here; test_packaging installs the wheel.
+NOT_RUN: Final = {
+    "uv venv",
+    "uv pip install .",
+    "python3 -m venv .venv",
+    ".venv/bin/pip install .",
+}
+# Runs a snippet that awaits outside of a function.
+_AWAITING: Final = """
+import ast, asyncio, sys
+code = compile(open(sys.argv[1]).read(), sys.argv[1], "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+asyncio.run(eval(code, {"__name__": "snippet"}))
+"""
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """A fenced block: where it stands, what it is, what its comment says of the test."""
+
+    page: Path
+    line: int
+    language: str
+    title: str | None
+    words: tuple[str, ...]
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def script(self) -> str | None:
+        return next((w.removeprefix("script=") for w in self.words if "script=" in w), None)
+
+
+def snippets(page: Path) -> Iterator[Snippet]:
+    lines = page.read_text(encoding="utf-8").splitlines()
+    at = 0
+    while at < len(lines):
+        if not (fence := re.fullmatch(r"```(\w*)(?: title=\"([^\"]+)\")?(.*)", lines[at])):
+            at += 1
+            continue
+        end = lines.index("```", at + 1)
+        assert not fence[3], f"{page}:{at + 1}: the fence says {fence[3]!r}, which nothing reads"
+        comment = re.fullmatch(r"<!-- test: (.+) -->", lines[at - 1] if at else "")
+        words = tuple(comment[1].split()) if comment else ()
+        text = "\n".join(lines[at + 1 : end]) + "\n"
+        yield Snippet(page, at + 1, fence[1], fence[2], words, text)
+        at = end + 1
+
+
+ALL: Final = [snippet for page in PAGES for snippet in snippets(page)]
+
+
+def test_there_are_snippets_of_known_kinds() -> None:
+    kinds = {snippet.language for snippet in ALL}
+
+    assert kinds == {"python", "console", "text", "toml"}
+    assert {snippet.script for snippet in ALL} == {None, *SCRIPTS}
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if any(s.language in ("python", "console") for s in snippets(page))],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+@pytest.mark.timeout(240)
+def test_a_page_runs(page: Path, mock: MockServer, tmp_path: Path) -> None:
+    reader = Reader(tmp_path, mock.url, mock.model)
+    for snippet in snippets(page):
+        if snippet.script is not None:
+            mock.reset()
+            mock.script(*SCRIPTS[snippet.script])
+        reader.does(snippet)
+        if snippet.script is not None and snippet.language == "python":
+            assert len(mock.bodies()) >= len(SCRIPTS[snippet.script]), f"{snippet} asked too little"
+
+
+@pytest.mark.parametrize("snippet", [s for s in ALL if "vllm" in s.words], ids=str)
+def test_a_snippet_runs_on_a_real_server(
+    snippet: Snippet, vllm: VllmServer, tmp_path: Path
+) -> None:
+    reader = Reader(tmp_path, vllm.url, vllm.model, script=snippet.script)
+    for before in snippets(snippet.page):
+        if before.line < snippet.line and before.title:
+            reader.writes(before)
+    printed = reader.does(snippet)
+
+    said = {"one-call": "It is 20 degrees in Paris.", "count": "I have counted the words"}
+    assert said[str(snippet.script)] in printed
+
+
+class Reader:
+    """Somebody who follows a page: has a folder with notes, a server, and types what it says."""
+
+    def __init__(self, folder: Path, url: str, model: str, *, script: str | None = None) -> None:
+        self.folder, self.url, self.model, self.script = folder, url, model, script
+        (folder / "notes").mkdir()
+        for name in ("notes.txt", "notes.md"):
+            (folder / "notes" / name).write_text(NOTES)
+        (folder / "tools.py").write_text(
+            "def word_count(path: str) -> int:\n    return len(open(path).read().split())\n"
+        )
+        self.env = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "TMPDIR": os.environ["TMPDIR"],
+            "TOOLRUN_BASE_URL": url,
+            "TOOLRUN_MODEL": model,
+        }
+
+    def does(self, snippet: Snippet) -> str:
+        match snippet.language:
+            case "python":
+                return self._runs(snippet, self.writes(snippet))
+            case "console":
+                return "".join(self._types(snippet, line) for line in self._lines(snippet))
+            case "toml":
+                assert snippet.title == "toolrun.toml"
+                assert load_config(self.writes(snippet), env={}).base_url == options.BASE_URL
+        return ""
+
+    def writes(self, snippet: Snippet) -> Path:
+        file = self.folder / (snippet.title or f"line_{snippet.line}.py")
+        file.write_text(self._here(snippet.text) if file.suffix == ".py" else snippet.text)
+        return file
+
+    def _here(self, code: str) -> str:
+        """The code for this folder and this server; a script is asked for in the prompt."""
+        code = code.replace("/srv/app", str(self.folder))
+        code = code.replace(options.BASE_URL, self.url).replace(options.MODEL, self.model)
+        if self.url not in code:
+            own = f'base_url="{self.url}", model="{self.model}", '
+            code = re.sub(r"\bSession\((?=[\w)])", f"Session({own}", code)
+        if self.script is not None:
+            code = re.sub(r"\.(ask|stream)\(\"", rf'.\1("[[script:{self.script}]] ', code)
+        return code
+
+    def _runs(self, snippet: Snippet, file: Path) -> str:
+        awaits = False
+        try:
+            compile(file.read_text(), str(file), "exec")
+        except SyntaxError:
+            compile(file.read_text(), str(file), "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            awaits = True
+        command = [sys.executable, *(["-c", _AWAITING] if awaits else []), str(file)]
+        return self._run(snippet, command)
+
+    def _lines(self, snippet: Snippet) -> list[str]:
+        lines = snippet.text.splitlines()
+        assert all(line.startswith("$ ") for line in lines), f"{snippet}: only commands, with $"
+        return [line.removeprefix("$ ") for line in lines]
+
+    def _types(self, snippet: Snippet, line: str) -> str:
+        words = shlex.split(line)
+        match words[0]:
+            case "toolrun":
+                return self._run(snippet, [str(Path(sys.executable).parent / words[0]), *words[1:]])
+            case "make":
+                assert re.search(
+                    rf"^{words[1]}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE
+                )
+            case "vllm":
+                assert line == START, f"{snippet}: toolrun's own message says {START}"
+            case _:
+                assert line in NOT_RUN, f"{snippet}: nothing checks {line!r}"
+        return ""
+
+    def _run(self, snippet: Snippet, command: list[str]) -> str:
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, f"{snippet}: {command}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr, f"{snippet}\n{done.stderr}"
+        return done.stdout
+
+
+def _links(page: Path) -> set[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return {link for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    missing = [link for link in _links(page) if not (page.parent / link.partition("#")[0]).exists()]
+
+    assert missing == []
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    reached, waiting = set[Path](), [DOCS / "index.md"]
+    while waiting:
+        page = waiting.pop()
+        if page.suffix == ".md" and page not in reached:
+            reached.add(page)
+            waiting += [(page.parent / link.partition("#")[0]).resolve() for link in _links(page)]
+
+    assert set(DOCS.rglob("*.md")) <= reached
+
+
+def _rows(page: str) -> list[list[str]]:
+    """The rows of all tables of a page, as cells without backticks."""
+    lines = (DOCS / page).read_text(encoding="utf-8").splitlines()
+    return [
+        [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+        for line in lines
+        if line.startswith("| `")
+    ]
+
+
+def _names(page: str) -> list[str]:
+    """What the first cells of a page's tables name."""
+    return [name for row in _rows(page) for name in re.split(r", ", row[0])]
+
+
+def test_every_event_is_listed_with_its_fields() -> None:
+    place = set(events.Event.__struct_fields__)
+    kinds = [*events.Durable.__subclasses__(), *events.Event.__subclasses__()]
+    kinds.remove(events.Durable)
+
+    assert {row[0]: row[1].split() for row in _rows("reference/events.md")} == {
+        kind.__name__: [name for name in kind.__struct_fields__ if name not in place]
+        for kind in kinds
+    }
+
+
+def test_every_error_is_listed() -> None:
+    page = (DOCS / "reference/errors.md").read_text(encoding="utf-8")
+    kinds = [
+        name
+        for name, kind in vars(errors).items()
+        if isinstance(kind, type) and issubclass(kind, errors.ToolrunError)
+    ]
+
+    assert [kind for kind in kinds if f"`{kind}`" not in page] == []
+    assert set(_names("reference/errors.md")) <= set(kinds)
+
+
+def test_every_setting_is_listed_with_its_variable() -> None:
+    properties = resources.schema("config")["properties"]
+    keys = [key for key in properties if key != "limits"]
+    keys += [f"limits.{key}" for key in properties["limits"]["properties"]]
+
+    assert {row[0]: row[1] for row in _rows("reference/config.md")} == {
+        key: f"{config.PREFIX}{key.replace('.', '_').upper()}" for key in keys
+    }
+    assert set(msgspec.structs.asdict(load_config(env={}))) == set(properties)
+
+
+def test_every_public_name_is_listed() -> None:
+    pages = "".join(
+        (DOCS / "reference" / page).read_text(encoding="utf-8")
+        for page in ("api.md", "events.md", "errors.md")
+    )
+
+    assert [n for n in toolrun.__all__ if not re.search(rf"`{n}\b", pages)] == []
+
+
+def test_every_option_of_a_session_and_of_a_tool_is_listed() -> None:
+    api = _names("reference/api.md")
+    tool = _names("how-to/add-a-tool.md")
+
+    assert [name for name in options.Options.__annotations__ if name not in api] == []
+    assert [name for name in decorator.Options.__slots__ if name not in tool] == []
+
+
+def test_every_command_and_option_of_the_command_line_is_listed() -> None:
+    page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
+    toolrun_command = str(Path(sys.executable).parent / "toolrun")
+    for command in ("run", "chat", "replay", "demo"):
+        shown = subprocess.run(
+            [toolrun_command, command, "--help"],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+            env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
+        ).stdout
+        assert f"## `toolrun {command}" in page
+        found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
+        assert [option for option in sorted(found) if f"`{option}" not in page] == [], command
