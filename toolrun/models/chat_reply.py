@@ -188,8 +188,8 @@ def _decoded(payload: bytes) -> _Reply:
         reply = _decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise MalformedOutput(f"not a reply ({error}): {_shown(payload)}") from error
-    if (error := bytes(reply.error)) not in (b"", b"null"):
-        raise _error(error)
+    if (said := bytes(reply.error)) not in (b"", b"null"):
+        raise _error(said)
     return reply
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-import toolrun
+from toolrun import resources
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def runtime() -> Runtime:
     prefix = os.path.realpath(sys.base_prefix)
     standard = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     sites = _site_folders()
-    package = str(Path(toolrun.__file__).resolve().parent)
+    package = str(Path(resources.__file__).resolve().parent)
     shown = [*map(os.path.realpath, standard), *sites, package]
     shown += [interpreter] if prefix in {"/usr", "/usr/local"} else [prefix]
     if prefix == "/usr/local":  # the official container images: libpython and what pip built
@@ -101,7 +101,7 @@ def _site_folders() -> list[str]:
     known = {os.path.realpath(path) for path in candidates}
     used = [os.path.realpath(path) for path in sys.path if os.path.isdir(path)]
     folders = [path for path in dict.fromkeys(used) if path in known]
-    own = str(Path(toolrun.__file__).resolve().parent.parent)
+    own = str(Path(resources.__file__).resolve().parent.parent)
     added = [line for folder in folders for line in _editable(folder) if line != own]
     return [*folders, *dict.fromkeys(added)]
 
