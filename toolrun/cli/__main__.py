@@ -1,0 +1,5 @@
+"""`python -m toolrun.cli` is `toolrun`."""
+
+from toolrun.cli import main
+
+main()

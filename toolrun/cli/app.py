@@ -1,0 +1,112 @@
+"""How does a command line become a command, and an error a message and an exit code?"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from itertools import pairwise
+from pathlib import Path  # noqa: TC003 - cyclopts reads it
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import App, CycloptsError, Parameter
+
+from toolrun._version import __version__
+from toolrun.cli.exits import Exit, of_error
+from toolrun.cli.options import STDIN, Common
+from toolrun.cli.screen import visible
+from toolrun.errors import ToolrunError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_COMMANDS = {
+    "run": "Run one prompt: the answer on stdout, what happens on stderr.",
+    "chat": "Talk with a model that has tools.",
+    "replay": "Show a recorded session again, without a server.",
+    "demo": "One session on your server, explained step by step, with proof and replay.",
+}
+
+app = App(
+    name="toolrun",
+    help="Function calling with gpt-oss on vLLM: the reasoning survives, tools run in a sandbox.",
+    help_epilogue=(
+        "Exit codes: 0 answer, 1 no answer, 2 usage, 3 limited, 4 denied, 5 server, 6 parked, "
+        "130 interrupted."
+    ),
+    version=__version__,
+    default_parameter=Parameter(show_default=False, negative=()),
+)
+for _name, _help in _COMMANDS.items():
+    app.command(f"toolrun.cli.{_name}:{_name}", name=_name, help=_help)
+
+
+@app.meta.default
+def _launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    debug: Annotated[bool, Parameter(help="Show the traceback of an error.")] = False,
+    config: Annotated[
+        Path | None, Parameter(help="Settings; toolrun.toml of this folder by default.")
+    ] = None,
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None,
+        Parameter(help="What is logged to stderr; warning by default."),
+    ] = None,
+) -> int:
+    """Run a command with what every command has."""
+    function, bound, injected = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    own: dict[str, Any] = (
+        {"common": Common(debug, config, log_level)} if "common" in injected else {}
+    )
+    code: int | None = function(*bound.args, **bound.kwargs, **own)
+    return Exit.ANSWER if code is None else code
+
+
+def command(arguments: Sequence[str]) -> int:
+    """Run a command line and return its exit code; errors become one message on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        # Whatever a model writes can be shown, in a C locale too.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # To cyclopts a lone hyphen is an option.
+    tokens = [STDIN if each == "-" else each for each in arguments]
+    try:
+        code = app.meta(
+            tokens, exit_on_error=False, print_error=False, result_action="return_value"
+        )
+        sys.stdout.flush()
+    except CycloptsError as error:
+        return _failed(f"{error}\nSee toolrun --help.", Exit.USAGE)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; the flush at exit must not find the pipe either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.NO_ANSWER
+    except Exception as error:  # noqa: BLE001 - whatever it is, a person reads one message
+        if "--debug" in arguments:
+            traceback.print_exc()
+        return _explained(error, arguments)
+    return Exit.ANSWER if code is None else int(code)
+
+
+def _explained(error: Exception, arguments: Sequence[str]) -> Exit:
+    from toolrun.cli.log import Mask
+
+    mask = Mask([os.environ.get("TOOLRUN_API_KEY"), *_given_keys(arguments)])
+    if isinstance(error, ToolrunError | OSError):
+        return _failed(mask.text(str(error)), of_error(error))
+    text = f"{type(error).__name__}: {error}\nThis is a bug in toolrun; --debug shows more."
+    return _failed(mask.text(text), Exit.NO_ANSWER)
+
+
+def _given_keys(arguments: Sequence[str]) -> list[str]:
+    """The keys of the command line, so that no message repeats them."""
+    keys = [each.partition("=")[2] for each in arguments if each.startswith("--api-key=")]
+    return keys + [value for option, value in pairwise(arguments) if option == "--api-key"]
+
+
+def _failed(message: str, code: Exit) -> Exit:
+    sys.stdout.flush()
+    print(visible(f"toolrun: {message}"), file=sys.stderr)
+    return code

@@ -1,0 +1,49 @@
+"""With which code does a command end?"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from toolrun.errors import ConfigError, MissingExtra, ServerError, ToolDefinitionError
+
+if TYPE_CHECKING:
+    from toolrun.answer import Answer
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    ANSWER = 0
+    NO_ANSWER = 1
+    USAGE = 2
+    LIMITED = 3
+    DENIED = 4
+    SERVER = 5
+    PARKED = 6
+    INTERRUPTED = 130
+
+
+def of_answer(answer: Answer) -> Exit:
+    """The code for how a turn ended."""
+    match answer.status:
+        case "finished" if answer.text:
+            return Exit.ANSWER
+        case "limited":
+            return Exit.LIMITED
+        case "parked":
+            return Exit.PARKED
+        case "cancelled":
+            return Exit.INTERRUPTED
+    results = [call.result for call in answer.tool_calls]
+    denied = any(result is not None and result.outcome == "denied" for result in results)
+    return Exit.DENIED if denied else Exit.NO_ANSWER
+
+
+def of_error(error: Exception) -> Exit:
+    """The code for an error that ended a command."""
+    if isinstance(error, ConfigError | ToolDefinitionError | MissingExtra):
+        return Exit.USAGE
+    if isinstance(error, ServerError):
+        return Exit.SERVER
+    return Exit.NO_ANSWER

@@ -1,0 +1,107 @@
+"""Which tools are in a file? `my_tools.py`, or one of them: `my_tools.py:word_count`."""
+
+from __future__ import annotations
+
+import difflib
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from toolrun.errors import ConfigError
+from toolrun.tools.decorator import MARK
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import ModuleType
+
+
+def load_tools(references: Sequence[str]) -> list[Callable[..., Any]]:
+    """Import the files and return their tools, in order, each once.
+
+    Args:
+        references: a path for all functions that `@tool` marks in a file, or `path:name`.
+
+    Raises:
+        ConfigError: no such file or name, a file that cannot be imported or holds no tool.
+    """
+    found: list[Callable[..., Any]] = []
+    for reference in references:
+        path, name = _split(reference)
+        module = _imported(path)
+        for function in _named(module, path, name) if name else _marked(module, path):
+            if function not in found:
+                found.append(function)
+    return found
+
+
+def _split(reference: str) -> tuple[Path, str]:
+    path, colon, name = reference.rpartition(":")
+    if not colon or Path(reference).exists():
+        path, name = reference, ""
+    if not path.endswith(".py"):
+        raise ConfigError(f"tools {reference!r}: give a Python file, FILE.py or FILE.py:NAME")
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise ConfigError(f"tools {reference!r}: there is no file {path}")
+    return file.resolve(), name
+
+
+def _imported(path: Path) -> ModuleType:
+    """The module of a file, under the name that `import` would give it, as sandboxes do."""
+    name = path.stem
+    if not name.isidentifier():
+        raise ConfigError(
+            f"tools {path.name}: {name!r} cannot be a module's name; rename the file, "
+            f"such as {''.join(c if c.isalnum() else '_' for c in name)}.py"
+        )
+    if (known := sys.modules.get(name)) is not None:
+        if getattr(known, "__file__", None) and Path(str(known.__file__)).resolve() == path:
+            return known
+        raise ConfigError(f"tools {path}: a module {name!r} is loaded already; rename the file")
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # as for a script: its neighbours can be imported
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise ConfigError(f"tools {path}: {_where(error, path)}") from error
+    return module
+
+
+def _where(error: Exception, path: Path) -> str:
+    """What an import met, and in which line of the file."""
+    line = error.lineno if isinstance(error, SyntaxError) else None
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    at = f"line {line}: " if line else ""
+    return f"{at}{type(error).__name__}: {error}"
+
+
+def _marked(module: ModuleType, path: Path) -> list[Callable[..., Any]]:
+    marked = [value for value in vars(module).values() if hasattr(value, MARK)]
+    if not marked:
+        raise ConfigError(
+            f"tools {path.name}: no function in it is marked as a tool; write `@tool` above one "
+            "(from toolrun import tool), or name a function: "
+            f"{path.name}:NAME"
+        )
+    return marked
+
+
+def _named(module: ModuleType, path: Path, name: str) -> list[Callable[..., Any]]:
+    value = getattr(module, name, None)
+    if callable(value):
+        return [value]
+    names = [each for each, there in vars(module).items() if hasattr(there, MARK)]
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"its tools are {', '.join(names) or 'none'}"
+    raise ConfigError(f"tools {path.name}:{name}: there is no function {name!r} in it; {hint}")

@@ -1,0 +1,160 @@
+"""Which options do the commands share, and what becomes of them?
+
+cyclopts reads the annotations at run time, so what they name is imported for good.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path  # noqa: TC003 - cyclopts reads it
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from cyclopts import Group, Parameter
+
+from toolrun.errors import ConfigError
+
+if TYPE_CHECKING:
+    from toolrun.cli.log import Mask
+    from toolrun.config import Config
+    from toolrun.session import Session
+
+STDIN = "\0"
+"""What the prompt is where `-` was typed."""
+
+_SERVER = Group("Server", sort_key=1)
+_MODEL = Group("Model", sort_key=2)
+_TOOLS = Group("Tools", sort_key=3)
+_LIMITS = Group("Limits of a turn", sort_key=4)
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every command is given beside its own options."""
+
+    debug: bool = False
+    config: Path | None = None
+    log_level: str | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions:
+    """The options of a session; None: not given, then `toolrun.toml`, variables and defaults."""
+
+    model: Annotated[
+        str | None, Parameter(group=_SERVER, help="Name that the server serves the model under.")
+    ] = None
+    base_url: Annotated[
+        str | None, Parameter(group=_SERVER, help="Base URL of the server, with its /v1.")
+    ] = None
+    api_key: Annotated[
+        str | None,
+        Parameter(
+            group=_SERVER,
+            help="Bearer token. TOOLRUN_API_KEY is better: others can read a command line.",
+        ),
+    ] = None
+    extra_body: Annotated[
+        str | None,
+        Parameter(group=_SERVER, metavar="JSON", help="JSON object: more fields of each request."),
+    ] = None
+    effort: Annotated[
+        Literal["low", "medium", "high"] | None,
+        Parameter(group=_MODEL, help="How long the model reasons."),
+    ] = None
+    instructions: Annotated[
+        str | None, Parameter(group=_MODEL, help="The developer's words to the model.")
+    ] = None
+    temperature: Annotated[float | None, Parameter(group=_MODEL, help="Of the sampling.")] = None
+    top_p: Annotated[float | None, Parameter(group=_MODEL, help="Of the sampling.")] = None
+    max_tokens: Annotated[int | None, Parameter(group=_MODEL, help="Tokens a step may take.")] = (
+        None
+    )
+    seed: Annotated[int | None, Parameter(group=_MODEL, help="Of the sampling.")] = None
+    tools: Annotated[
+        tuple[str, ...] | None,
+        Parameter(
+            group=_TOOLS,
+            metavar="FILE[:NAME]",
+            consume_multiple=False,
+            help="FILE.py: all that @tool marks in it; FILE.py:NAME: one. May be repeated.",
+        ),
+    ] = None
+    workspace: Annotated[
+        Path | None, Parameter(group=_TOOLS, help="Folder that sandboxed tools may see.")
+    ] = None
+    profile: Annotated[
+        str | None,
+        Parameter(group=_TOOLS, help="Sandbox profile: pure, workspace-ro, or a TOML file."),
+    ] = None
+    limits_steps: Annotated[int | None, Parameter(group=_LIMITS, help="Samplings.")] = None
+    limits_tool_calls: Annotated[int | None, Parameter(group=_LIMITS, help="Tool calls.")] = None
+    limits_seconds: Annotated[
+        float | None, Parameter(group=_LIMITS, help="Wall time; inf for no end.")
+    ] = None
+    trace: Annotated[Path | None, Parameter(help="File to write a trace to.")] = None
+
+
+def settings(options: SessionOptions | None, common: Common) -> tuple[Config, Mask]:
+    """The settings that hold, and what masks their secrets; logging is set up by them.
+
+    Raises:
+        ConfigError: a setting does not fit.
+    """
+    from toolrun.cli.log import Mask, set_up
+    from toolrun.config import load_config
+
+    given: dict[str, Any] = asdict(options or SessionOptions())
+    if given["extra_body"] is not None:
+        given["extra_body"] = _object(given["extra_body"], "--extra-body")
+    config = load_config(common.config, log_level=common.log_level, **given)
+    mask = Mask([config.api_key])
+    set_up(config.log_level, mask)
+    return config, mask
+
+
+def open_session(config: Config, **more: Any) -> Session:
+    """A session with these settings; the tools' files are imported here.
+
+    Raises:
+        ConfigError, ToolDefinitionError: a tool or a setting does not fit.
+    """
+    from toolrun.cli.load_tools import load_tools
+    from toolrun.session import Session
+
+    options: dict[str, Any] = {
+        "model": config.model,
+        "base_url": config.base_url,
+        "api_key": config.api_key,
+        "extra_body": config.extra_body,
+        "instructions": config.instructions,
+        "effort": config.effort,
+        "sampling": config.sampling,
+        "workspace": config.workspace,
+        "profile": config.profile,
+        "limits": config.limits,
+        "trace": config.trace,
+    }
+    return Session(**{**options, "tools": load_tools(config.tools), **more})
+
+
+def prompt_of(text: str) -> str:
+    """The prompt that is meant: all of stdin where `-` was typed.
+
+    Raises:
+        ConfigError: it is empty.
+    """
+    prompt = sys.stdin.read() if text == STDIN else text
+    if not prompt.strip():
+        where = ": nothing came on stdin" if text == STDIN else ""
+        raise ConfigError(f"the prompt is empty{where}")
+    return prompt
+
+
+def _object(text: str, option: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.MsgspecError as error:
+        raise ConfigError(f'{option}: not a JSON object, such as {{"a": 1}}: {error}') from error

@@ -1,0 +1,213 @@
+"""How do the events of a session look to a person?
+
+The answer goes to one screen, everything else to the other (stdout and stderr in `toolrun run`).
+Whether a text is a preamble or the answer is known only when the step is complete: on a terminal
+it is shown at once and taken back if it was a preamble, elsewhere it waits for the step's end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from toolrun import events as ev
+from toolrun.cli import screen as s
+
+if TYPE_CHECKING:
+    from toolrun.cli.screen import Screen
+
+_LINES: Final = 12
+_CHARACTERS: Final = 2_000
+_VALUE: Final = 200
+
+
+class Renderer:
+    """Shows events as they come."""
+
+    def __init__(self, answer: Screen, activity: Screen, *, recorded: bool = False) -> None:
+        """Take the two screens.
+
+        Args:
+            answer: for the answer.
+            activity: for everything else; may be the same.
+            recorded: show also what somebody who is there sees anyway: what the user said, and
+                the error that a turn raised.
+        """
+        self.answer = answer
+        self.activity = activity
+        self._recorded = recorded
+        self._text = ""
+        self._reasoned = False
+        self._open: dict[str, str] = {}
+        self._calls: dict[str, ev.ToolCall] = {}
+        self._turn = _Turn()
+        self._output_of = ""
+
+    def show(self, event: ev.Event) -> None:
+        """Show one event, where it is one that people want to see."""
+        match event:
+            case ev.ReasoningDelta():
+                self._reasoned = True
+                self._write(self.activity, s.REASONING, event.text)
+            case ev.TextDelta():
+                self._text += event.text
+                if self.answer.cursor:
+                    self._write(self.answer, s.ANSWER, event.text)
+            case ev.UserMessage():
+                self._turn = _Turn(event.time)
+                if self._recorded:
+                    self._line(s.USER, event.content)
+            case ev.AssistantMessage():
+                self._said(event)
+            case ev.ToolCallStarted() | ev.ToolCallFinished() | ev.ToolOutput():
+                self._tool(event)
+            case ev.TurnFinished():
+                self._finished(event)
+            case _:
+                self._aside(event)
+
+    def close(self) -> None:
+        """End what is being written; the cursor stands at the beginning of a line."""
+        self.answer.end()
+        self.activity.end()
+
+    def _write(self, screen: Screen, style: s.Style, text: str) -> None:
+        """Add to a block on one screen, once the other has ended its own."""
+        for other in (self.answer, self.activity):
+            if other is not screen:
+                other.end()
+        screen.write(style, text)
+
+    def _line(self, style: s.Style, text: str) -> None:
+        self.close()
+        self.activity.line(style, text)
+
+    def _said(self, message: ev.AssistantMessage) -> None:
+        if message.reasoning and not self._reasoned:
+            self._line(s.REASONING, message.reasoning.strip("\n"))
+        streamed = bool(self._text) and self.answer.cursor
+        content = message.content or ""
+        if not message.tool_calls:
+            if content and not streamed:
+                self.close()
+                self.answer.line(s.ANSWER, content)
+            self.close()
+        elif content:
+            if not streamed or self.answer.erase():
+                self._line(s.PREAMBLE, content)
+            else:
+                self._line(s.NOTE, "this was said before the call:")
+        self._calls = {call.id: call for call in message.tool_calls}
+        self._turn.took(message)
+        self._text, self._reasoned = "", False
+
+    def _tool(self, event: ev.ToolCallStarted | ev.ToolCallFinished | ev.ToolOutput) -> None:
+        match event:
+            case ev.ToolCallStarted():
+                self._open[event.call_id] = event.name
+                where = f"sandbox {event.profile}" if event.profile else "TRUSTED, in this process"
+                self._line(s.CALL, f"{call_text(event.name, event.arguments)}  [{where}]")
+            case ev.ToolOutput():
+                if len(self._open) > 1 and event.call_id != self._output_of:
+                    self._line(s.OUTPUT, f"({self._open.get(event.call_id, event.call_id)})")
+                self._output_of = event.call_id
+                self._write(self.activity, s.OUTPUT, event.text)
+            case ev.ToolCallFinished():
+                call = self._calls.get(event.call_id)
+                if self._open.pop(event.call_id, None) is None and call is not None:
+                    arguments = shortened(call.arguments, _VALUE)
+                    self._line(s.CALL, f"{call.name} {arguments}  [not run]")
+                result, ok = event.result, event.result.outcome == "ok"
+                how = "" if ok else f"{result.outcome}, "
+                head = f"{event.name} ({how}{result.seconds:.2f} s): "
+                self._line(s.RESULT if ok else s.FAILED, head + folded(result.content))
+
+    def _finished(self, event: ev.TurnFinished) -> None:
+        self.close()
+        if self._text and not self.answer.cursor:  # the step did not complete
+            self._line(s.PREAMBLE, self._text)
+        self._text, self._reasoned = "", False
+        self._open.clear()
+        summary = self._turn.summary(event.time)
+        if event.status == "finished":
+            self._line(s.NOTE, summary)
+            return
+        if event.status == "failed" and not self._recorded and not self._turn.steps:
+            return  # the error says it all
+        why = event.error if self._recorded and event.error else self._turn.limit
+        self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''} ({summary})")
+
+    def _aside(self, event: ev.Event) -> None:
+        match event:
+            case ev.LimitReached():
+                self._turn.limit = f"limits.{event.limit} = {event.value:g}"
+                if event.limit == "max_tokens":
+                    self._turn.limit = f"cut off at {event.value:g} tokens"
+            case ev.Retried():
+                # What came of the step so far is void; on a terminal it has been seen.
+                self._text, self._reasoned = "", False
+                self._line(s.WARNING, f"sampling again ({event.attempt}): {event.reason}")
+            case ev.Warned():
+                self._line(s.WARNING, event.message)
+            case ev.Repaired():
+                self._line(s.NOTE, f"repaired {event.what}: {event.before!r} to {event.after!r}")
+            case ev.ApprovalRequested():
+                call = call_text(event.name, event.arguments, None)
+                self._line(s.QUESTION, f"waits for approval: {call}  ({event.reason})")
+            case ev.ApprovalDecided():
+                why = f": {event.reason}" if event.reason else ""
+                self._line(s.NOTE, f"decided: {event.decision}{why}")
+            case _:
+                pass
+
+
+class _Turn:
+    """What a turn has taken so far, for its last line."""
+
+    def __init__(self, began: float = 0.0) -> None:
+        self.limit = ""
+        self._began = began
+        self.steps = self._calls = 0
+        self._usage = ev.Usage()
+
+    def took(self, message: ev.AssistantMessage) -> None:
+        self.steps += 1
+        self._calls += len(message.tool_calls)
+        self._usage += message.usage
+
+    def summary(self, now: float) -> str:
+        parts = [_counted(self.steps, "step"), _counted(self._calls, "call")]
+        parts.append(f"{self._usage.total_tokens:,} tokens")
+        if self._began and now:
+            parts.append(f"{now - self._began:.1f} s")
+        return ", ".join(parts)
+
+
+def call_text(name: str, arguments: dict[str, Any], longest: int | None = _VALUE) -> str:
+    """A call as Python would write it; each value cut to `longest` characters."""
+    shown = [
+        f"{key}={shortened(msgspec.json.encode(value).decode(), longest)}"
+        for key, value in arguments.items()
+    ]
+    return f"{name}({', '.join(shown)})"
+
+
+def shortened(text: str, longest: int | None) -> str:
+    """The beginning of a text, and how much is missing."""
+    if longest is None or len(text) <= longest:
+        return text
+    return f"{text[:longest]}... ({len(text) - longest:,} more)"
+
+
+def folded(text: str) -> str:
+    """The first lines of a text, and how much is missing; the model gets it all."""
+    text = text.rstrip("\n")
+    lines = text.split("\n")
+    shown = shortened("\n".join(lines[:_LINES]), _CHARACTERS)
+    missing = len(lines) - _LINES
+    return f"{shown}\n... {_counted(missing, 'more line')}" if missing > 0 else shown
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"

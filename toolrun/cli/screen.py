@@ -1,0 +1,212 @@
+"""How does text get to a terminal: in which colour, behind which glyph, and never raw?
+
+Text of models and tools may hold escape sequences that move the cursor, change the title or write
+to the clipboard. `visible` makes every control character a printed sign, so none is obeyed.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from typing import TYPE_CHECKING, Final, NamedTuple, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import TextIO
+
+_KEPT: Final = (0x09, 0x0A)
+_SIGNS: Final = {
+    **{code: chr(0x2400 + code) for code in range(0x20) if code not in _KEPT},
+    0x7F: "\u2421",
+    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
+    # Line separators, and what turns the direction of the text around it.
+    **dict.fromkeys((0x2028, 0x2029, 0x200E, 0x200F, 0x061C), "\ufffd"),
+    **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+}
+_PARTS: Final = re.compile(r"\n|[ \t]+|[^ \t\n]+")
+_TAB: Final = "    "
+_NARROWEST: Final = 20
+
+
+def visible(text: str) -> str:
+    """The text with every control character but newline and tab as a printed sign."""
+    return text.replace("\r\n", "\n").translate(_SIGNS)
+
+
+class Style(NamedTuple):
+    """What tells a block of text apart: a glyph at its lines, and a colour where there are any."""
+
+    glyph: str
+    plain: str
+    sgr: str
+    every_line: bool = False
+
+
+USER: Final = Style("\u276f ", "> ", "1")
+REASONING: Final = Style("  \u250a ", "  : ", "2;3", every_line=True)
+PREAMBLE: Final = Style("  \u00bb ", "  > ", "", every_line=True)
+CALL: Final = Style("  \u25b6 ", "  -> ", "36")
+OUTPUT: Final = Style("    \u2502 ", "    | ", "2", every_line=True)
+RESULT: Final = Style("  \u25c0 ", "  <- ", "32")
+FAILED: Final = Style("  \u2717 ", "  x ", "31")
+NOTE: Final = Style("\u2014 ", "-- ", "2")
+WARNING: Final = Style("! ", "! ", "33")
+QUESTION: Final = Style("? ", "? ", "1;33")
+TITLE: Final = Style("\u2500\u2500 ", "== ", "1")
+ANSWER: Final = Style("", "", "")
+
+
+class Screen:
+    """A stream that blocks of text are written to, piece by piece."""
+
+    def __init__(
+        self, file: TextIO, *, colour: bool = False, cursor: bool = False, unicode: bool = True
+    ) -> None:
+        """Take a stream.
+
+        Args:
+            file: text goes here.
+            colour: whether it shows colours.
+            cursor: whether it is a terminal: lines are wrapped, and can be taken back.
+            unicode: whether it takes glyphs beside ASCII.
+        """
+        self.file = file
+        self.colour = colour
+        self.cursor = cursor
+        self.unicode = unicode
+        self._style: Style | None = None
+        self._begin()
+
+    @classmethod
+    def of(cls, file: TextIO, env: Mapping[str, str] = os.environ) -> Self:
+        """The screen for a stream: plain where it is no terminal, or NO_COLOR or TERM say so."""
+        terminal = file.isatty() and env.get("TERM") != "dumb"
+        encoding = (getattr(file, "encoding", None) or "ascii").lower().replace("-", "")
+        return cls(
+            file,
+            colour=terminal and not env.get("NO_COLOR"),
+            cursor=terminal,
+            unicode=encoding.startswith("utf"),
+        )
+
+    def write(self, style: Style, text: str) -> None:
+        """Add to the block of this style; another block is ended first."""
+        if style is not self._style:
+            self.end()
+            self._begin()
+            self._style = style
+        self._emit([part for piece in _PARTS.findall(visible(text)) for part in self._put(piece)])
+
+    def end(self) -> None:
+        """End the block, if there is one; what is written next begins on a line of its own."""
+        if self._style is None:
+            return
+        rest = self._flush()
+        self._emit([*rest, "\n"] if self._column else rest)
+        self._style = None
+
+    def line(self, style: Style, text: str) -> None:
+        """Write a block of its own."""
+        self.end()
+        self.write(style, text)
+        self.end()
+
+    def erase(self) -> bool:
+        """Take back the block that is being written; False where that is not possible."""
+        size = shutil.get_terminal_size()
+        whole = self.cursor and size == self._size and self._lines < size.lines - 1
+        if self._style is None or not whole:
+            return False
+        up = f"\x1b[{self._lines}A" if self._lines else ""
+        self.file.write(f"{up}\r\x1b[J")
+        self.file.flush()
+        self._style = None
+        return True
+
+    def _begin(self) -> None:
+        self._column = 0
+        self._lines = 0
+        self._space = ""
+        self._word = ""
+        self._begun = False
+        self._size = shutil.get_terminal_size()
+        self._width = max(self._size.columns - 1, _NARROWEST) if self.cursor else 0
+
+    def _put(self, piece: str) -> list[str]:
+        """What a piece (a line's end, blanks, or part of a word) adds to the output."""
+        if piece == "\n":
+            ended = self._flush()
+            if not self._column:
+                ended += self._margin()
+            return [*ended, self._newline()]
+        if piece[0] in " \t":
+            ended = self._flush()
+            self._space += piece.replace("\t", _TAB)
+            return ended
+        self._word += piece
+        return [] if self._width else self._flush()
+
+    def _flush(self) -> list[str]:
+        """The word that has been waiting for its end, on this line or on a new one."""
+        space, word = self._space, self._word
+        self._space = self._word = ""
+        if not word and not (space and not self._width):
+            return []
+        out: list[str] = [] if self._column else self._margin()
+        indent = len(self._glyph())
+        too_long = self._column + len(space) + _cells(word) > self._width
+        if self._width and self._column > indent and too_long:
+            out += [self._newline(), *self._margin()]
+            space = ""
+        out.append(space)
+        self._column += len(space)
+        while self._width and self._column + _cells(word) > self._width:
+            room = _fits(word, self._width - self._column)
+            out += [word[:room], self._newline(), *self._margin()]
+            word = word[room:]
+        self._column += _cells(word)
+        return [*out, word]
+
+    def _margin(self) -> list[str]:
+        glyph = self._glyph()
+        assert self._style is not None
+        shown = glyph if self._style.every_line or not self._begun else " " * len(glyph)
+        self._begun = True
+        self._column = len(glyph)
+        return [shown]
+
+    def _glyph(self) -> str:
+        assert self._style is not None
+        return self._style.glyph if self.unicode else self._style.plain
+
+    def _newline(self) -> str:
+        self._column = 0
+        self._lines += 1
+        return "\n"
+
+    def _emit(self, parts: list[str]) -> None:
+        text = "".join(parts)
+        if not text:
+            return
+        if self.colour and self._style is not None and self._style.sgr:
+            text = f"\x1b[{self._style.sgr}m{text}\x1b[0m"
+        self.file.write(text)
+        self.file.flush()
+
+
+def _cells(text: str) -> int:
+    """The columns that a text takes."""
+    if text.isascii():
+        return len(text)
+    from wcwidth import wcswidth
+
+    return max(int(wcswidth(text)), 0)
+
+
+def _fits(text: str, cells: int) -> int:
+    """How many characters of a text fit into so many columns; at least one."""
+    count = 1
+    while count < len(text) and _cells(text[: count + 1]) <= cells:
+        count += 1
+    return count
