@@ -7,7 +7,7 @@ variable of OpenAI's is read: a key meant for one server must not reach another.
 
 from __future__ import annotations
 
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -79,6 +79,7 @@ class Door:
             client, response_type = self._open()
             options: Any = {"headers": _JSON, "timeout": self._timeout(self.timeouts.step)}
             response = await client.post(path, cast_to=response_type, content=body, options=options)
+            self._no_page(response)
             return response.content
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> None:
@@ -87,9 +88,11 @@ class Door:
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
         """
-        with self._wrapped("first token"):
+        times = self.timeouts
+        # The waits are kept here: the transport knows only one for all of them.
+        with self._wrapped("first token"), anyio.move_on_after(times.first_token) as waiting:
             client, response_type = self._open()
-            options: Any = {"headers": _JSON, "timeout": self._timeout(self.timeouts.first_token)}
+            options: Any = {"headers": _JSON, "timeout": self._timeout(None)}
             response = await client.post(
                 path,
                 cast_to=response_type,
@@ -98,7 +101,10 @@ class Door:
                 stream=True,
                 stream_cls=_never_used(),
             )
+        if waiting.cancelled_caught:
+            raise self._silent("first token", times.first_token)
         try:
+            self._no_page(response)
             await self._read(response, on_read)
         finally:
             with anyio.CancelScope(shield=True):
@@ -107,23 +113,40 @@ class Door:
     async def _read(self, response: httpx2.Response, on_read: Callable[[bytes], bool]) -> None:
         phase, wait = "first token", self.timeouts.first_token
         done = False
+        failed: ServerError | None = None
         with anyio.CancelScope(deadline=anyio.current_time() + wait) as scope:
             try:
-                async with aclosing(response.aiter_bytes()) as reads:
-                    async for read in reads:
-                        # After the last event the body is read to its end, for the connection's
-                        # next use.
-                        done = done or on_read(read)
-                        phase, wait = "between tokens", self.timeouts.between_tokens
-                        scope.deadline = anyio.current_time() + wait
-            except ServerError:
-                raise
+                async for read in response.aiter_bytes():
+                    # After the last event the body is read to its end, for the connection's next
+                    # use. An error stops the reading from within, so that no generator of the
+                    # transport is left half read.
+                    try:
+                        done = done or failed is not None or on_read(read)
+                    except ServerError as error:
+                        failed = error
+                        scope.cancel()
+                    phase, wait = "between tokens", self.timeouts.between_tokens
+                    scope.deadline = anyio.current_time() + wait
             except Exception as error:
-                raise MalformedOutput(
-                    f"{self.base_url}: the stream broke off: {_shown(error)}"
-                ) from error
+                if failed is None:
+                    raise MalformedOutput(
+                        f"{self.base_url}: the stream broke off: {_shown(error)}"
+                    ) from error
+        if failed is not None:
+            raise failed
         if scope.cancelled_caught and not done:
-            raise ServerTimeout(f"{self.base_url}: nothing came for {wait:g} s ({phase})", phase)
+            raise self._silent(phase, wait)
+
+    def _silent(self, phase: str, wait: float) -> ServerTimeout:
+        return ServerTimeout(f"{self.base_url}: nothing came for {wait:g} s ({phase})", phase)
+
+    def _no_page(self, response: httpx2.Response) -> None:
+        """Refuse a web page: a proxy's, or that of a server of another kind."""
+        if response.headers.get("content-type", "").startswith("text/html"):
+            raise MalformedOutput(
+                f"{self.base_url} answered with a web page: this does not look like an "
+                "OpenAI-compatible server. Check base_url; vLLM's is http://HOST:8000/v1"
+            )
 
     async def get(self, url: str) -> bytes:
         """The body of a GET; `url` is a path below the base URL, or absolute.
@@ -181,10 +204,12 @@ class Door:
                 max_retries=0,
                 http_client=transport(limits=limits),
             )
+            # The SDK fills these from the environment (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, ...).
             self._client.organization = self._client.project = None
+            self._client._custom_headers = self._headers  # noqa: SLF001 - nothing public sets it
         return self._client, self._response
 
-    def _timeout(self, read: float) -> httpx2.Timeout:
+    def _timeout(self, read: float | None) -> httpx2.Timeout:
         import httpx2
 
         return httpx2.Timeout(read, connect=self.timeouts.connect, pool=None)
@@ -206,18 +231,21 @@ class Door:
             raise
 
     def _silence(self, error: Exception, phase: str) -> ServerError:
-        names = {type(each).__name__ for each in _chain(error)}
-        if names & {"ConnectionTimeoutError"} or (
-            "ConnectTimeout" in names and not names & {"ServerDisconnectedError"}
-        ):
-            wait = self.timeouts.connect
-            return ServerTimeout(f"{self.base_url}: no connection within {wait:g} s", "connect")
-        if names & {"SocketTimeoutError", "ReadTimeout", "ServerTimeoutError"}:
-            return ServerTimeout(f"{self.base_url}: no answer in time ({phase})", phase)
-        if names & {"ServerDisconnectedError", "RemoteProtocolError", "ReadError"}:
-            return ServerUnreachable(f"{self.base_url}: the server closed the connection")
+        chain = _chain(error)
+        names = {type(each).__name__ for each in chain}
+        # aiohttp's transport wraps all of aiohttp's connection errors as ConnectTimeout.
+        if names & _BROKEN:
+            return MalformedOutput(
+                f"{self.base_url}: the server broke its reply off: {_shown(chain[-1])}"
+            )
+        if not any(name.startswith("ClientConnector") for name in names):
+            if names & {"ConnectionTimeoutError", "ConnectTimeout"}:
+                wait = self.timeouts.connect
+                return ServerTimeout(f"{self.base_url}: no connection within {wait:g} s", "connect")
+            if "ReadTimeout" in names:
+                return ServerTimeout(f"{self.base_url}: no answer in time ({phase})", phase)
         return ServerUnreachable(
-            f"no server at {self.base_url}: {_shown(_chain(error)[-1])}. Start one with\n"
+            f"no server at {self.base_url}: {_shown(chain[-1])}. Start one with\n"
             f"    {START}\nor give the base URL of one that runs"
         )
 
@@ -248,6 +276,11 @@ class _Models(Struct):
 
 
 _JSON = {"Content-Type": "application/json"}
+_BROKEN = {
+    *("ServerDisconnectedError", "ClientPayloadError", "ClientOSError"),  # aiohttp
+    *("RemoteProtocolError", "ReadError", "DecodingError"),  # httpx
+}
+"""Errors of a connection that was made, and ended before its reply was whole."""
 
 
 def _never_used() -> Any:
