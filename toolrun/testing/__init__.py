@@ -1,0 +1,1 @@
+"""How do users test their agents?"""

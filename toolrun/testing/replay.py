@@ -1,0 +1,182 @@
+"""Does a recorded session happen again in the same way? Without model, tools or network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+from msgspec import Struct, structs
+
+from toolrun.errors import ConfigError, ReplayMismatch, TraceError
+from toolrun.limits import Limits, Meter
+from toolrun.options import Settings
+from toolrun.runtime import Parts, Runtime
+from toolrun.session import Session
+from toolrun.tools.toolbox import Toolbox
+from toolrun.trace.plan import Act, Decide, Plan, Turn
+from toolrun.trace.reader import read_trace
+from toolrun.trace.replay import Cast
+from toolrun.transcript import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from toolrun.events import Durable, Event
+    from toolrun.options import Options
+
+
+class ReplayReport(Struct, frozen=True):
+    """What was replayed, and equalled its trace.
+
+    Attributes:
+        events: how many.
+        turns: how many times the user said something or went on.
+        transcript: at the end.
+        unfinished: whether the trace ends in the middle of a turn, up to which it was replayed.
+    """
+
+    session: str
+    events: int
+    turns: int
+    transcript: list[Message]
+    unfinished: bool
+
+
+async def replay_trace(
+    path: str | Path,
+    *,
+    rate: float | None = None,
+    on_event: Callable[[Event], None] | None = None,
+) -> ReplayReport:
+    """Drive a session as a trace says, and compare each event with the recorded one.
+
+    Args:
+        path: of the trace.
+        rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
+        on_event: told of each event, after it was found to be as recorded.
+
+    Raises:
+        TraceError: the file is no trace, or cannot be replayed.
+        ReplayMismatch: names the first difference: line, field, expected and seen.
+    """
+    plan = Plan.from_trace(read_trace(path))
+    cast = Cast(plan, rate=rate, sinks=[_Told(on_event)] if on_event is not None else ())
+    try:
+        async with Session(_Replayed(plan, cast), plan.session) as session:
+            for act in plan.acts:
+                await _act(session, act, cast)
+            cast.comparison.ended(len(plan.events))
+            return ReplayReport(
+                plan.session,
+                cast.cursor.position,
+                sum(isinstance(act, Turn) for act in plan.acts),
+                session.transcript,
+                plan.unfinished,
+            )
+    except Exception as error:
+        # What the session made of a difference matters less than the difference.
+        if cast.cursor.mismatch is not None and error is not cast.cursor.mismatch:
+            raise cast.cursor.mismatch from error
+        raise
+
+
+async def _act(session: Session, act: Act, cast: Cast) -> None:
+    try:
+        if isinstance(act, Decide):
+            await session.decide(act.call_id, act.decision)
+        else:
+            await _run(session, act, cast)
+    except ConfigError as error:
+        raise ReplayMismatch(f"line {cast.cursor.position + 2}: {error}") from error
+
+
+async def _run(session: Session, turn: Turn, cast: Cast) -> None:
+    def time_is_up() -> None:
+        if session._scope is not None:  # noqa: SLF001 - the end of a turn's time has no other door
+            session._scope.deadline = anyio.current_time()  # noqa: SLF001
+
+    of_time = turn.stop is not None and turn.stop.how == "seconds"
+    cast.expect(turn.stop, time_is_up if of_time else session.cancel)
+    try:
+        if turn.stream:
+            stream = session.stream(turn.text) if turn.text is not None else session.stream_on()
+            async with stream as events:
+                async for _ in events:
+                    pass
+        elif turn.text is not None:
+            await session.ask(turn.text)
+        else:
+            await session.go_on()
+    except Exception as error:
+        if error is not cast.cursor.failure:
+            raise
+    cast.comparison.ended(turn.end)
+
+
+class _Told:
+    """Hands on events that were found equal."""
+
+    observes = True
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self._tell = tell
+
+    def observe(self, event: Event) -> None:
+        self._tell(event)
+
+    async def record(self, event: Durable) -> None:
+        self._tell(event)
+
+
+class _Unhurried(Limits, frozen=True):
+    """Limits whose time only runs out where the trace says so."""
+
+    def meter(self, clock: Callable[[], float]) -> Meter:
+        return _UnhurriedMeter(self, clock)
+
+
+class _UnhurriedMeter(Meter):
+    def remaining(self) -> float | None:
+        return None
+
+
+class _Recorded(Settings, frozen=True):
+    """Settings that say of themselves what the trace says."""
+
+    recorded: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
+
+    def as_dict(self) -> dict[str, Any]:
+        return self.recorded
+
+
+class _Replayed(Runtime):
+    """A runtime whose sessions are put together from a trace."""
+
+    def __init__(self, plan: Plan, cast: Cast) -> None:
+        super().__init__()
+        self._plan = plan
+        self._cast = cast
+
+    def assemble(self, session_id: str | None, options: Options) -> Parts:  # noqa: ARG002
+        plan, cast = self._plan, self._cast
+        recorded = plan.opened.settings
+        try:
+            settings = msgspec.convert({**recorded, "recorded": recorded}, _Recorded)
+        except msgspec.ValidationError as error:
+            raise TraceError(f"line 2: the settings can't be used: {error}", 2) from error
+        limits = settings.limits
+        return Parts(
+            cast.journal,
+            cast.model,
+            Toolbox(plan.tools(), trusted=cast.runner, sandboxed=cast.runner),
+            structs.replace(
+                settings, limits=_Unhurried(limits.steps, limits.tool_calls, limits.seconds)
+            ),
+            cast.approver,
+            plan.messages,
+            None,
+            plan.opened.date,
+            plan.opened.version,
+        )

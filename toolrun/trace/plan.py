@@ -1,0 +1,250 @@
+"""What did the user do in a recorded session, and how did each turn end?
+
+A trace does not say who called `ask`, `decide` or `go_on`; it follows from the durable events. A
+turn ends with TurnFinished. What comes then is a new turn if a UserMessage is in it, decisions if
+it begins with ApprovalDecided on calls that waited, and else the same turn, gone on with.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from msgspec import Struct
+
+from toolrun.decisions import Approve, Decision, Deny, Edit
+from toolrun.errors import TraceError
+from toolrun.events import (
+    ApprovalDecided,
+    ApprovalRequested,
+    Durable,
+    Event,
+    LimitReached,
+    ReasoningDelta,
+    RequestSent,
+    SessionOpened,
+    SettingsChanged,
+    Status,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    TurnFinished,
+    UserMessage,
+    Warned,
+)
+from toolrun.journal import fold
+from toolrun.tools.decorator import Options
+from toolrun.tools.definition import Tool
+from toolrun.tools.toolbox import plain_name
+from toolrun.transcript import to_openai
+
+if TYPE_CHECKING:
+    from toolrun.trace.reader import Trace
+
+
+class Stop(Struct, frozen=True):
+    """A turn was ended from outside of it.
+
+    Attributes:
+        at: the number of the first event that this caused.
+        how: by the user, by the end of its time, by a failure, or the file ends there.
+        error: type and text of the failure.
+    """
+
+    at: int
+    how: Literal["cancelled", "seconds", "failed", "end"]
+    error: str = ""
+
+
+class Turn(Struct, frozen=True):
+    """The user said something, or went on with a turn.
+
+    Attributes:
+        text: what was said; None for `go_on`.
+        stream: whether the replies were wanted piece by piece.
+        status: how it ended; None where the file ends before.
+        end: the number of the first event after it.
+    """
+
+    text: str | None
+    stream: bool
+    status: Status | None
+    stop: Stop | None
+    end: int
+
+
+class Decide(Struct, frozen=True):
+    """The user decided on a call that waited."""
+
+    call_id: str
+    decision: Decision
+
+
+Act: TypeAlias = Turn | Decide
+
+
+class Plan(Struct, frozen=True):
+    """What a replay of a trace has to do.
+
+    Attributes:
+        session: the id of the session.
+        opened: what it began with: version, date, settings, tools.
+        messages: the transcript that it began with, as Chat Completions messages.
+        acts: what the user did, in order.
+        approves: whether an approver decided while turns ran.
+        unfinished: whether the trace ends in the middle of a turn.
+    """
+
+    session: str
+    opened: SessionOpened
+    messages: list[dict[str, Any]]
+    acts: list[Act]
+    approves: bool
+    unfinished: bool
+    events: list[Event]
+
+    @classmethod
+    def from_trace(cls, trace: Trace) -> Plan:
+        """Read a plan off a trace.
+
+        Raises:
+            TraceError: the trace does not begin with the session, or has what can't be replayed.
+        """
+        events = trace.events
+        opened = events[0] if events else None
+        if not isinstance(opened, SessionOpened):
+            raise TraceError("the trace does not begin with SessionOpened: no replay", 2)
+        for index, event in enumerate(events):
+            if isinstance(event, SettingsChanged):
+                raise TraceError(
+                    f"line {index + 2}: a session whose settings changed can't be replayed",
+                    index + 2,
+                )
+        begin = _first_turn(events)
+        history = [event for event in events[1:begin] if isinstance(event, Durable)]
+        acts: list[Act] = []
+        start = begin
+        while start < len(events):
+            end = _end(events, start)
+            acts += _acts(events, start, end)
+            start = end
+        decided = {each.call_id for each in acts if isinstance(each, Decide)}
+        last = acts[-1] if acts else None
+        return cls(
+            session=trace.header.session,
+            opened=opened,
+            messages=to_openai(fold(history).transcript),
+            acts=acts,
+            approves=any(
+                isinstance(event, ApprovalDecided) and event.call_id not in decided
+                for event in events
+            ),
+            unfinished=isinstance(last, Turn) and last.status is None,
+            events=events,
+        )
+
+    def tools(self) -> list[Tool]:
+        """The session's tools as the model saw them, without their functions."""
+        profiles: dict[str, str | None] = {}
+        asked: set[str] = set()
+        for event in self.events:
+            if isinstance(event, ToolCallStarted):
+                profiles.setdefault(event.name, event.profile)
+            elif isinstance(event, ApprovalRequested):
+                asked.add(plain_name(event.name))
+        return [
+            _stand_in(schema["function"], profiles, asked=schema["function"]["name"] in asked)
+            for schema in self.opened.tools
+        ]
+
+
+def decision_of(event: ApprovalDecided) -> Decision:
+    """The decision that an event recorded."""
+    match event.decision:
+        case "approve":
+            return Approve(event.scope)
+        case "edit":
+            return Edit(event.arguments or {})
+        case "deny":
+            return Deny(event.reason)
+
+
+def _first_turn(events: list[Event]) -> int:
+    """The number of the event that the first turn begins with; before it is what was imported."""
+    said = len(events)
+    for index, event in enumerate(events):
+        if isinstance(event, UserMessage):
+            said = index
+        if isinstance(event, TurnFinished) or not (event.durable or isinstance(event, Warned)):
+            break
+    return said
+
+
+def _end(events: list[Event], start: int) -> int:
+    for index in range(start, len(events)):
+        if isinstance(events[index], TurnFinished):
+            return index + 1
+    return len(events)
+
+
+def _acts(events: list[Event], start: int, end: int) -> list[Act]:
+    """What the user did between the end of one turn and the end of the next."""
+    acts: list[Act] = []
+    while start < end and isinstance(event := events[start], ApprovalDecided):
+        acts.append(Decide(event.call_id, decision_of(event)))
+        start += 1
+    if start == end:
+        return acts
+    turn = events[start:end]
+    text = next((event.content for event in turn if isinstance(event, UserMessage)), None)
+    stream = any(
+        event.stream if isinstance(event, RequestSent) else isinstance(event, _PIECES)
+        for event in turn
+    )
+    last = turn[-1]
+    status = last.status if isinstance(last, TurnFinished) else None
+    acts.append(Turn(text, stream, status, _stop(events, start, end), end))
+    return acts
+
+
+_PIECES = (ReasoningDelta, TextDelta)
+
+
+def _stop(events: list[Event], start: int, end: int) -> Stop | None:
+    last = events[end - 1]
+    if not isinstance(last, TurnFinished):
+        return Stop(end, "end")
+    at = end - 1
+    while at > start and _was_cancelled(events[at - 1]):
+        at -= 1
+    before = events[at - 1]
+    match last.status:
+        case "cancelled":
+            return Stop(at, "cancelled")
+        case "failed":
+            return Stop(at, "failed", last.error or "")
+        case "limited" if isinstance(before, LimitReached) and before.limit == "seconds":
+            return Stop(at - 1, "seconds")
+        case _:
+            return None
+
+
+def _was_cancelled(event: Event) -> bool:
+    return isinstance(event, ToolCallFinished) and event.result.outcome == "cancelled"
+
+
+def _stand_in(function: dict[str, Any], profiles: dict[str, str | None], *, asked: bool) -> Tool:
+    name = function["name"]
+    profile = profiles.get(name)
+    return Tool(
+        name=name,
+        description=function["description"],
+        parameters=function["parameters"],
+        options=Options(trusted=profile is None, profile=profile, approve=asked),
+        function=_never_run,
+        build=dict,
+        source=None,
+    )
+
+
+def _never_run(**_: Any) -> None:
+    raise AssertionError("a replay runs no tool")

@@ -1,0 +1,234 @@
+"""Who stands in for model, tools, approver and clock when a trace happens again?
+
+A session that is put together from these parts does all its own work: it folds, checks calls,
+writes requests, keeps limits. What comes from outside comes from the trace, in the recorded order
+also where calls run at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import anyio.lowlevel
+
+from toolrun import errors
+from toolrun.errors import MalformedOutput, ReplayMismatch
+from toolrun.events import (
+    ApprovalDecided,
+    AssistantMessage,
+    RequestSent,
+    Retried,
+    ToolCallFinished,
+    ToolOutput,
+)
+from toolrun.journal import Journal
+from toolrun.models import dialects
+from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.trace.comparison import Comparison, Cursor, place
+from toolrun.trace.plan import Plan, Stop, decision_of
+from toolrun.trace.requests import RecordedRequests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolrun.decisions import Approver, Decision
+    from toolrun.events import Durable, Event, ToolCall, ToolResult
+    from toolrun.journal import Sink
+    from toolrun.models.dialects import Dialect
+    from toolrun.models.model import Observe, Request
+    from toolrun.tools.definition import Tool
+    from toolrun.tools.runners import Output
+
+__all__ = ["Cast", "Comparison", "Plan", "ReplayJournal", "ReplayModel", "ReplayRunner"]
+
+
+class Cast:
+    """All that stands in for the outside of one recorded session, for one replay.
+
+    Args:
+        plan: of the trace.
+        rate: see `Cursor`.
+
+    Attributes:
+        cursor: how far the replay has come; its `now` is the clock.
+        comparison: the sink that compares; it is the first of the journal.
+        journal: of the replayed session.
+        model: samples the recorded steps.
+        runner: runs the recorded calls, for every tool.
+        approver: decides as recorded; None where no approver did.
+    """
+
+    def __init__(
+        self, plan: Plan, *, rate: float | None = None, sinks: Sequence[Sink] = ()
+    ) -> None:
+        self.cursor = cursor = Cursor(plan.events, rate=rate)
+        self.comparison = Comparison(cursor, open_end=plan.unfinished)
+        self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks])
+        self.model = ReplayModel(cursor, RecordedRequests(plan.opened.settings, plan.opened.tools))
+        self.runner = ReplayRunner(cursor)
+        self.approver: Approver | None = _approver(cursor) if plan.approves else None
+
+    def expect(self, stop: Stop | None, interrupt: Callable[[], None]) -> None:
+        """Have the turn that begins now be stopped as the recorded one was.
+
+        Args:
+            stop: see `Turn.stop`.
+            interrupt: cancels the turn, or ends its time, as `stop.how` says.
+        """
+        cursor = self.cursor
+        cursor.stop_at = stop.at if stop is not None else None
+        failed = stop is not None and stop.how == "failed"
+        cursor.failure = failure(stop.error) if stop is not None and failed else None
+        cursor.interrupt = interrupt if stop is not None and not failed else None
+
+
+class ReplayJournal(Journal):
+    """A journal whose clock is the trace's, and which lets parallel calls take recorded turns."""
+
+    def __init__(self, session: str, cursor: Cursor, sinks: Sequence[Sink]) -> None:
+        super().__init__(session, sinks, clock=cursor.now)
+        self._cursor = cursor
+
+    async def record(self, event: Durable) -> None:
+        """See `Journal.record`; an event of a call waits until it is its turn."""
+        call_id = getattr(event, "call_id", None)
+        if call_id is not None:
+            await self._cursor.turn_of(type(event), call_id)
+        await self._cursor.pace()
+        await super().record(event)
+
+
+class ReplayModel:
+    """Samples recorded steps, after a look at what it is asked. See `models.model.Model`."""
+
+    def __init__(self, cursor: Cursor, recorded: RecordedRequests) -> None:
+        self._cursor = cursor
+        self._recorded = recorded
+        self._dialects: dict[str, Dialect] = {}
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        """Give the recorded step, or fail or wait as the recorded one did.
+
+        Raises:
+            ReplayMismatch: the request is not the recorded one, or no step was sampled here.
+        """
+        assert observe is not None, "a comparison listens"
+        cursor = self._cursor
+        await anyio.lowlevel.checkpoint()
+        while True:
+            if cursor.mismatch is not None:
+                raise cursor.mismatch
+            if cursor.position == cursor.stop_at:
+                await cursor.stop()
+            event = cursor.expected
+            match event:
+                case AssistantMessage():
+                    await cursor.pace()
+                    return event
+                case Retried():
+                    # Whatever it was, it was of the kind that is sampled again.
+                    raise MalformedOutput(event.reason)
+                case RequestSent():
+                    observe(self._checked(request, event))
+                case None:
+                    raise self._unasked("the trace ends")
+                case _ if event.durable:
+                    raise self._unasked(f"{place(event, cursor.position)} is expected")
+                case _:
+                    await cursor.pace()
+                    observe(event)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def _checked(self, request: Request, event: RequestSent) -> RequestSent:
+        """The event of the request, made anew; of a redacted one the recorded event."""
+        dialect = self._dialects.setdefault(event.dialect, dialects.named(event.dialect))
+        body = encode_body(request, dialect)
+        added = added_messages(request)
+        self._recorded.add(event.adds, len(request.messages))
+        if not event.digest:
+            found = self._recorded.difference(body, dialect, stream=event.stream)
+            if found is not None:
+                raise self._differs(event, found)
+            return event
+        digest = hashlib.sha256(body).hexdigest()
+        if digest != event.digest:
+            raise self._differs(event, self._recorded.named(body, dialect, stream=event.stream))
+        return RequestSent(digest, len(body), added, dialect.name, request.stream)
+
+    def _differs(self, event: RequestSent, found: str) -> ReplayMismatch:
+        mismatch = ReplayMismatch(
+            f"{place(event, self._cursor.position)}: another request than the recorded one: {found}"
+        )
+        self._cursor.break_off(mismatch)
+        return mismatch
+
+    def _unasked(self, instead: str) -> ReplayMismatch:
+        mismatch = ReplayMismatch(f"the session samples a step where {instead}")
+        self._cursor.break_off(mismatch)
+        return mismatch
+
+
+class ReplayRunner:
+    """Gives recorded results, with what was printed on the way. See `tools.runners.Runner`."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self._cursor = cursor
+
+    async def run(
+        self,
+        tool: Tool,  # noqa: ARG002 - the protocol's
+        call: ToolCall,
+        arguments: dict[str, Any],  # noqa: ARG002 - the journal compares them
+        output: Output | None,
+    ) -> ToolResult:
+        """Wait for the recorded end of the call, printing what it printed."""
+        cursor = self._cursor
+        end = cursor.find(ToolCallFinished, call.id)
+        while (printed := cursor.find(ToolOutput, call.id)) is not None:
+            if cursor.stops_before(printed) or (end is not None and printed > end):
+                break
+            await cursor.reach(printed)
+            await cursor.pace()
+            event = cursor.events[printed]
+            assert isinstance(event, ToolOutput)
+            if output is not None and event.stream != "progress":
+                output(event.stream, event.text)
+            if cursor.position <= printed:  # not as recorded: the comparison has said so
+                break
+        if end is None or cursor.stops_before(end):
+            await cursor.stop()
+        await cursor.reach(end)
+        finished = cursor.events[end]
+        assert isinstance(finished, ToolCallFinished)
+        return finished.result
+
+
+def failure(text: str) -> Exception:
+    """The error that a failed turn recorded as "Type: text"."""
+    name, _, said = text.partition(": ")
+    kind = getattr(errors, name, None)
+    if kind is errors.ServerStatus:
+        # A refusal, which is not sampled again: the retries before it are in the trace.
+        return errors.ServerStatus(said, 400)
+    if kind is errors.ServerTimeout:
+        return errors.ServerTimeout(said, "step")
+    if isinstance(kind, type) and issubclass(kind, errors.ToolrunError):
+        return kind(said)
+    unknown: type[Exception] = type(name, (Exception,), {})
+    return unknown(said)
+
+
+def _approver(cursor: Cursor) -> Approver:
+    async def decide(call: ToolCall) -> Decision:
+        index = cursor.find(ApprovalDecided, call.id)
+        if index is None or cursor.stops_before(index):
+            await cursor.stop()
+        await cursor.reach(index)
+        event: Event = cursor.events[index]
+        assert isinstance(event, ApprovalDecided)
+        return decision_of(event)
+
+    return decide
