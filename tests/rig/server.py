@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from tests.rig.install import install
+from tests.rig.libraries import library_folder
 from tests.rig.scripts import marker
 from tests.rig.versions import LATEST, MODEL, REPOSITORY, RIG, START_DATE
 
@@ -142,6 +143,9 @@ class VllmServer:
             "HF_HUB_OFFLINE": "1",
             **self._env,
         }
+        if (libraries := library_folder(self._progress)) is not None:
+            known = environment.get("LD_LIBRARY_PATH")
+            environment["LD_LIBRARY_PATH"] = f"{libraries}:{known}" if known else str(libraries)
         command = [
             *(str(installation.python.with_name("vllm")), "serve", _WEIGHTS),
             *("--host", "127.0.0.1", "--port", self.root.rpartition(":")[2]),
