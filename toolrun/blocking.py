@@ -12,7 +12,7 @@ from toolrun.errors import ConfigError
 from toolrun.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from types import TracebackType
     from typing import Unpack
 
@@ -72,11 +72,11 @@ class BlockingSession:
 
     def ask(self, text: str) -> Answer:
         """See `Session.ask`."""
-        return self._thread().call(self._session.ask, text)
+        return self._waited(self._session.ask, text)
 
     def go_on(self) -> Answer:
         """See `Session.go_on`."""
-        return self._thread().call(self._session.go_on)
+        return self._waited(self._session.go_on)
 
     def decide(self, call_id: str, decision: Decision) -> None:
         """See `Session.decide`."""
@@ -101,6 +101,18 @@ class BlockingSession:
 
         with portal.wrap_async_context_manager(stream):
             yield events()
+
+    def _waited(self, run: Callable[..., Awaitable[Answer]], *arguments: str) -> Answer:
+        """Run a turn; an interruption of the wait cancels the turn, and waits for its end."""
+        portal = self._thread()
+        turn = portal.start_task_soon(run, *arguments)
+        try:
+            return turn.result()
+        except BaseException:
+            if not turn.done():
+                portal.call(self._session.cancel)
+                turn.exception()
+            raise
 
     def _thread(self) -> BlockingPortal:
         if self._portal is None:

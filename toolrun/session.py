@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from toolrun.transcript import Message
 
 
+CLOSING = 5.0
+"""Seconds that a session which is closed waits for the turn that it cancelled."""
+
+
 class Session:
     """One conversation with a model that may call tools.
 
@@ -61,6 +65,7 @@ class Session:
         self._journal = parts.journal
         self._scope: anyio.CancelScope | None = None
         self._stopped = False
+        self._ended: anyio.Event | None = None
         self.id = parts.journal.session
 
     @staticmethod
@@ -97,14 +102,18 @@ class Session:
             ConfigError: `messages`, `profile` or `workspace` do not fit.
         """
         parts = self._parts
-        _, history = from_openai(parts.messages)
-        await parts.toolbox.prepare()
-        opened = SessionOpened(
-            parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
-        )
-        await self._journal.record(opened)
-        for event in history:
-            await self._journal.record(event)
+        try:
+            _, history = from_openai(parts.messages)
+            await parts.toolbox.prepare()
+            opened = SessionOpened(
+                parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
+            )
+            await self._journal.record(opened)
+            for event in history:
+                await self._journal.record(event)
+        except BaseException:
+            await self.aclose()
+            raise
         return self
 
     async def __aexit__(
@@ -119,6 +128,10 @@ class Session:
         """Cancel a turn that runs, and let go of what the session holds."""
         self.cancel()
         with anyio.CancelScope(shield=True):
+            if self._ended is not None:
+                # Its end belongs into the trace. A tool that closes its own session waits in vain.
+                with anyio.move_on_after(CLOSING):
+                    await self._ended.wait()
             self._parts.close()
             if self._private is not None:
                 await self._private.aclose()
@@ -203,6 +216,8 @@ class Session:
             raise ConfigError("there is no turn to go on with; ask something")
 
     def _idle(self) -> None:
+        if self.state.opened is None:
+            raise ConfigError(f"session {self.id} is not open; use it in `async with`")
         if self._scope is not None:
             raise SessionBusy(
                 f"session {self.id} runs a turn; await it or cancel it, a session has one at a time"
@@ -213,9 +228,11 @@ class Session:
         parts = self._parts
         with anyio.CancelScope() as scope:
             self._scope, self._stopped = scope, False
+            self._ended = ended = anyio.Event()
             meter = parts.settings.limits.meter(anyio.current_time)
             if (seconds := meter.remaining()) is not None:
                 scope.deadline = anyio.current_time() + seconds
+            before = self.state.finished
             begun = False
             try:
                 await begin()
@@ -225,21 +242,25 @@ class Session:
                     self._journal, parts.model, parts.toolbox, meter, request, parts.approve
                 )
             except anyio.get_cancelled_exc_class():
-                with anyio.CancelScope(shield=True):
+                if self.state.finished in (None, before):
                     await self._interrupted(scope, meter)
                 raise
             except Exception as error:
-                if begun:
-                    await end_turn(self._journal, "failed", f"{type(error).__name__}: {error}")
+                if begun and self.state.finished in (None, before):
+                    with anyio.CancelScope(shield=True):
+                        why = f"{type(error).__name__}: {error}"
+                        await end_turn(self._journal, "failed", why)
                 raise
             finally:
-                self._scope = None
+                self._scope = self._ended = None
+                ended.set()
         return answer_of(self.state)
 
     async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
         """Leave a transcript that can go on, whoever stopped the turn."""
         status: Status = "cancelled"
-        if not self._stopped and anyio.current_time() >= scope.deadline:
-            status = "limited"
-            await self._journal.record(meter.out_of_time())
-        await end_turn(self._journal, status)
+        with anyio.CancelScope(shield=True):
+            if not self._stopped and anyio.current_time() >= scope.deadline:
+                status = "limited"
+                await self._journal.record(meter.out_of_time())
+            await end_turn(self._journal, status)

@@ -35,11 +35,11 @@ class EventStream:
         self._journal = journal
         self._run = run
         self._error: Exception | None = None
+
+    async def __aenter__(self) -> Self:
         self._group = anyio.create_task_group()
         # Unbounded: a slow reader must not hold the turn up, and a reply is finite.
         self._send, self._receive = anyio.create_memory_object_stream[Event](math.inf)
-
-    async def __aenter__(self) -> Self:
         await self._group.__aenter__()
         self._journal.add(self)
         self._group.start_soon(self._turn)

@@ -10,7 +10,7 @@ import structlog
 from msgspec import structs
 
 from toolrun.decisions import Approve, Deny, Edit
-from toolrun.errors import MalformedOutput, ServerStatus, ServerUnreachable
+from toolrun.errors import MalformedOutput, ServerStatus
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
@@ -85,7 +85,7 @@ async def sample(
         try:
             message = await model.sample(step, journal.observe if journal.listening else None)
             _check(message)
-        except (MalformedOutput, ServerStatus, ServerUnreachable) as error:
+        except (MalformedOutput, ServerStatus) as error:
             if attempt > RETRIES or not _passing(error):
                 raise
             journal.observe(Retried(attempt, str(error)))
@@ -108,9 +108,7 @@ async def run_calls(
             for call in calls:
                 group.start_soon(run_call, call, journal, toolbox, meter, approver)
     except BaseExceptionGroup as errors:
-        if len(errors.exceptions) == 1:
-            raise errors.exceptions[0] from None
-        raise
+        raise errors.exceptions[0] from None
 
 
 async def run_call(
@@ -207,6 +205,4 @@ def _check(message: AssistantMessage) -> None:
 
 def _passing(error: ServerError) -> bool:
     """Whether sampling again may help: malformed output and the server's own failures."""
-    return not isinstance(error, ServerUnreachable) and (
-        not isinstance(error, ServerStatus) or error.status >= 500  # noqa: PLR2004
-    )
+    return not isinstance(error, ServerStatus) or error.status >= 500  # noqa: PLR2004
