@@ -20,6 +20,11 @@ class ToolLine(Struct, frozen=True):
     name: str
     where: str
     description: str
+    approve: bool
+
+    def __str__(self) -> str:
+        """Its name, where it runs, and whether it asks."""
+        return f"{self.name} [{self.where}{', asks for approval' if self.approve else ''}]"
 
 
 async def server_name(config: Config) -> str:
@@ -60,8 +65,8 @@ def tool_lines(tools: Sequence[Callable[..., Any]], config: Config) -> list[Tool
     for tool in map(define, tools):
         profile = tool.options.profile or config.profile
         where = "TRUSTED, in this process" if tool.options.trusted else f"sandbox {profile}"
-        where += ", asks for approval" if tool.options.approve else ""
-        lines.append(ToolLine(tool.name, where, tool.description.partition("\n")[0]))
+        described = tool.description.partition("\n")[0]
+        lines.append(ToolLine(tool.name, where, described, tool.options.approve))
     return lines
 
 

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from toolrun.cli.options import Common, SessionOptions, open_session, settings
+from toolrun.events import TurnFinished
 
 if TYPE_CHECKING:
     from toolrun.cli.about import ToolLine
     from toolrun.cli.keyboard import Keyboard, Pipe
     from toolrun.cli.log import Mask
     from toolrun.config import Config
+    from toolrun.events import Event
     from toolrun.session import Session
     from toolrun.stream import EventStream
 
@@ -87,9 +89,7 @@ class _Conversation:
         config = self._config
         where = self._mask.text(config.base_url)
         self._say(f"{config.model} on {where} ({server})")
-        self._say(
-            "tools: " + (", ".join(f"{each.name} [{each.where}]" for each in self._tools) or "none")
-        )
+        self._say(f"tools: {', '.join(map(str, self._tools)) or 'none'}")
         self._say(f"sandbox {touches}")
         self._say("/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves")
 
@@ -117,7 +117,7 @@ class _Conversation:
         stream: EventStream = self._session.stream(text)
         try:
             while True:
-                answer = await watch(self._session, stream, self._renderer.show)
+                answer = await watch(self._session, stream, self._show)
                 if answer.status != "parked" or not await decide(
                     self._session, answer.pending, self._reader, self._screen, where
                 ):
@@ -127,6 +127,10 @@ class _Conversation:
             self._screen.line(WARNING, self._mask.text(str(error)))
         finally:
             self._renderer.close()
+
+    def _show(self, event: Event) -> None:
+        if not (isinstance(event, TurnFinished) and event.status == "parked"):  # is asked instead
+            self._renderer.show(event)
 
     def _command(self, typed: str) -> bool:
         """Obey a command; False to leave."""
@@ -139,7 +143,7 @@ class _Conversation:
                     self._say(f"{each:<8} {what}")
             case "/tools":
                 for tool in self._tools:
-                    self._say(f"{tool.name} [{tool.where}]: {tool.description}")
+                    self._say(f"{tool}: {tool.description}")
                 if not self._tools:
                     self._say("none; give some with --tools FILE")
             case "/usage":
@@ -152,7 +156,7 @@ class _Conversation:
                 path = self._session.trace_path
                 self._say(str(path) if path else "none; --trace FILE writes one")
             case _:
-                near = difflib.get_close_matches(name, _COMMANDS, n=1)
+                near = difflib.get_close_matches(name, _COMMANDS, n=1, cutoff=0.7)
                 hint = f"did you mean {near[0]}?" if near else "/help lists them"
                 self._say(f"no command {name}; {hint}")
         return True

@@ -99,7 +99,7 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
     narrator.say(
         f"{config.model} on {config.base_url} ({server})",
         *([note] if note else []),
-        *(f"tool {each.name} [{each.where}]: {each.description}" for each in lines),
+        *(f"tool {each}: {each.description}" for each in lines),
         f"sandbox {may_touch(lines, config)}",
     )
     async with open_session(config, tools=tools, trace=config.trace or True) as session:

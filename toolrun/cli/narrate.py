@@ -28,14 +28,14 @@ class Narrator:
         """Show one event, after its heading."""
         if (heading := self._heading(event)) is not None:
             self._renderer.close()
-            self._screen.line(s.ANSWER, "")
+            self._screen.line(s.ANSWER, "\n")
             self._screen.line(s.TITLE, heading)
         self._renderer.show(event)
 
     def say(self, heading: str, *lines: str) -> None:
         """Show a heading and lines of the demo's own."""
         self._renderer.close()
-        self._screen.line(s.ANSWER, "")
+        self._screen.line(s.ANSWER, "\n")
         self._screen.line(s.TITLE, heading)
         for line in lines:
             self._screen.line(s.PREAMBLE, line)

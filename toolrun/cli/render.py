@@ -136,6 +136,8 @@ class Renderer:
         if event.status == "failed" and not self._recorded and not self._turn.steps:
             return  # the error says it all
         why = event.error if self._recorded and event.error else self._turn.limit
+        if event.status == "parked":
+            why = "a call waits for approval; toolrun chat asks for it"
         self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''} ({summary})")
 
     def _aside(self, event: ev.Event) -> None:
