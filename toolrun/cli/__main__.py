@@ -1,5 +1,0 @@
-"""`python -m toolrun.cli` is `toolrun`."""
-
-from toolrun.cli import main
-
-main()
