@@ -141,9 +141,9 @@ class Screen:
                 ended += self._margin()
             return [*ended, self._newline()]
         if piece[0] in " \t":
-            ended = self._flush()
+            ended = self._flush() if self._word else []
             self._space += piece.replace("\t", _TAB)
-            return ended
+            return ended if self._width else [*ended, *self._flush()]
         self._word += piece
         return [] if self._width else self._flush()
 

@@ -1,0 +1,103 @@
+"""Are the tools of a file found, and is every way to miss them explained?"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from toolrun.cli.load_tools import load_tools
+from toolrun.errors import ConfigError
+from toolrun.tools.definition import define
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TOOLS = '''
+from neighbour_of_tools import FACTOR
+from toolrun import tool
+
+@tool
+def double(number: int) -> int:
+    """Double a number."""
+    return FACTOR * number
+
+@tool(trusted=True)
+def triple(number: int) -> int:
+    return 3 * number
+
+def unmarked(number: int) -> int:
+    return number
+'''
+
+
+@pytest.fixture(autouse=True)
+def _own_imports(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    before = set(sys.modules)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    yield
+    for name in set(sys.modules) - before:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "neighbour_of_tools.py").write_text("FACTOR = 2\n")
+    path = tmp_path / "tools_of_a_test.py"
+    path.write_text(TOOLS)
+    return path
+
+
+def test_all_marked_functions_of_a_file(file: Path) -> None:
+    tools = load_tools([file.name])
+    assert [tool.__name__ for tool in tools] == ["double", "triple"]
+    assert tools[0](4) == 8
+    source = define(tools[0]).source
+    assert source is not None
+    assert (source.file, source.module) == (str(file), "tools_of_a_test")
+
+
+def test_one_by_name_marked_or_not_and_each_once(file: Path) -> None:
+    tools = load_tools([f"{file}:unmarked", f"{file.name}:double", file.name])
+    assert [tool.__name__ for tool in tools] == ["unmarked", "double", "triple"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("missing.py", "tools 'missing.py': there is no file missing.py"),
+        ("tools_of_a_test", "give a Python file, FILE.py or FILE.py:NAME"),
+        ("tools_of_a_test.py:duoble", "no function 'duoble' in it; did you mean 'double'?"),
+        ("tools_of_a_test.py:zzz", "no function 'zzz' in it; its tools are double, triple"),
+        ("tools_of_a_test.py:FACTOR", "no function 'FACTOR' in it"),
+        ("neighbour_of_tools.py", "no function in it is marked as a tool; write `@tool` above"),
+    ],
+)
+def test_what_is_missing_is_named(file: Path, reference: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_tools([reference])
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("broken_tools.py", "x = 1\ndef f(:\n", "broken_tools.py: line 2: SyntaxError: "),
+        ("raising_tools.py", "\n\n1 / 0\n", "line 3: ZeroDivisionError: division by zero"),
+        ("importing_tools.py", "import nowhere_at_all\n", "line 1: ModuleNotFoundError: No module"),
+        ("my-tools.py", "", "'my-tools' cannot be a module's name; rename the file, such as my_to"),
+        ("json.py", "", "a module 'json' is loaded already; rename the file"),
+    ],
+)
+def test_what_cannot_be_imported_says_where(file: Path, name: str, text: str, message: str) -> None:
+    import json  # noqa: F401 - the case's condition
+
+    Path(name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_tools([name])
+    assert message in str(caught.value)
+    assert "broken_tools" not in sys.modules
