@@ -134,10 +134,7 @@ class Plan(Struct, frozen=True):
             opened=opened,
             messages=to_openai(fold(history).transcript),
             acts=acts,
-            approves=any(
-                isinstance(event, ApprovalDecided) and event.call_id not in decided
-                for event in events
-            ),
+            approves=_approves(events, decided),
             unfinished=isinstance(last, Turn) and last.status is None,
             events=events,
         )
@@ -168,6 +165,15 @@ def decision_of(event: ApprovalDecided) -> Decision:
             return Deny(event.reason)
 
 
+def _approves(events: list[Event], decided: set[str]) -> bool:
+    """Whether an approver was there: without one, a call that asks for approval parks the turn."""
+    if any(isinstance(event, TurnFinished) and event.status == "parked" for event in events):
+        return any(
+            isinstance(event, ApprovalDecided) and event.call_id not in decided for event in events
+        )
+    return any(isinstance(event, ApprovalRequested) for event in events)
+
+
 def _first_turn(events: list[Event]) -> int:
     """The number of the event that the first turn begins with; before it is what was imported."""
     said = len(events)
@@ -196,10 +202,9 @@ def _acts(events: list[Event], start: int, end: int) -> list[Act]:
         return acts
     turn = events[start:end]
     text = next((event.content for event in turn if isinstance(event, UserMessage)), None)
-    stream = any(
-        event.stream if isinstance(event, RequestSent) else isinstance(event, _PIECES)
-        for event in turn
-    )
+    requests = [event.stream for event in turn if isinstance(event, RequestSent)]
+    # A model that tells of no requests tells by its pieces.
+    stream = requests[0] if requests else any(isinstance(event, _PIECES) for event in turn)
     last = turn[-1]
     status = last.status if isinstance(last, TurnFinished) else None
     acts.append(Turn(text, stream, status, _stop(events, start, end), end))
