@@ -84,7 +84,7 @@ lint: $(STAMP) ## ruff, mypy and the import contract
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports --no-logo
 
 .PHONY: docs
 docs: $(STAMP) ## Run every snippet and check every link of README.md and docs/
