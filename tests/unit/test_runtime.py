@@ -66,7 +66,7 @@ async def test_fifty_sessions_share_one_client_and_one_compiled_toolbox(
             for number in range(50):
                 group.start_soon(one, number)
         assert len(shared._models) == 1
-        assert await open_connections(mock) <= 50
+        assert open_connections(mock) <= 50
 
     assert [each.text for each in answers] == ["Done."] * 100
     assert all(results(each) == ["a"] for each in answers)
@@ -87,7 +87,7 @@ async def test_one_session_after_the_other_takes_one_connection(mock: MockServer
                 async with chat.stream("More.") as events:
                     async for _ in events:
                         pass
-        assert await open_connections(mock) == 1
+        assert open_connections(mock) == 1
 
 
 async def test_a_session_that_was_left_leaves_nothing(mock: MockServer) -> None:
@@ -99,7 +99,7 @@ async def test_a_session_that_was_left_leaves_nothing(mock: MockServer) -> None:
         del chat
         gc.collect()
         assert kept() is None
-        assert await open_connections(mock) == 1  # the runtime's, for the next
+        assert open_connections(mock) == 1  # the runtime's, for the next
 
 
 async def test_options_of_a_session_go_before_the_runtimes(mock: MockServer) -> None:
@@ -209,7 +209,7 @@ async def test_a_runtime_that_closes_lets_every_connection_go(mock: MockServer) 
     async with runtime(mock) as shared:
         async with shared.session() as chat:
             await chat.ask("Go.")
-        assert await open_connections(mock) == 1
+        assert open_connections(mock) == 1
     await until_closed(mock)
 
 
@@ -229,5 +229,5 @@ async def test_a_private_runtime_ends_with_its_session(mock: MockServer) -> None
 
 async def until_closed(mock: MockServer) -> None:
     with anyio.fail_after(5):
-        while await open_connections(mock):  # noqa: ASYNC110 - the kernel tells nobody
+        while open_connections(mock):  # noqa: ASYNC110 - the kernel tells nobody
             await anyio.sleep(0.01)

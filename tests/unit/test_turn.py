@@ -239,17 +239,38 @@ async def test_the_limit_of_calls(mock: MockServer) -> None:
         assert (await chat.go_on()).text == "Done."
 
 
+def let_time_run_out(chat: Session) -> None:
+    """Make now the moment at which the seconds of the turn are over."""
+    assert chat._scope is not None
+    left = chat._scope.deadline - anyio.current_time()
+    assert 0 < left <= 60
+    chat._scope.deadline = anyio.current_time()
+
+
 async def test_the_limit_of_seconds_stops_a_tool(mock: MockServer) -> None:
-    calls = (call("echo", text="a"), call("hang"))
-    mock.script(Step(tool_calls=calls), Step(content="Done."))
-    async with session(mock, limits=Limits(seconds=0.6)) as chat:
+    echoed = anyio.Event()
+
+    @tool(trusted=True)
+    async def quick() -> str:
+        echoed.set()
+        return "a"
+
+    @tool(trusted=True)
+    async def slow() -> None:
+        await echoed.wait()
+        await anyio.wait_all_tasks_blocked()
+        let_time_run_out(chat)
+        await anyio.sleep_forever()
+
+    mock.script(Step(tool_calls=(call("quick"), call("slow"))), Step(content="Done."))
+    async with session(mock, tools=[quick, slow], limits=Limits(seconds=60)) as chat:
         with anyio.fail_after(10):
             limited = await chat.ask("Go.")
         assert limited.status == "limited"
         assert limited.limit is not None
-        assert limited.limit.limit == "seconds"
+        assert (limited.limit.limit, limited.limit.value) == ("seconds", 60)
         assert outcomes(limited) == ["ok", "cancelled"]
-        assert "hang gave no result" in results(limited)[1]
+        assert "slow gave no result" in results(limited)[1]
         assert_whole(chat)
 
         assert (await chat.go_on()).text == "Done."
@@ -257,11 +278,20 @@ async def test_the_limit_of_seconds_stops_a_tool(mock: MockServer) -> None:
 
 async def test_the_limit_of_seconds_stops_the_sampling(mock: MockServer) -> None:
     mock.script(Step(content="Late.", fault="hang_early"))
-    async with session(mock, limits=Limits(seconds=0.4)) as chat:
-        with anyio.fail_after(10):
-            limited = await chat.ask("Go.")
+    answers: list[Answer] = []
+    async with session(mock, limits=Limits(seconds=60)) as chat:
 
-        assert limited.status == "limited"
+        async def ask() -> None:
+            answers.append(await chat.ask("Go."))
+
+        with anyio.fail_after(10):
+            async with anyio.create_task_group() as group:
+                group.start_soon(ask)
+                while not mock.running():  # noqa: ASYNC110 - another process
+                    await anyio.sleep(0.01)
+                let_time_run_out(chat)
+
+        assert [each.status for each in answers] == ["limited"]
         assert len(chat.transcript) == 1
 
 

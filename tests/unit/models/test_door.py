@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -281,7 +284,7 @@ async def test_a_connection_is_used_again(mock: MockServer, *, streamed: bool) -
     async with model(mock.url) as chat:
         for _ in range(3):
             await chat.sample(request(mock, stream=streamed))
-            assert await open_connections(mock) == 1
+            assert open_connections(mock) == 1
 
 
 async def test_a_connection_is_used_again_after_an_error(
@@ -292,15 +295,24 @@ async def test_a_connection_is_used_again_after_an_error(
         for _ in range(3):
             with pytest.raises(ServerError):
                 await chat.sample(request(mock, stream=streamed))
-        assert await open_connections(mock) == 1
+        assert open_connections(mock) == 1
 
 
-async def open_connections(mock: MockServer) -> int:
-    """The connections of this process to the mock, from the kernel's table."""
-    port = f"{int(mock.root.rpartition(':')[2]):04X}"
-    table = await anyio.Path("/proc/net/tcp").read_text()
-    rows = [line.split() for line in table.splitlines()[1:]]
-    return sum(row[2].endswith(f":{port}") and row[3] == "01" for row in rows)
+def open_connections(mock: MockServer) -> int:
+    """The connections of this process to the mock."""
+    port = int(mock.root.rpartition(":")[2])
+    links = Path("/proc/self/fd").iterdir()
+    found = [int(link.name) for link in links if "socket:" in os.path.realpath(link)]
+    return [peer_port(descriptor) for descriptor in found].count(port)
+
+
+def peer_port(descriptor: int) -> int | None:
+    """The port that a socket is connected to, if it is to one."""
+    with contextlib.suppress(OSError), socket.socket(fileno=os.dup(descriptor)) as connection:
+        if connection.family == socket.AF_INET:
+            port: int = connection.getpeername()[1]
+            return port
+    return None
 
 
 async def test_a_cancelled_stream_frees_the_server(mock: MockServer) -> None:
@@ -331,8 +343,6 @@ async def test_a_model_that_was_closed_opens_again(mock: MockServer) -> None:
 
 @pytest.fixture
 def unused_port() -> int:
-    import socket
-
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         port: int = held.getsockname()[1]
