@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from tests.rig.mock import MockServer
 from toolrun import AssistantMessage, ServerError, Session
 from toolrun.models.proof import ANALYSIS_HEADER, END, find_analysis
+
+if TYPE_CHECKING:
+    from tests.rig.mock import MockServer
 
 THOUGHT = (11, 12, 13)
 WHOLE = (*ANALYSIS_HEADER, *THOUGHT, END)
