@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import sniffio
+from hypothesis import settings
 
 from tests.rig import leaks
 from tests.rig.mock import MockServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+
+# Machines are shared: a slow example is no finding. In CI the examples are the same each time.
+settings.register_profile("toolrun", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.load_profile("toolrun")
 
 pytest_plugins = [
     name for name in ("tests.rig.fixtures",) if importlib.util.find_spec(name) is not None
