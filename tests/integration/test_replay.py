@@ -9,6 +9,7 @@ import anyio
 import msgspec
 import pytest
 
+from tests.integration.printing_tools import tell
 from tests.rig.mock import Call, MockServer, Step
 from toolrun import (
     Approve,
@@ -162,6 +163,14 @@ async def test_calls_at_once_end_in_the_recorded_order(recording: Recording) -> 
         if isinstance(event, ToolCallFinished)
     ]
     assert finished == ["c1", "c2", "c0"]
+
+
+async def test_what_sandboxed_tools_print_is_printed_again(recording: Recording) -> None:
+    calls = tuple(Call("tell", f'{{"word": "{word}"}}') for word in ("one", "two"))
+    recording.mock.script(Step(tool_calls=calls), DONE)
+    async with recording.session(tools=[tell]) as session:
+        await recording.ask(session, "Tell me.")
+    assert (await recording.replay()).count("ToolOutput") >= 4
 
 
 async def test_wrong_calls_are_wrong_again(recording: Recording) -> None:
