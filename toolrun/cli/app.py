@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import App, CycloptsError, Parameter
 
 from toolrun._version import __version__
-from toolrun.cli.exits import Exit, of_error
+from toolrun.cli.exits import Exit, Interrupted, of_error
 from toolrun.cli.options import STDIN, Common
 from toolrun.cli.screen import visible
 from toolrun.errors import ToolrunError
@@ -77,7 +77,7 @@ def command(arguments: Sequence[str]) -> int:
         sys.stdout.flush()
     except CycloptsError as error:
         return _failed(f"{error}\nSee toolrun --help.", Exit.USAGE)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Interrupted):
         return Exit.INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output is gone; the flush at exit must not find the pipe either.

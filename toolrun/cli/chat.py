@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from toolrun.cli.about import ToolLine
     from toolrun.cli.keyboard import Keyboard, Pipe
     from toolrun.cli.log import Mask
+    from toolrun.cli.watch import Interrupts
     from toolrun.config import Config
     from toolrun.events import Event
     from toolrun.session import Session
@@ -50,15 +51,18 @@ async def _chat(config: Config, mask: Mask) -> int:
     from toolrun.cli.about import may_touch, server_name, tool_lines
     from toolrun.cli.keyboard import reader
     from toolrun.cli.load_tools import load_tools
+    from toolrun.cli.watch import Interrupts
 
     tools = load_tools(config.tools)
     lines = tool_lines(tools, config)
     touches = may_touch(lines, config)
     server = await server_name(config)
-    async with open_session(config, tools=tools) as session:
-        conversation = _Conversation(session, config, lines, reader(), mask)
-        conversation.welcome(server, touches)
-        await conversation.hold()
+    source = reader()
+    with Interrupts(source.interrupt) as interrupts:
+        async with open_session(config, tools=tools) as session:
+            conversation = _Conversation(session, config, lines, source, mask)
+            conversation.welcome(server, touches)
+            await conversation.hold(interrupts)
     return 0
 
 
@@ -93,7 +97,7 @@ class _Conversation:
         self._say(f"sandbox {touches}")
         self._say("/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves")
 
-    async def hold(self) -> None:
+    async def hold(self, interrupts: Interrupts) -> None:
         """Read and answer until the person leaves."""
         from toolrun.cli.keyboard import leaves
 
@@ -104,9 +108,11 @@ class _Conversation:
                 if not self._command(said):
                     return
             elif said:
-                await self._turn(said)
+                await self._turn(said, interrupts)
+            if interrupts.terminated:
+                return
 
-    async def _turn(self, text: str) -> None:
+    async def _turn(self, text: str, interrupts: Interrupts) -> None:
         """Run a turn to its end; what it meets is shown, and the conversation goes on."""
         from toolrun.cli.approval import decide
         from toolrun.cli.screen import WARNING
@@ -117,7 +123,9 @@ class _Conversation:
         stream: EventStream = self._session.stream(text)
         try:
             while True:
-                answer = await watch(self._session, stream, self._show)
+                answer = await watch(
+                    self._session, stream, self._show, interrupts, self._renderer.interrupted
+                )
                 if answer.status != "parked" or not await decide(
                     self._session, answer.pending, self._reader, self._screen, where
                 ):

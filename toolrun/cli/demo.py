@@ -89,7 +89,7 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
     from toolrun.cli.load_tools import load_tools
     from toolrun.cli.narrate import Narrator
     from toolrun.cli.screen import Screen
-    from toolrun.cli.watch import watch
+    from toolrun.cli.watch import Interrupts, watch
 
     tools = load_tools(config.tools)
     lines = tool_lines(tools, config)
@@ -102,12 +102,14 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
         *(f"tool {each}: {each.description}" for each in lines),
         f"sandbox {may_touch(lines, config)}",
     )
-    async with open_session(config, tools=tools, trace=config.trace or True) as session:
-        try:
-            answer = await watch(session, session.stream(prompt), narrator.show)
-        finally:
-            narrator.close()
-        path = session.trace_path
+    with Interrupts() as interrupts:
+        async with open_session(config, tools=tools, trace=config.trace or True) as session:
+            try:
+                turn = session.stream(prompt)
+                answer = await watch(session, turn, narrator.show, interrupts, narrator.close)
+            finally:
+                narrator.close()
+            path = session.trace_path
     assert path is not None
     proved = await _prove(config, answer, narrator)
     same = await _replay(path, narrator)

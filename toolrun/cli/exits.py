@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from toolrun.answer import Answer
 
 
+class Interrupted(Exception):
+    """A signal ended the command; there is nothing to explain."""
+
+
 class Exit(IntEnum):
     """The exit codes of every command."""
 

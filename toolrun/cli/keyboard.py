@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
@@ -13,9 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from prompt_toolkit import PromptSession
+    from prompt_toolkit.application import Application
     from prompt_toolkit.history import History
 
 _HISTORY: Final = "chat-history"
+_ROUNDS: Final = 3
+"""Turns of the loop until a signal that came before has reached its handler."""
 
 
 class Reader(Protocol):
@@ -35,10 +39,20 @@ class Reader(Protocol):
 
 
 class Keyboard:
-    """A person at a terminal, with a history that outlives the process."""
+    """A person at a terminal, with a history that outlives the process.
+
+    While a line is read the terminal is raw and Ctrl-C is a key; between two lines it is a signal,
+    which `interrupt` is told of.
+
+    Attributes:
+        typed: what stood on the line that Ctrl-C dropped last.
+    """
 
     def __init__(self) -> None:
+        self.typed = ""
         self._sessions: dict[bool, PromptSession[str]] = {}
+        self._app: Application[str] | None = None
+        self._interrupted = False
 
     async def read(self, prompt: str, *, remember: bool = True) -> str | None:
         """See `Reader.read`."""
@@ -46,15 +60,29 @@ class Keyboard:
             from prompt_toolkit import PromptSession
 
             self._sessions[remember] = PromptSession(history=_history() if remember else None)
+        session = self._sessions[remember]
+        self._app = session.app
+        self.typed = ""
         try:
-            return await self._sessions[remember].prompt_async(prompt)
+            return await session.prompt_async(prompt, handle_sigint=False, pre_run=self._deliver)
         except EOFError:
             return None
+        except KeyboardInterrupt:
+            self.typed = session.default_buffer.text
+            raise
+        finally:
+            self._app = None
 
-    @property
-    def typed(self) -> str:
-        """What stood on the line that Ctrl-C dropped."""
-        return self._sessions[True].default_buffer.text if True in self._sessions else ""
+    def interrupt(self) -> None:
+        """End the line that is read, or the next one, with KeyboardInterrupt."""
+        self._interrupted = True
+        self._deliver()
+
+    def _deliver(self) -> None:
+        future = self._app.future if self._app is not None else None
+        if self._interrupted and self._app is not None and future is not None and not future.done():
+            self._interrupted = False
+            self._app.exit(exception=KeyboardInterrupt, style="class:aborting")
 
 
 class Pipe:
@@ -62,21 +90,36 @@ class Pipe:
 
     typed = ""
 
+    def __init__(self) -> None:
+        self._interrupted = False
+
     async def read(self, prompt: str, *, remember: bool = True) -> str | None:  # noqa: ARG002
         """See `Reader.read`. Nothing else runs meanwhile, so it may block."""
+        for _ in range(_ROUNDS):
+            await asyncio.sleep(0)
+        if self._interrupted:
+            return None
         with _interruptible():
             line = sys.stdin.readline()
         return line.rstrip("\n") if line else None
 
+    def interrupt(self) -> None:
+        """Read no more."""
+        self._interrupted = True
+
 
 @contextmanager
 def _interruptible() -> Iterator[None]:
-    """Let Ctrl-C end a blocking call: asyncio's own handler would wait for the loop's turn."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let signals end a blocking call: the loop's own handlers would wait for the loop's turn."""
+    before = (
+        signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.signal(signal.SIGTERM, signal.SIG_DFL),
+    )
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before[0])
+        signal.signal(signal.SIGTERM, before[1])
 
 
 def _history() -> History:

@@ -67,6 +67,11 @@ class Renderer:
             case _:
                 self._aside(event)
 
+    def interrupted(self) -> None:
+        """Make room after the `^C` that a terminal writes where its cursor stands."""
+        self.answer.end()
+        self.activity.disturbed()
+
     def close(self) -> None:
         """End what is being written; the cursor stands at the beginning of a line."""
         self.answer.end()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
 
 from cyclopts import Parameter
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from toolrun.answer import Answer
     from toolrun.config import Config
     from toolrun.events import Event
+
+    Shown: TypeAlias = tuple[Callable[[Event], None], Callable[[], None], Callable[[], None]]
 
 _UNESCAPED: Final = re.compile(r"[\x7f-\x9f]")
 
@@ -50,35 +52,37 @@ def run(
 async def _run(config: Config, prompt: str, as_json: bool) -> Answer:  # noqa: FBT001 - anyio.run
     import structlog
 
-    from toolrun.cli.watch import watch
+    from toolrun.cli.watch import Interrupts, watch
 
-    show, close = _json() if as_json else _screens()
+    show, interrupted, close = _json() if as_json else _screens()
     log = structlog.get_logger("toolrun")
     try:
-        async with open_session(config) as session:
-            log.info("session", id=session.id, model=config.model, base_url=config.base_url)
-            answer = await watch(session, session.stream(prompt), show)
-            log.info("turn", status=answer.status, tokens=answer.usage.total_tokens)
-            return answer
+        with Interrupts() as interrupts:
+            async with open_session(config) as session:
+                log.info("session", id=session.id, model=config.model, base_url=config.base_url)
+                turn = session.stream(prompt)
+                answer = await watch(session, turn, show, interrupts, interrupted)
+                log.info("turn", status=answer.status, tokens=answer.usage.total_tokens)
+                return answer
     finally:
         close()
 
 
-def _screens() -> tuple[Callable[[Event], None], Callable[[], None]]:
+def _screens() -> Shown:
     from toolrun.cli.render import Renderer
     from toolrun.cli.screen import Screen
 
     renderer = Renderer(Screen.of(sys.stdout), Screen.of(sys.stderr))
-    return renderer.show, renderer.close
+    return renderer.show, renderer.interrupted, renderer.close
 
 
-def _json() -> tuple[Callable[[Event], None], Callable[[], None]]:
+def _json() -> Shown:
     from msgspec import json
 
     def show(event: Event) -> None:
         print(json_line(json.encode(event).decode()), flush=True)
 
-    return show, sys.stdout.flush
+    return show, sys.stdout.flush, sys.stdout.flush
 
 
 def json_line(text: str) -> str:

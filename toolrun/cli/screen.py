@@ -106,6 +106,13 @@ class Screen:
         self._emit([*rest, "\n"] if self._column else rest)
         self._style = None
 
+    def disturbed(self) -> None:
+        """Begin a new line: a terminal has written something of its own, such as `^C`."""
+        if self._style is not None:
+            self.end()
+        elif self.cursor:
+            self._emit(["\n"])
+
     def line(self, style: Style, text: str) -> None:
         """Write a block of its own."""
         self.end()

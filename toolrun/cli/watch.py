@@ -1,57 +1,120 @@
-"""How does a turn run before a person's eyes? Its events are shown, and Ctrl-C cancels it."""
+"""How does a turn run before a person's eyes? Its events are shown, and Ctrl-C cancels it.
+
+The command line runs on asyncio, whose loop takes the signals: no KeyboardInterrupt is raised in
+the middle of whatever runs.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self
 
-import anyio
-
-from toolrun.cli.exits import Exit
+from toolrun.cli.exits import Exit, Interrupted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
 
     from toolrun.answer import Answer
     from toolrun.events import Event
     from toolrun.session import Session
     from toolrun.stream import EventStream
 
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
-async def watch(session: Session, turn: EventStream, show: Callable[[Event], None]) -> Answer:
+
+class Interrupts:
+    """Ctrl-C and SIGTERM, told to whom they are meant for at the moment.
+
+    A context manager inside a running loop. Between turns a signal ends what is inside, with
+    `Interrupted`; where `idle` is given, Ctrl-C calls that instead.
+
+    Attributes:
+        terminated: whether SIGTERM came.
+    """
+
+    def __init__(self, idle: Callable[[], None] | None = None) -> None:
+        self.terminated = False
+        self._idle = idle
+        self._stop: Callable[[], None] | None = None
+        self._task: asyncio.Task[object] | None = None
+        self._cancelled = False
+
+    def __enter__(self) -> Self:
+        self._task = asyncio.current_task()
+        for number in _SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._signalled, number)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for number in _SIGNALS:
+            asyncio.get_running_loop().remove_signal_handler(number)
+        if self._cancelled and isinstance(error, asyncio.CancelledError):
+            raise Interrupted from None
+
+    @contextmanager
+    def stopping(self, stop: Callable[[], None]) -> Iterator[None]:
+        """Let signals call this for a while."""
+        self._stop = stop
+        try:
+            yield
+        finally:
+            self._stop = None
+
+    def _signalled(self, number: int) -> None:
+        self.terminated |= number == signal.SIGTERM
+        if self._stop is not None:
+            self._stop()
+        elif number == signal.SIGINT and self._idle is not None:
+            self._idle()
+        elif self._task is not None:
+            self._cancelled = True
+            self._task.cancel()
+
+
+async def watch(
+    session: Session,
+    turn: EventStream,
+    show: Callable[[Event], None],
+    interrupts: Interrupts,
+    interrupted: Callable[[], None],
+) -> Answer:
     """Show a turn to its end.
 
-    The first Ctrl-C (or SIGTERM) cancels the turn, which keeps what there is; while it ends, a
-    second one ends the process at once.
+    The first signal cancels the turn, which keeps what there is; while it ends, a second one ends
+    the process at once.
+
+    Args:
+        session: whose turn it is.
+        turn: from `Session.stream` or `stream_on`.
+        show: is told of every event.
+        interrupts: where the signals come from.
+        interrupted: is called at a signal, before the turn is cancelled.
 
     Raises:
         ToolrunError: what ended the turn.
     """
-    failed: Exception | None = None
-    async with anyio.create_task_group() as group:
-        await group.start(_cancel_on_signal, session)
-        try:
-            async with turn as events:
-                async for event in events:
-                    show(event)
-        except Exception as error:  # noqa: BLE001 - raised below: a task group would wrap it
-            failed = error
-        group.cancel_scope.cancel()
-    if failed is not None:
-        raise failed
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        if asked:
+            os._exit(Exit.INTERRUPTED)
+        asked = True
+        interrupted()
+        session.cancel()
+
+    with interrupts.stopping(stop):
+        async with turn as events:
+            async for event in events:
+                show(event)
     assert turn.answer is not None
     return turn.answer
-
-
-async def _cancel_on_signal(
-    session: Session, *, task_status: anyio.abc.TaskStatus[None] = anyio.TASK_STATUS_IGNORED
-) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        asked = False
-        async for _ in signals:
-            if asked:
-                os._exit(Exit.INTERRUPTED)
-            asked = True
-            session.cancel()
