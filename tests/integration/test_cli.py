@@ -131,19 +131,16 @@ def test_ctrl_c_cancels_the_turn(
     assert replayed.returncode == 0, replayed.stdout
 
 
-@pytest.mark.parametrize(
-    ("sent", "codes"),
-    [(signal.SIGINT, {0}), (signal.SIGTERM, {130, -signal.SIGTERM})],  # before it reads, or then
-)
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 130)])
 def test_a_signal_ends_a_chat_that_waits_for_a_pipe(
-    typed: Typed, sent: signal.Signals, codes: set[int]
+    typed: Typed, sent: signal.Signals, code: int
 ) -> None:
     with typed.start("chat", stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         while "/help lists" not in process.stdout.readline():
             pass
         process.send_signal(sent)
-        assert process.wait(20) in codes
+        assert process.wait(20) == code
 
 
 def test_a_signal_between_two_lines_ends_a_chat_at_a_terminal(pane: Pane) -> None:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import sys
-from contextlib import contextmanager
+import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.application import Application
     from prompt_toolkit.history import History
 
 _HISTORY: Final = "chat-history"
-_ROUNDS: Final = 3
-"""Turns of the loop until a signal that came before has reached its handler."""
+_CHUNK: Final = 65_536
 
 
 class Reader(Protocol):
@@ -91,35 +90,49 @@ class Pipe:
     typed = ""
 
     def __init__(self) -> None:
-        self._interrupted = False
+        self._file = sys.stdin.fileno()
+        self._buffer = b""
+        self._waiting: asyncio.Future[bytes] | None = None
+        self._ended = False
 
     async def read(self, prompt: str, *, remember: bool = True) -> str | None:  # noqa: ARG002
-        """See `Reader.read`. Nothing else runs meanwhile, so it may block."""
-        for _ in range(_ROUNDS):
-            await asyncio.sleep(0)
-        if self._interrupted:
+        """See `Reader.read`; after Ctrl-C there are no more lines."""
+        while b"\n" not in self._buffer and not self._ended:
+            chunk = await self._chunk()
+            self._ended |= not chunk
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        if not line and self._ended and not self._buffer:
             return None
-        with _interruptible():
-            line = sys.stdin.readline()
-        return line.rstrip("\n") if line else None
+        return line.decode(errors="replace").removesuffix("\r")
 
     def interrupt(self) -> None:
         """Read no more."""
-        self._interrupted = True
+        self._ended, self._buffer = True, b""
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(b"")
 
+    async def _chunk(self) -> bytes:
+        """What comes next, b"" at the end.
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let signals end a blocking call: the loop's own handlers would wait for the loop's turn."""
-    before = (
-        signal.signal(signal.SIGINT, signal.default_int_handler),
-        signal.signal(signal.SIGTERM, signal.SIG_DFL),
-    )
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before[0])
-        signal.signal(signal.SIGTERM, before[1])
+        A file cannot be waited for by a loop, and a blocking read would keep signals from it. So a
+        thread reads: a daemon, since nothing can stop it and the process must not wait for it.
+        """
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[bytes] = loop.create_future()
+        self._waiting = waiting
+
+        def come(chunk: bytes) -> None:
+            if not waiting.done():
+                waiting.set_result(chunk)
+
+        def read() -> None:
+            chunk = os.read(self._file, _CHUNK)
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(come, chunk)
+
+        threading.Thread(target=read, name="toolrun stdin", daemon=True).start()
+        return await waiting
 
 
 def _history() -> History:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import sys
@@ -36,13 +35,13 @@ class Typed:
         with self._patch.context() as patch:
             for key, value in env.items():
                 patch.setenv(key, value)
-            patch.setattr(sys, "stdin", io.StringIO(stdin))
-            before = set(sys.modules)
+            (self.folder / "stdin").write_text(stdin)
             try:
-                code = command(words)
+                with (self.folder / "stdin").open() as file:
+                    patch.setattr(sys, "stdin", file)
+                    code = command(words)
             finally:
                 sys.modules.pop("my_tools", None)
-                assert "my_tools" not in before
         out, err = self._capsys.readouterr()
         return CompletedProcess(words, code, out, err)
 
