@@ -102,7 +102,9 @@ def _build_shared(folder: Path, *, pins: list[str]) -> None:
         install_pins()
     except InstallError as error:
         # Where no local wheel or mirror holds the CPU build of torch, PyTorch's own index does.
-        if "No matching distribution found for torch" not in str(error):
+        # A constraint on torch of the machine's own turns "not found" into a conflict.
+        missing = ("No matching distribution found for torch", "ResolutionImpossible")
+        if not any(each in str(error) for each in missing):
             raise
         install_pins(options=("--extra-index-url", _TORCH_INDEX))
 
