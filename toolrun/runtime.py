@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,7 +22,7 @@ from toolrun.models.chat import ChatModel
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model, Request
 from toolrun.options import BASE_URL, MODEL, Options, Settings, check_options
-from toolrun.tools.definition import Tool, define
+from toolrun.tools.definition import define
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
@@ -92,8 +93,10 @@ class Runtime:
         self._options = options
         self._models: dict[Any, ChatModel] = {}
         self._sandboxes = Sandboxes()
-        self._defined: dict[Callable[..., Any], Tool] = {}
-        self._toolboxes: dict[Any, Toolbox] = {}
+        # Compiled once for all sessions that have them; bounded, since a service may make a tool
+        # for each session.
+        self._defined = lru_cache(maxsize=1024)(define)
+        self._toolbox = lru_cache(maxsize=256)(self._new_toolbox)
 
     async def __aenter__(self) -> Self:
         return self
@@ -148,7 +151,9 @@ class Runtime:
             limits=chosen.get("limits") or Limits(),
             extra_body=dict(chosen.get("extra_body") or {}),
         )
-        toolbox = self._toolbox(chosen.get("tools") or (), settings)
+        toolbox = self._toolbox(
+            tuple(chosen.get("tools") or ()), settings.profile, settings.workspace
+        )
         trace = _trace(chosen, session_id)
         sinks: list[Sink] = [trace] if trace is not None else []
         return Parts(
@@ -176,20 +181,16 @@ class Runtime:
             )
         return ready, model
 
-    def _toolbox(self, functions: Sequence[Callable[..., Any]], settings: Settings) -> Toolbox:
-        """The toolbox for these functions, compiled once however many sessions have it."""
-        for function in functions:
-            if function not in self._defined:
-                self._defined[function] = define(function)
-        key = (tuple(functions), settings.profile, settings.workspace)
-        if (ready := self._toolboxes.get(key)) is None:
-            workspace = Path(settings.workspace) if settings.workspace is not None else None
-            ready = self._toolboxes[key] = Toolbox(
-                [self._defined[function] for function in functions],
-                trusted=TrustedRunner(),
-                sandboxed=SandboxRunner(self._sandboxes, settings.profile, workspace),
-            )
-        return ready
+    def _new_toolbox(
+        self, functions: tuple[Callable[..., Any], ...], profile: str, workspace: str | None
+    ) -> Toolbox:
+        return Toolbox(
+            [self._defined(function) for function in functions],
+            trusted=TrustedRunner(),
+            sandboxed=SandboxRunner(
+                self._sandboxes, profile, Path(workspace) if workspace is not None else None
+            ),
+        )
 
 
 def _trace(options: Options, session_id: str) -> TraceSink | None:

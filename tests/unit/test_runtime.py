@@ -21,6 +21,7 @@ from toolrun import (
     Sampling,
     Session,
     ToolDefinitionError,
+    tool,
 )
 from toolrun.tools import validation
 from toolrun.tools.definition import Tool, define
@@ -231,3 +232,21 @@ async def until_closed(mock: MockServer) -> None:
     with anyio.fail_after(5):
         while open_connections(mock):  # noqa: ASYNC110 - the kernel tells nobody
             await anyio.sleep(0.01)
+
+
+def test_a_tool_made_for_each_session_does_not_pile_up() -> None:
+    runtime = Runtime()
+    first: weakref.ref[Any] | None = None
+    for number in range(1100):
+
+        @tool(trusted=True)
+        def whose(number: int = number) -> int:
+            return number
+
+        first = first or weakref.ref(whose)
+        runtime.session(tools=[whose])
+        if number == 0:
+            assert first() is not None
+    gc.collect()
+    assert first is not None
+    assert first() is None
