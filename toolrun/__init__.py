@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from toolrun.events import ApprovalRequested as ApprovalRequested
     from toolrun.events import AssistantMessage as AssistantMessage
     from toolrun.events import Event as Event
+    from toolrun.events import ForkedFrom as ForkedFrom
     from toolrun.events import LimitReached as LimitReached
     from toolrun.events import ReasoningDelta as ReasoningDelta
     from toolrun.events import Repaired as Repaired
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from toolrun.events import ToolOutput as ToolOutput
     from toolrun.events import ToolResult as ToolResult
     from toolrun.events import TurnFinished as TurnFinished
+    from toolrun.events import TurnUndone as TurnUndone
     from toolrun.events import Usage as Usage
     from toolrun.events import UserMessage as UserMessage
     from toolrun.events import Warned as Warned
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
     from toolrun.models.model import Request as Request
     from toolrun.runtime import Runtime as Runtime
     from toolrun.session import Session as Session
+    from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
     from toolrun.transcript import Message as Message
     from toolrun.transcript import ToolMessage as ToolMessage
@@ -90,11 +93,11 @@ _HOMES = {
         *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),
     ),
     "toolrun.events": (
-        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "LimitReached"),
-        *("ReasoningDelta", "Repaired", "RequestSent", "Retried", "Sampling", "SessionOpened"),
-        *("SettingsChanged", "StepFinished", "TextDelta", "ToolCall", "ToolCallFinished"),
-        *("ToolCallStarted", "ToolOutput", "ToolResult", "TurnFinished", "Usage"),
-        *("UserMessage", "Warned"),
+        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "ForkedFrom"),
+        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried", "Sampling"),
+        *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta", "ToolCall"),
+        *("ToolCallFinished", "ToolCallStarted", "ToolOutput", "ToolResult", "TurnFinished"),
+        *("TurnUndone", "Usage", "UserMessage", "Warned"),
     ),
     "toolrun.limits": ("Limits",),
     "toolrun.models.chat": ("ChatModel",),
@@ -102,6 +105,7 @@ _HOMES = {
     "toolrun.models.model": ("Model", "Request"),
     "toolrun.runtime": ("Runtime",),
     "toolrun.session": ("Session",),
+    "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),
     "toolrun.transcript": ("Message", "ToolMessage"),
 }

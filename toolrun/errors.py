@@ -48,11 +48,29 @@ class ToolDefinitionError(ToolrunError):
 
 
 class ServerError(ToolrunError):
-    """A step could not be sampled. The session can go on: `Session.go_on()` samples again."""
+    """A step could not be sampled. The session can go on: `Session.go_on()` samples again.
+
+    Attributes:
+        code: what went wrong, as a short word for events and metrics ("http-503").
+        retry_after: seconds that the server asks to be left alone (HTTP's Retry-After), if it does.
+    """
+
+    code = "server"
+    retry_after: float | None = None
 
 
 class ServerUnreachable(ServerError):
-    """No connection to the server within the connect time-out."""
+    """No connection to the server within the connect time-out.
+
+    Attributes:
+        answered: whether the server has answered this process before: then it may come back.
+    """
+
+    code = "unreachable"
+
+    def __init__(self, message: str, *, answered: bool = False) -> None:
+        super().__init__(message)
+        self.answered = answered
 
 
 class ServerTimeout(ServerError):
@@ -65,6 +83,7 @@ class ServerTimeout(ServerError):
     def __init__(self, message: str, phase: str) -> None:
         super().__init__(message)
         self.phase = phase
+        self.code = f"timeout-{phase.replace(' ', '-')}"
 
 
 class ServerStatus(ServerError):
@@ -74,9 +93,11 @@ class ServerStatus(ServerError):
         status: the HTTP status, or that of an error inside a stream.
     """
 
-    def __init__(self, message: str, status: int) -> None:
+    def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
+        self.code = f"http-{status}"
+        self.retry_after = retry_after
 
 
 class ModelNotFound(ServerError):
@@ -86,13 +107,25 @@ class ModelNotFound(ServerError):
         available: the names that the server does serve.
     """
 
+    code = "model-not-found"
+
     def __init__(self, message: str, available: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.available = tuple(available)
 
 
 class MalformedOutput(ServerError):
-    """What came back is not a reply: not JSON, not a stream, no message in it."""
+    """What came back is not a reply, or is one that no turn can use.
+
+    Attributes:
+        code: which of them: "malformed-reply" (not JSON, not a stream, no message in it),
+            "broken-stream", "malformed-header", "nothing-said", "analysis-only", "markup",
+            "truncated-call", "garbled-call", "too-many-calls", "call-too-long", "no-tool-parser".
+    """
+
+    def __init__(self, message: str, code: str = "malformed-reply") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class TurnIncomplete(ToolrunError):

@@ -192,6 +192,22 @@ class TurnFinished(Durable, frozen=True, tag=True, dict=True):
         return event
 
 
+class TurnUndone(Durable, frozen=True, tag=True):
+    """The last turn was taken back: the transcript is what it was before its user message."""
+
+
+class ForkedFrom(Durable, frozen=True, tag=True):
+    """The session goes on from another one, as it stood after the event `parent_seq`.
+
+    The events up to the next turn repeat what the other's transcript held. `standing` are the
+    approvals that hold for the whole session.
+    """
+
+    parent: str
+    parent_seq: int
+    standing: list[str] = field(default_factory=list)
+
+
 class RequestSent(Event, frozen=True, tag=True):
     """A request went out: the sha256 of its body, its size in bytes, and what it adds.
 
@@ -227,11 +243,17 @@ class StepFinished(Event, frozen=True, tag=True):
 
 
 class Retried(Event, frozen=True, tag=True):
-    """The same step is sampled again; nothing was appended."""
+    """The same step is sampled again; nothing was appended, and its deltas so far are void.
+
+    `code` is the `ServerError.code` of what went wrong, `wait` the seconds before the next attempt,
+    `unstreamed` says that it is not streamed, whatever was asked for.
+    """
 
     attempt: int
     reason: str
     wait: float = 0.0
+    code: str = ""
+    unstreamed: bool = False
 
 
 class Repaired(Event, frozen=True, tag=True):
@@ -269,6 +291,8 @@ AnyEvent: TypeAlias = (
     | ApprovalDecided
     | LimitReached
     | TurnFinished
+    | TurnUndone
+    | ForkedFrom
     | RequestSent
     | ReasoningDelta
     | TextDelta

@@ -1,0 +1,44 @@
+"""What may a tool know of the call that it serves?
+
+Standard library only: the sandbox loads this module too.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+KEY_VARIABLE = "TOOLRUN_IDEMPOTENCY_KEY"
+"""The environment variable of a box that holds `CallContext.idempotency_key`."""
+
+
+class CallContext:
+    """The call that a tool serves; a parameter of this type is filled in, and the model sees none.
+
+    Attributes:
+        session: the id of the session.
+        tenant: on whose behalf the session runs; None where nobody said.
+        call_id: the id of the call, as the model's server gave it.
+        idempotency_key: the same for the same call over retries and resumes, and for no other.
+        deadline: when the turn's time is up, in seconds since the epoch; None for no end.
+        context: the user's own object (`Session(context=...)`); None inside a sandbox.
+    """
+
+    __slots__ = ("call_id", "context", "deadline", "idempotency_key", "session", "tenant")
+
+    def __init__(
+        self,
+        session: str = "",
+        tenant: str | None = None,
+        call_id: str = "",
+        idempotency_key: str = "",
+        deadline: float | None = None,
+        context: Any = None,
+    ) -> None:
+        self.session = session
+        self.tenant = tenant
+        self.call_id = call_id
+        self.idempotency_key = idempotency_key
+        self.deadline = deadline
+        self.context = context
