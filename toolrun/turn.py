@@ -22,6 +22,7 @@ from toolrun.events import (
     ToolResult,
     TurnFinished,
 )
+from toolrun.tools.context import CallContext
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.transcript import reasoning_kept_from
 
@@ -127,11 +128,21 @@ async def run_call(
                 ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
             )
 
-            def output(stream: Literal["stdout", "stderr"], text: str) -> None:
+            def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
                 journal.observe(ToolOutput(call.id, stream, text))
 
-            result = await ready.run(output if journal.listening else None)
+            context = CallContext(
+                session=journal.session,
+                call_id=call.id,
+                idempotency_key=_key(journal, call),
+            )
+            result = await ready.run(context, output if journal.listening else None)
             await journal.record(ToolCallFinished(call.id, ready.tool.name, result))
+
+
+def _key(journal: Journal, call: ToolCall) -> str:
+    """The same for one call over retries and resumes: a model may give two calls one id."""
+    return f"{journal.session}.{journal.state.turn}.{journal.state.step}.{call.id}"
 
 
 async def _approved(

@@ -13,6 +13,7 @@ import structlog
 
 from toolrun.events import Outcome, ToolResult
 from toolrun.sandbox import Job, Sandbox, load_profile
+from toolrun.tools.context import KEY_VARIABLE
 from toolrun.tools.results import cut, shown, to_text
 
 if TYPE_CHECKING:
@@ -20,16 +21,22 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolrun.events import ToolCall
+    from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
 
-    Output = Callable[[Literal["stdout", "stderr"], str], None]
+    Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 
 
 class Runner(Protocol):
     """Something that runs calls whose arguments have been validated."""
 
     async def run(
-        self, tool: Tool, call: ToolCall, arguments: dict[str, Any], output: Output | None
+        self,
+        tool: Tool,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: CallContext,
+        output: Output | None,
     ) -> ToolResult:
         """Run a call; what the tool does wrong is a result, never an exception.
 
@@ -37,7 +44,9 @@ class Runner(Protocol):
             tool: what to run.
             call: on whose behalf.
             arguments: validated JSON.
-            output: is told ("stdout" or "stderr", text) as the tool prints; None: nobody listens.
+            context: the call that the tool serves, for a tool that asks for it.
+            output: is told ("stdout" or "stderr", text) as the tool prints, and ("progress", text)
+                of each value that it yields; None: nobody listens.
 
         Raises:
             SandboxUnavailable: nothing was run.
@@ -57,6 +66,7 @@ class TrustedRunner:
         tool: Tool,
         call: ToolCall,
         arguments: dict[str, Any],
+        context: CallContext,  # noqa: ARG002 - the protocol's
         output: Output | None,  # noqa: ARG002 - the protocol's
     ) -> ToolResult:
         """See `Runner.run`; nothing of what the tool prints is caught."""
@@ -111,7 +121,12 @@ class SandboxRunner:
         await self._sandboxes.opened(self.profile_of(tool), self._workspace)
 
     async def run(
-        self, tool: Tool, call: ToolCall, arguments: dict[str, Any], output: Output | None
+        self,
+        tool: Tool,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: CallContext,
+        output: Output | None,
     ) -> ToolResult:
         """See `Runner.run`."""
         assert tool.source is not None
@@ -125,6 +140,7 @@ class SandboxRunner:
                 arguments=msgspec.json.encode(arguments),
             ),
             timeout=tool.options.timeout,
+            env={KEY_VARIABLE: context.idempotency_key},
             on_output=output,
         )
         seconds = round(outcome.seconds, 6)

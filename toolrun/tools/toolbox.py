@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from toolrun.events import ApprovalDecided
     from toolrun.journal import State
+    from toolrun.tools.context import CallContext
     from toolrun.tools.runners import Output
 
 
@@ -44,9 +45,9 @@ class Ready(Struct, frozen=True):
     profile: str | None
     runner: Runner
 
-    async def run(self, output: Output | None) -> ToolResult:
+    async def run(self, context: CallContext, output: Output | None) -> ToolResult:
         """Run it; see `Runner.run`."""
-        return await self.runner.run(self.tool, self.call, self.arguments, output)
+        return await self.runner.run(self.tool, self.call, self.arguments, context, output)
 
 
 Checked: TypeAlias = Wrong | Undecided | Ready

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from toolrun.journal import Sink
     from toolrun.models.dialects import Dialect
     from toolrun.models.model import Observe, Request
+    from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.runners import Output
 
@@ -182,6 +183,7 @@ class ReplayRunner:
         tool: Tool,  # noqa: ARG002 - the protocol's
         call: ToolCall,
         arguments: dict[str, Any],  # noqa: ARG002 - the journal compares them
+        context: CallContext,  # noqa: ARG002 - nothing runs that could ask
         output: Output | None,
     ) -> ToolResult:
         """Wait for the recorded end of the call, printing what it printed."""
@@ -194,7 +196,7 @@ class ReplayRunner:
             await cursor.pace()
             event = cursor.events[printed]
             assert isinstance(event, ToolOutput)
-            if output is not None and event.stream != "progress":
+            if output is not None:
                 output(event.stream, event.text)
             if cursor.position <= printed:  # not as recorded: the comparison has said so
                 break

@@ -15,6 +15,7 @@ import pytest
 from tests.unit.tools import box_tools
 from toolrun import SandboxUnavailable, ToolCall, ToolResult, tool
 from toolrun.tools import runners
+from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 
@@ -22,12 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 CALL = ToolCall("a", "f", "{}")
+CONTEXT = CallContext(session="s", tenant="acme", call_id="a", idempotency_key="s.1.1.a")
 
 
 async def trusted(function: Callable[..., Any], /, **arguments: Any) -> ToolResult:
     if not hasattr(function, "__toolrun__"):
         function = tool(trusted=True)(function)
-    return await TrustedRunner().run(define(function), CALL, arguments, None)
+    return await TrustedRunner().run(define(function), CALL, arguments, CONTEXT, None)
 
 
 async def test_a_plain_function_runs_in_a_thread() -> None:
@@ -178,7 +180,7 @@ async def boxed(
 ) -> tuple[ToolResult, list[tuple[str, str]]]:
     said: list[tuple[str, str]] = []
     result = await boxes.run(
-        define(function), CALL, arguments, lambda stream, text: said.append((stream, text))
+        define(function), CALL, arguments, CONTEXT, lambda stream, text: said.append((stream, text))
     )
     return result, said
 

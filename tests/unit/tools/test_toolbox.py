@@ -46,7 +46,9 @@ def boxed_one(x: int) -> int:
 class Nobody:
     """A runner that is never asked."""
 
-    async def run(self, tool: Tool, call: ToolCall, arguments: Any, output: Any) -> ToolResult:
+    async def run(
+        self, tool: Tool, call: ToolCall, arguments: Any, context: Any, output: Any
+    ) -> ToolResult:
         raise AssertionError
 
 
