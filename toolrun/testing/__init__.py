@@ -1,1 +1,55 @@
-"""How do users test their agents?"""
+"""How do users test their agents? With a scripted model, captured events, a clock and assertions.
+
+The names below are imported at their first use, as those of `toolrun` are.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from toolrun.testing.assertions import ANY as ANY
+    from toolrun.testing.assertions import assert_called as assert_called
+    from toolrun.testing.assertions import assert_not_called as assert_not_called
+    from toolrun.testing.assertions import assert_order as assert_order
+    from toolrun.testing.assertions import matching as matching
+    from toolrun.testing.clock import FakeClock as FakeClock
+    from toolrun.testing.listening import Events as Events
+    from toolrun.testing.listening import capture as capture
+    from toolrun.testing.replay import ReplayReport as ReplayReport
+    from toolrun.testing.replay import replay_trace as replay_trace
+    from toolrun.testing.scripted import ScriptedModel as ScriptedModel
+    from toolrun.testing.scripted import ScriptEnded as ScriptEnded
+    from toolrun.testing.scripted import call as call
+    from toolrun.testing.scripted import calls as calls
+    from toolrun.testing.scripted import say as say
+
+_HOMES = {
+    "toolrun.testing.assertions": (
+        *("ANY", "assert_called", "assert_not_called", "assert_order", "matching"),
+    ),
+    "toolrun.testing.listening": ("Events", "capture"),
+    "toolrun.testing.clock": ("FakeClock",),
+    "toolrun.testing.replay": ("ReplayReport", "replay_trace"),
+    "toolrun.testing.scripted": ("ScriptEnded", "ScriptedModel", "call", "calls", "say"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - one table, no second list to keep in step
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'toolrun.testing' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return __all__
