@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from toolrun.errors import ModelNotFound, ServerError
-from toolrun.events import RequestSent, StepFinished, Warned
+from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat_body import added_messages, encode_body
 from toolrun.models.chat_reply import StreamReader, read_reply
 from toolrun.models.door import Door, Timeouts
@@ -76,10 +76,12 @@ class ChatModel:
         began = time.perf_counter()
         first: float | None = None
         try:
-            if request.stream:
+            if request.streams:
                 message, first = await self._stream(body, observe)
             else:
                 message = read_reply(await self.door.post(PATH, body))
+                if request.stream and observe is not None:
+                    _tell_whole(message, observe)
         except ModelNotFound as error:
             raise await self._with_names(error) from error
         if observe is not None:
@@ -122,7 +124,7 @@ class ChatModel:
                 len(body),
                 added_messages(request),
                 dialect.name,
-                request.stream,
+                request.streams,
             )
         )
 
@@ -133,6 +135,14 @@ class ChatModel:
         except ServerError:
             return error
         return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
+
+
+def _tell_whole(message: AssistantMessage, observe: Observe) -> None:
+    """Tell what a stream would have told piece by piece."""
+    if message.reasoning:
+        observe(ReasoningDelta(message.reasoning))
+    if message.content:
+        observe(TextDelta(message.content))
 
 
 def not_returned(dialect: Dialect) -> Event:

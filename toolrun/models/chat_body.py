@@ -95,7 +95,7 @@ def _head(request: Request, encoded: _Encoded) -> bytes:
         request.effort,
         request.sampling,
         id(request.extra),
-        request.stream,
+        request.streams,
     )
     if key != encoded.head_of:
         encoded.head = _new_head(request)
@@ -105,7 +105,7 @@ def _head(request: Request, encoded: _Encoded) -> bytes:
 
 def _new_head(request: Request) -> bytes:
     body: dict[str, Any] = {"model": request.model}
-    if request.stream:
+    if request.streams:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.tools:
         body["tools"] = list(request.tools)

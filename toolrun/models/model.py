@@ -22,6 +22,7 @@ class Request(Struct, frozen=True, eq=False):
         tools: the function tools in the form of Chat Completions.
         extra: server-specific fields of the body, as given by the user.
         stream: whether the reply is wanted piece by piece.
+        unstreamed: this step comes whole all the same; the pieces are then told at its end.
         cache: kept by the session from step to step for the model's use (encoded bytes).
     """
 
@@ -35,7 +36,13 @@ class Request(Struct, frozen=True, eq=False):
     sampling: Sampling = Sampling()
     extra: dict[str, Any] = field(default_factory=dict)
     stream: bool = False
+    unstreamed: bool = False
     cache: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def streams(self) -> bool:
+        """Whether the server is asked for a stream."""
+        return self.stream and not self.unstreamed
 
 
 class Model(Protocol):
