@@ -14,6 +14,7 @@ from toolrun.models.chat_body import added_messages, encode_body
 from toolrun.models.chat_reply import StreamReader, read_reply
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.probe import probe
+from toolrun.models.proof import prove_reasoning
 from toolrun.models.sse import DONE, EventSplitter
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from toolrun.events import AssistantMessage, Event
     from toolrun.models.dialects import Dialect
     from toolrun.models.model import Observe, Request
+    from toolrun.models.proof import Proof
 
 PATH = "/chat/completions"
 
@@ -88,6 +90,19 @@ class ChatModel:
             took = time.perf_counter() - began
             observe(StepFinished(round(took, 6), first and round(first - began, 6), message.usage))
         return message
+
+    async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:
+        """Whether the reasoning of a step is in the prompt of a later step of the same turn.
+
+        Args:
+            name: of the model.
+            step: has the reasoning.
+            later: has `prompt_token_ids`, as `extra={"return_token_ids": True}` brings them.
+
+        Raises:
+            ServerError: the server gives no token ids, or cannot tokenize.
+        """
+        return await prove_reasoning(self.door, name, step, later)
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -40,6 +40,8 @@ def encode_body(request: Request, dialect: Dialect) -> bytes:
     encoded = _encoded(request, dialect)
     kept = request.reasoning_from
     parts = encoded.bare[:kept] + encoded.full[kept:]
+    if request.nudge is not None:
+        parts.append(_encode({"role": "user", "content": request.nudge}))
     return b"".join((_head(request, encoded), b",".join(parts), b"]}"))
 
 
@@ -95,6 +97,7 @@ def _head(request: Request, encoded: _Encoded) -> bytes:
         request.effort,
         request.sampling,
         id(request.extra),
+        request.response_format,
         request.streams,
     )
     if key != encoded.head_of:
@@ -107,7 +110,7 @@ def _new_head(request: Request) -> bytes:
     body: dict[str, Any] = {"model": request.model}
     if request.streams:
         body |= {"stream": True, "stream_options": {"include_usage": True}}
-    if request.tools:
+    if request.tools and request.response_format is None:
         body["tools"] = list(request.tools)
         if request.tool_choice is not None:
             body["tool_choice"] = request.tool_choice
@@ -115,6 +118,8 @@ def _new_head(request: Request) -> bytes:
         body["reasoning_effort"] = request.effort
     body |= msgspec.to_builtins(request.sampling)
     body |= request.extra
+    if request.response_format is not None:
+        body["response_format"] = request.response_format
     messages = b""
     if request.instructions:
         messages = _encode({"role": "system", "content": request.instructions}) + b","

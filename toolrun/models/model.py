@@ -21,6 +21,9 @@ class Request(Struct, frozen=True, eq=False):
         reasoning_from: assistant messages from this index on go out with their reasoning.
         tools: the function tools in the form of Chat Completions.
         extra: server-specific fields of the body, as given by the user.
+        nudge: a user message at the end of this request alone; it is no part of the transcript.
+        response_format: what the reply has to look like, in the form of Chat Completions. vLLM has
+            no path for calls beside it, so the tools are then left out of the request.
         stream: whether the reply is wanted piece by piece.
         unstreamed: this step comes whole all the same; the pieces are then told at its end.
         cache: kept by the session from step to step for the model's use (encoded bytes).
@@ -35,6 +38,8 @@ class Request(Struct, frozen=True, eq=False):
     effort: str | None = None
     sampling: Sampling = Sampling()
     extra: dict[str, Any] = field(default_factory=dict)
+    nudge: str | None = None
+    response_format: dict[str, Any] | None = None
     stream: bool = False
     unstreamed: bool = False
     cache: dict[str, Any] = field(default_factory=dict)

@@ -199,3 +199,32 @@ def test_each_message_is_added_once() -> None:
     encode_body(request, VLLM)
     assert added_messages(request) == [message_to_openai(each) for each in MESSAGES[3:]]
     assert added_messages(request) == []
+
+
+FORMAT = {"type": "json_schema", "json_schema": {"name": "answer", "schema": {"type": "object"}}}
+
+
+def test_a_nudge_ends_one_body_and_is_no_part_of_the_next() -> None:
+    plain = asked(MESSAGES)
+    nudged = structs.replace(plain, nudge='Go on, "please".')
+    before = encode_body(plain, VLLM)
+    body = json.loads(encode_body(nudged, VLLM))
+
+    assert body["messages"][-1] == {"role": "user", "content": 'Go on, "please".'}
+    assert body["messages"][:-1] == json.loads(before)["messages"]
+    assert len(added_messages(nudged)) == len(MESSAGES)
+    assert encode_body(plain, VLLM) == before
+
+
+def test_a_response_format_takes_the_place_of_the_tools() -> None:
+    plain = asked(MESSAGES, tools=[TOOL], tool_choice="auto", extra={"response_format": {}})
+    formed = structs.replace(plain, response_format=FORMAT)
+    before = encode_body(plain, VLLM)
+    body = json.loads(encode_body(formed, VLLM))
+
+    assert body["response_format"] == FORMAT
+    assert body.keys() & {"tools", "tool_choice"} == set()
+    assert body["messages"] == json.loads(before)["messages"]
+    assert encode_body(plain, VLLM) == before  # the head is the old one again
+    other = structs.replace(formed, response_format={"type": "json_object"})
+    assert json.loads(encode_body(other, VLLM))["response_format"] == {"type": "json_object"}

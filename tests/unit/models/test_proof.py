@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from toolrun import AssistantMessage, ServerError, Session
+from toolrun import AssistantMessage, ChatModel, ServerError, Session
 from toolrun.models.proof import ANALYSIS_HEADER, END, find_analysis
 
 if TYPE_CHECKING:
@@ -51,3 +51,10 @@ async def test_without_a_server_or_its_ids_there_is_no_proof(mock: MockServer) -
     async with Session(model=mock.model, base_url=mock.url) as chat:
         with pytest.raises(ServerError, match="return_token_ids"):
             await chat.prove(step, step)
+
+
+async def test_a_model_behind_chat_completions_proves_by_itself(mock: MockServer) -> None:
+    model = ChatModel(mock.url)
+    with pytest.raises(ServerError, match="return_token_ids"):
+        await model.prove(mock.model, AssistantMessage(reasoning="Why."), AssistantMessage())
+    await model.aclose()
