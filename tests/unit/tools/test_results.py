@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import collections
 import datetime as dt
 import decimal
 import enum
+import json
+import time
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import pydantic
@@ -16,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolrun.tools.results import cut, to_text
+from toolrun.tools.results import cut, sound, to_text
 
 
 @dataclass
@@ -48,6 +51,52 @@ class Silent:
         raise RuntimeError("no text")
 
 
+class Blob(msgspec.Struct):
+    data: bytes
+
+
+class Binary(pydantic.BaseModel):
+    data: bytes
+
+
+class Secret(pydantic.BaseModel):
+    key: pydantic.SecretStr
+
+
+class Shape(enum.Enum):
+    SQUARE = (4, "sides")
+
+
+class Level(enum.StrEnum):
+    HIGH = "high"
+
+
+class Point(NamedTuple):
+    x: int
+    y: int
+
+
+class Number(int): ...
+
+
+class Real(float): ...
+
+
+class Text(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Grid:
+    """As numpy's arrays."""
+
+    def tolist(self) -> list[list[int]]:
+        return [[1, 2], [3, 4]]
+
+
+BYTES = '{"x":"a","y":{"encoding":"base64","data":"/w=="}}'
 NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
 
 
@@ -73,7 +122,27 @@ NOON = dt.datetime(2026, 1, 2, 12, tzinfo=dt.UTC)
         (Colour.RED, '"red"'),
         (decimal.Decimal("1.10"), '"1.10"'),
         (uuid.UUID(int=1), '"00000000-0000-0000-0000-000000000001"'),
-        (b"\x00\xff", '"AP8="'),
+        (b"\x00\xff", '{"encoding":"base64","data":"AP8="}'),
+        (b"as it is \xc3\xbc", "as it is ü"),
+        ({"x": bytearray(b"a"), "y": memoryview(b"\xff")}, BYTES),
+        ([Structured(1), Blob(b"\xff")], '[{"x":1},{"data":{"encoding":"base64","data":"/w=="}}]'),
+        (dt.time(1, 2), '"01:02:00"'),
+        (dt.timedelta(days=1, seconds=3), '"P1DT3S"'),
+        (Shape.SQUARE, '[4,"sides"]'),
+        (Level.HIGH, "high"),
+        ([Level.HIGH], '["high"]'),
+        ({3, 1, 2}, "[1,2,3]"),
+        (Point(1, 2), "[1,2]"),
+        (collections.deque([1, None]), "[1,null]"),
+        (range(3), "[0,1,2]"),
+        ({}.keys(), "[]"),
+        (ValueError("no"), '"ValueError: no"'),
+        (KeyError, "\"<class 'KeyError'>\""),
+        ((each for each in [1]), '"<generator, not read: return a list>"'),
+        ([Number(3), Real(1.5), Text("a")], '[3,1.5,"a"]'),
+        (Grid(), "[[1,2],[3,4]]"),
+        (Secret(key=pydantic.SecretStr("k")), '{"key":"**********"}'),
+        (Binary(data=b"\xff"), '{"data":{"encoding":"base64","data":"/w=="}}'),
         (Path("/a/b"), '"/a/b"'),
         (Opaque(), '"an opaque thing"'),
         ([Opaque()], '["an opaque thing"]'),
@@ -95,11 +164,64 @@ def test_a_value_that_holds_itself_is_shown() -> None:
     loop: list[Any] = []
     loop.append(loop)
 
-    assert to_text(loop) == "[[...]]"
+    assert to_text(loop) == '["<list that contains itself>"]'
+    assert to_text([shared := [1], shared]) == "[[1],[1]]"
 
 
-def test_keys_that_json_does_not_have_are_shown() -> None:
-    assert to_text({(1, 2): "a"}) == '{"(1, 2)":"a"}'
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ((1, 2), "(1, 2)"),
+        (None, "null"),
+        (True, "true"),
+        (1.5, "1.5"),
+        (NOON.date(), "2026-01-02"),
+        (Level.HIGH, "high"),
+        (b"k", "k"),
+    ],
+)
+def test_keys_that_json_does_not_have_are_written(key: Any, text: str) -> None:
+    assert json.loads(to_text({key: "a"})) == {text: "a"}
+
+
+def test_a_number_longer_than_python_writes_is_hexadecimal() -> None:
+    assert to_text(10**5000) == f'"0x{10**5000:x}"'
+    assert to_text({"x": -(10**5000)}) == f'{{"x":"-0x{10**5000:x}"}}'
+
+
+def test_no_key_is_lost_to_another_of_the_same_text() -> None:
+    assert to_text({1: "a", "1": "b"}) == '[[1,"a"],["1","b"]]'
+
+
+def test_a_few_shared_values_do_not_unfold_without_end() -> None:
+    value: Any = "x"
+    for _ in range(100):
+        value = [value, value]
+    began = time.perf_counter()
+    text = to_text(value)
+
+    assert "left out: the result is too large or too deep" in text
+    assert time.perf_counter() - began < 10
+
+
+def test_a_value_nested_without_end_is_cut_short() -> None:
+    deep: Any = 1
+    for _ in range(100_000):
+        deep = [deep]
+
+    assert "too deep" in to_text(deep)
+
+
+class Hostile:
+    """An object on which everything raises."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+@pytest.mark.parametrize("around", [lambda x: x, lambda x: [x], lambda x: {"x": x}])
+def test_an_object_on_which_everything_raises_is_still_some_text(around: Any) -> None:
+    assert "Hostile" in to_text(around(Hostile()))
 
 
 def test_a_short_text_is_not_cut() -> None:
@@ -112,20 +234,78 @@ def test_a_long_text_is_cut_in_the_middle() -> None:
     assert cut(text, 100) == f"{'a' * 50}\n[... 26 bytes left out ...]\n{'z' * 50}"
 
 
-@given(st.text(), st.integers(1, 40))
+def test_a_cut_never_splits_a_character_and_counts_what_it_drops() -> None:
+    # 3 bytes each: 16 of 20 fit 50 bytes on each side, and 2 bytes stay unused on each.
+    assert cut("€" * 100, 100) == f"{'€' * 16}\n[... {300 - 96} bytes left out ...]\n{'€' * 16}"
+
+
+@pytest.mark.parametrize("letter", ["a", "€", "\ud800"])
+def test_fifty_megabytes_are_cut_at_once(letter: str) -> None:
+    text = letter * (50 * 1024 * 1024 // 3)
+    began = time.perf_counter()
+    short = cut(text, 16 * 1024)
+
+    assert len(short.encode()) < 17 * 1024
+    assert time.perf_counter() - began < 5
+
+
+@given(st.text(st.characters()), st.integers(1, 40))
 def test_a_cut_keeps_beginning_and_end_and_whole_characters(text: str, limit: int) -> None:
     short = cut(text, limit)
-    data = text.encode("utf-8", "replace")
-    if len(data) <= limit:
-        assert short == data.decode()
+    whole = sound(text)
+    if len(whole.encode()) <= limit:
+        assert short == whole
         return
     head, _, rest = short.partition("\n[... ")
-    _, _, tail = rest.rpartition(" bytes left out ...]\n")
-    assert len((head + tail).encode()) <= limit
-    assert data.decode().startswith(head)
-    assert data.decode().endswith(tail)
+    missing, _, tail = rest.rpartition(" bytes left out ...]\n")
+    kept = len((head + tail).encode())
+    assert kept <= limit
+    assert kept + int(missing) == len(whole.encode())
+    assert whole.startswith(head)
+    assert whole.endswith(tail)
 
 
-def test_lone_surrogates_do_not_stop_a_result() -> None:
-    assert cut("a\ud800b", 100) == "a?b"
-    cut(to_text({"x": "a\ud800b"}), 100).encode()
+ANYTHING = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.binary()
+    | st.datetimes()
+    | st.decimals()
+    | st.uuids()
+    | st.complex_numbers()
+    | st.builds(Silent),
+    lambda inner: (
+        st.lists(inner)
+        | st.tuples(inner)
+        | st.dictionaries(st.text(st.characters()) | st.integers() | st.binary() | st.none(), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(ANYTHING)
+def test_whatever_is_returned_is_text_that_a_transcript_can_hold(value: Any) -> None:
+    text = to_text(value)
+
+    msgspec.json.decode(msgspec.json.encode({"content": cut(text, 16 * 1024)}))
+    if not isinstance(value, str | bytes):
+        msgspec.json.decode(text)
+
+
+@pytest.mark.parametrize("value", ["a\ud800b", {"x": "a\ud800b"}, {"a\ud800b": 1}, ["a\ud800b"]])
+def test_lone_surrogates_do_not_stop_a_result(value: Any) -> None:
+    assert "a\ufffdb" in to_text(value)
+    assert cut("a\ud800b", 100) == "a\ufffdb"
+
+
+def test_sound_text_stays() -> None:
+    assert sound("ü😀\x00") == "ü😀\x00"
+    assert sound("\udc80ü\ud83d") == "\ufffdü\ufffd"
+
+
+def test_nul_bytes_stay_in_a_result() -> None:
+    assert to_text("a\x00b") == "a\x00b"
+    assert to_text(["a\x00b"]) == '["a\\u0000b"]'
