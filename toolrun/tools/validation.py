@@ -1,134 +1,178 @@
-"""Do these arguments fit the schema, and if not, what does the model need to know?
+"""Do these arguments fit the schema?
 
 jsonschema (draft 2020-12) is the authority; a validator is compiled once per tool. Size and depth
-are checked before it sees the arguments.
+are checked before it sees the arguments. Of a key that is there twice the last one holds, as JSON's
+decoders have it. A `pattern` is the tool author's, and is given all the time that it takes.
 """
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from toolrun.errors import ToolDefinitionError
+from toolrun.tools.keywords import TooComplex, begin, validator_class
+from toolrun.tools.malformed import diagnose
+from toolrun.tools.violations import MAX_ERRORS, describe, parameters_at_fault
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
-MAX_SHOWN = 200
-MAX_VIOLATIONS = 20
 
 
 class ArgumentsInvalid(Exception):
-    """The arguments do not fit; the text is for the model."""
+    """The arguments do not fit; the text is for the model.
+
+    Attributes:
+        parameters: the parameters at fault, as far as they can be told.
+    """
+
+    def __init__(self, text: str, parameters: tuple[str, ...] = ()) -> None:
+        super().__init__(text)
+        self.parameters = parameters
 
 
 def parse(name: str, text: str) -> dict[str, Any]:
-    """The arguments as JSON.
+    """The arguments as JSON; no text at all is an empty object.
 
     Raises:
-        ArgumentsInvalid: too long, too deep, not JSON, or not an object.
+        ArgumentsInvalid: more than 1 MiB, nested more than 64 deep, not JSON, or not an object.
     """
-    data = text.encode("utf-8", "surrogatepass")
-    if len(data) > MAX_BYTES:
+    data = b"" if len(text) > MAX_BYTES else text.encode("utf-8", "surrogatepass")
+    if (size := max(len(data), len(text))) > MAX_BYTES:
         raise ArgumentsInvalid(
-            f"The arguments of {name} have {len(data)} bytes; at most {MAX_BYTES} are read."
+            f"The arguments of {name} have at least {size} bytes; at most {MAX_BYTES} are read."
         )
     if not data.strip():
         return {}
     try:
         value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ArgumentsInvalid(
-            f"The arguments of {name} are not valid JSON: {error}. "
+            f"The arguments of {name} are not valid JSON: {diagnose(text).why}. "
             "Call it again with one complete JSON object."
         ) from error
+    except RecursionError as error:
+        raise ArgumentsInvalid(_too_deep(name)) from error
     if not isinstance(value, dict):
         raise ArgumentsInvalid(
             f"The arguments of {name} must be a JSON object, not {_kind(value)}."
         )
-    if _deeper_than(value, MAX_DEPTH):
-        raise ArgumentsInvalid(f"The arguments of {name} are nested more than {MAX_DEPTH} deep.")
+    # Fewer brackets than levels is soon seen; what they stand in is not.
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+        raise ArgumentsInvalid(_too_deep(name))
     return value
 
 
 class Validator:
     """Checks arguments against one tool's schema."""
 
-    def __init__(self, name: str, schema: dict[str, Any]) -> None:
+    def __init__(self, name: str, schema: dict[str, Any] | bool, registry: Any = None) -> None:  # noqa: FBT001 - a schema may be true or false
         """Compile a schema.
 
+        Args:
+            name: the tool's, for messages.
+            schema: a JSON Schema of draft 2020-12.
+            registry: a `referencing.Registry` of what it may refer to; by default nothing outside
+                of it, and nothing is ever fetched.
+
         Raises:
-            ToolDefinitionError: it is not a JSON Schema of draft 2020-12.
+            ToolDefinitionError: it is not such a schema, or refers to what is not there.
         """
         import jsonschema
         import referencing
 
-        kind = jsonschema.Draft202012Validator
+        self._name = name
+        self._unresolvable = referencing.exceptions.Unresolvable
+        kind = validator_class()
+        begin(schema)
         try:
-            kind.check_schema(schema)
+            jsonschema.Draft202012Validator.check_schema(schema)
         except jsonschema.SchemaError as error:
             where = "/".join(str(part) for part in error.absolute_path) or "its top"
             raise ToolDefinitionError(
                 f"tool {name}: its schema is not valid at {where}: {error.message}"
             ) from error
-        self._name = name
-        self._unresolvable = referencing.exceptions.Unresolvable
-        # An empty registry: a remote $ref is never fetched.
-        self._validator = kind(
-            schema, format_checker=kind.FORMAT_CHECKER, registry=referencing.Registry()
-        )
+        except (RecursionError, OverflowError) as error:
+            raise ToolDefinitionError(
+                f"tool {name}: its schema cannot be read: {type(error).__name__}: {error}"
+            ) from error
+        if isinstance(schema, dict) and schema.get("$schema") == kind.META_SCHEMA["$id"]:
+            # jsonschema would choose its own class by it, whose keywords are unbounded.
+            schema = {key: value for key, value in schema.items() if key != "$schema"}
+        registry = referencing.Registry() if registry is None else registry
+        try:
+            _resolve_all(schema, registry)
+        except self._unresolvable as error:
+            raise self._lacks(error.ref) from error
+        self._validator = kind(schema, format_checker=kind.FORMAT_CHECKER, registry=registry)
 
-    def check(self, arguments: dict[str, Any]) -> None:
+    def check(self, arguments: Any) -> None:
         """Pass, or say every violation in one message.
 
         Raises:
-            ArgumentsInvalid: path, rule, value and what would fit, a line for each violation.
+            ArgumentsInvalid: path, rule, value and what would fit, a line for each violation; or
+                that they cannot be checked with bounded effort.
             ToolDefinitionError: the schema refers to what is not in it.
         """
+        begin(arguments)
         try:
-            if self._validator.is_valid(arguments):
-                return
-            errors = list(self._validator.iter_errors(arguments))
+            errors = list(islice(self._validator.iter_errors(arguments), MAX_ERRORS))
         except self._unresolvable as error:
-            raise ToolDefinitionError(
-                f"tool {self._name}: its schema refers to {error.ref!r}, which is not in it, and "
-                "nothing is fetched; put it under $defs"
-            ) from error
-        from jsonschema.exceptions import relevance
+            raise self._lacks(error.ref) from error
+        except TooComplex as error:
+            raise self._unchecked("they have too many alternatives; make them simpler") from error
+        except Exception as error:
+            # jsonschema lets some out: 10**400 under multipleOf, "a{9999999999}" under format regex
+            raise self._unchecked(f"{type(error).__name__}; use plainer values") from error
+        if errors:
+            raise self._invalid(errors)
 
-        errors.sort(key=relevance, reverse=True)
-        lines = [f"- {_violation(error)}" for error in errors[:MAX_VIOLATIONS]]
-        if len(errors) > MAX_VIOLATIONS:
-            lines.append(f"- and {len(errors) - MAX_VIOLATIONS} more")
-        raise ArgumentsInvalid(
-            f"The arguments of {self._name} do not fit its schema; it was not run.\n"
-            + "\n".join(lines)
-            + "\nCall it again with corrected arguments."
+    def _invalid(self, errors: list[ValidationError]) -> ArgumentsInvalid:
+        lines = "\n".join(f"- {line}" for line in describe(errors))
+        return ArgumentsInvalid(
+            f"The arguments of {self._name} do not fit its schema; it was not run.\n{lines}\n"
+            "Call it again with corrected arguments.",
+            parameters_at_fault(errors),
+        )
+
+    def _unchecked(self, why: str) -> ArgumentsInvalid:
+        return ArgumentsInvalid(
+            f"The arguments of {self._name} cannot be checked, so it was not run: {why}."
+        )
+
+    def _lacks(self, ref: str) -> ToolDefinitionError:
+        return ToolDefinitionError(
+            f"tool {self._name}: its schema refers to {ref!r}, which is not in it, and "
+            "nothing is fetched; put it under $defs"
         )
 
 
-def _violation(error: ValidationError) -> str:
-    """One violation: where, which rule, the value, what would fit."""
-    rule = str(error.validator)
-    if rule == "additionalProperties" and isinstance(error.schema, dict):
-        known = ", ".join(error.schema.get("properties", {})) or "none"
-        return f"{error.json_path}: {_cut(error.message)}; the properties are: {known}"
-    if rule == "required":
-        return f"{error.json_path}: {_cut(error.message)}"
-    value = _cut(_json(error.instance))
-    fits = _cut(_json(error.validator_value))
-    return f"{error.json_path}: {value} breaks the rule {rule}; what would fit: {fits}"
+def _resolve_all(schema: dict[str, Any] | bool, registry: Any) -> None:  # noqa: FBT001 - as above
+    """Follow every reference of a schema once, so that a broken one is known before any call.
+
+    Raises:
+        referencing.exceptions.Unresolvable: what it refers to is neither in it nor in the registry.
+    """
+    from referencing.jsonschema import DRAFT202012
+
+    root = DRAFT202012.create_resource(schema)
+    todo = [(registry.resolver_with_root(root), root)]
+    while todo:
+        resolver, resource = todo.pop()
+        if isinstance(resource.contents, dict):
+            for keyword in ("$ref", "$dynamicRef"):
+                if isinstance(ref := resource.contents.get(keyword), str):
+                    resolver.lookup(ref)
+        todo += [(resolver.in_subresource(each), each) for each in resource.subresources()]
 
 
-def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+def _too_deep(name: str) -> str:
+    return f"The arguments of {name} are nested more than {MAX_DEPTH} deep."
 
 
 def _kind(value: Any) -> str:
