@@ -56,7 +56,7 @@ class Box:
     """One box: a process tree with its pipes. Use once: `run`."""
 
     def __init__(self, start: Start, profile: Profile, on_output: OnOutput | None) -> None:
-        self.reply = Reply(profile.output_bytes)
+        self.reply = Reply(profile.output_bytes, self._progress)
         self.ended: tuple[Status, str] | None = None
         self.exit: int | None = None
         self.stdout = bytearray()
@@ -159,6 +159,10 @@ class Box:
         if len(chunk) > room:
             self._end("output_limit", f"printed more than {self._profile.output_bytes} bytes")
 
+    def _progress(self, text: str) -> None:
+        if self._on_output is not None:
+            self._on_output("progress", text)
+
     def _on_info(self, chunk: bytes) -> None:
         self._info += chunk
         if chunk or not self._info:
@@ -184,7 +188,7 @@ class Box:
             self.reply.feed(chunk)
         except TooLarge:
             limit = self._profile.output_bytes
-            self._end("output_limit", f"returned more than {limit} bytes")
+            self._end("output_limit", f"returned or reported more than {limit} bytes")
         except Malformed as error:
             self._end("crash", f"wrote to the result's pipe: {error}")
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -19,8 +19,8 @@ Status = Literal[
 
 
 Stream = Literal["stdout", "stderr"]
-OnOutput = Callable[[Stream, str], None]
-"""Is told the stream and the text as a tool prints."""
+OnOutput = Callable[[Literal["stdout", "stderr", "progress"], str], None]
+"""Is told the stream and the text as a tool prints, and "progress" of each value it yields."""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +31,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         module: the module's name; "__main__" is imported again as "__mp_main__".
         qualname: the function's name in the module, dotted where it sits in a class.
         arguments: its keyword arguments, a JSON object.
+        context: the parameter that takes the call's context, with the context's attributes.
     """
 
     file: str
     module: str
     qualname: str
     arguments: bytes = b"{}"
+    context: dict[str, dict[str, Any]] | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

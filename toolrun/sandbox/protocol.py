@@ -6,13 +6,17 @@ reach the pipe, so anything may come: the worst that a payload can make of it is
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 HEADER: Final = 5
 STARTED, TEXT, JSON, ERROR, TRACEBACK, END = b"S", b"T", b"J", b"E", b"L", b"."
-_KINDS: Final = frozenset({STARTED, TEXT, JSON, ERROR, TRACEBACK, END})
+PROGRESS: Final = b"P"
+_KINDS: Final = frozenset({STARTED, TEXT, JSON, ERROR, TRACEBACK, END, PROGRESS})
 _ERROR_BYTES: Final = 65_536
 
 
@@ -25,11 +29,18 @@ class TooLarge(ValueError):
 
 
 class Reply:
-    """What the frames of one box add up to. Memory: at most `limit` and two error texts."""
+    """What the frames of one box add up to. Memory: at most `limit` and two error texts.
 
-    def __init__(self, limit: int) -> None:
+    Args:
+        limit: bytes of the result, and, apart, of all progress together, its headers included.
+        on_progress: is told the text of each frame of progress, which is then forgotten.
+    """
+
+    def __init__(self, limit: int, on_progress: Callable[[str], None] | None = None) -> None:
         self.complete = False
         self._limit = limit
+        self._progress_left = limit
+        self._on_progress = on_progress
         self._buffer = bytearray()
         self._frames: dict[bytes, bytes] = {}
 
@@ -53,7 +64,7 @@ class Reply:
 
         Raises:
             Malformed: an unknown kind, or one that came already.
-            TooLarge: a frame of more than the allowed bytes.
+            TooLarge: a frame, or progress, of more than the allowed bytes.
         """
         if self.complete:
             return
@@ -63,13 +74,28 @@ class Reply:
             size = int.from_bytes(self._buffer[1:HEADER], "big")
             if kind not in _KINDS or kind in self._frames:
                 raise Malformed(f"unexpected frame {kind!r}")
-            if size > (self._limit if kind in {TEXT, JSON} else _ERROR_BYTES):
+            if size > self._room(kind):
                 raise TooLarge(f"{size} bytes")
             if len(self._buffer) < HEADER + size:
                 return
-            self._frames[kind] = bytes(self._buffer[HEADER : HEADER + size])
+            payload = bytes(self._buffer[HEADER : HEADER + size])
             del self._buffer[: HEADER + size]
+            if kind == PROGRESS:
+                self._progress(payload)
+                continue
+            self._frames[kind] = payload
             self.complete = kind == END
+
+    def _room(self, kind: bytes) -> int:
+        """The bytes that a frame may have."""
+        if kind == PROGRESS:
+            return self._progress_left - HEADER
+        return self._limit if kind in {TEXT, JSON} else _ERROR_BYTES
+
+    def _progress(self, payload: bytes) -> None:
+        self._progress_left -= HEADER + len(payload)
+        if self._on_progress is not None:
+            self._on_progress(payload.decode(errors="replace"))
 
     def value(self) -> msgspec.Raw:
         """The returned value, checked to be one JSON value.

@@ -117,7 +117,8 @@ class Sandbox:
             job: the function and its arguments.
             timeout: seconds, the box's start included; the profile's own limit holds as well.
             env: environment variables beside the profile's.
-            on_output: is told ("stdout" or "stderr", text) as the function prints.
+            on_output: is told ("stdout" or "stderr", text) as the function prints, and
+                ("progress", text) of each value that a generator yields.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -130,6 +131,7 @@ class Sandbox:
             "file": view.file,
             "qualname": job.qualname,
             "arguments": _arguments(job),
+            "context": job.context,
             "by_name": view.by_name,
             "first": list(view.first),
             "path": [*view.path, *runtime().path],

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from typing import Any
 
 _STARTED, _TEXT, _JSON, _ERROR, _TRACEBACK, _END = b"S", b"T", b"J", b"E", b"L", b"."
+_PROGRESS = b"P"
 _MESSAGE_CHARACTERS = 4_096
 _TRACEBACK_CHARACTERS = 16_384
 _DESCRIPTORS = 1_024
+_PARTS: dict[str, dict[str, Any]] = {}
 
 
 def start(job: dict[str, Any], result: int) -> None:
@@ -36,7 +38,7 @@ def start(job: dict[str, Any], result: int) -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     try:
         function = _resolve(job)
-        frames = _encode(_call(function, job), job)
+        frames = [_encode(_call(function, job, result), job)]
     except BaseException as error:  # noqa: BLE001 - whatever a tool raises is its result
         frames = _describe(error)
     _leave(result, frames)
@@ -91,38 +93,70 @@ def _module(name: str, file: str, *, by_name: bool) -> Any:
     return module
 
 
-def _call(function: Callable[..., Any], job: dict[str, Any]) -> Any:
+def _call(function: Callable[..., Any], job: dict[str, Any], result: int) -> Any:
     # `getattr`: a callable object has no annotations of its own.
     arguments = job["arguments"]
     if getattr(function, "__annotations__", None):
         build = _part(job, "arguments_code", "build_arguments")
         arguments = build(function, arguments)
+    if job["context"]:
+        arguments = {**arguments, **_contexts(job["context"])}
     returned = function(**arguments)
     if hasattr(returned, "__await__"):
         import asyncio
 
-        return asyncio.run(_await(returned))
+        returned = asyncio.run(_await(returned))
+    if hasattr(returned, "__anext__") and hasattr(returned, "aclose"):
+        import asyncio
+
+        return asyncio.run(_stream(returned, job, result))
+    if hasattr(returned, "gi_frame"):
+        return _drain(returned, job, result)
     return returned
+
+
+def _contexts(given: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    from toolrun.tools.context import CallContext
+
+    return {parameter: CallContext(**attributes) for parameter, attributes in given.items()}
 
 
 async def _await(awaitable: Any) -> Any:
     return await awaitable
 
 
-def _encode(value: Any, job: dict[str, Any]) -> list[tuple[bytes, bytes]]:
+async def _stream(generator: Any, job: dict[str, Any], result: int) -> Any:
+    value: Any = None
+    async for value in generator:
+        _send(result, _PROGRESS, _encode(value, job)[1])
+    return value
+
+
+def _drain(generator: Any, job: dict[str, Any], result: int) -> Any:
+    """What a generator returns, else the last value that it yields."""
+    last: Any = None
+    while True:
+        try:
+            last = next(generator)
+        except StopIteration as end:
+            return last if end.value is None else end.value
+        _send(result, _PROGRESS, _encode(last, job)[1])
+
+
+def _encode(value: Any, job: dict[str, Any]) -> tuple[bytes, bytes]:
     if type(value) is str:
-        return [(_TEXT, value.encode(errors="replace"))]
-    encode = _part(job, "values_code", "encode")
-    return [(_JSON, encode(value))]
+        return _TEXT, value.encode(errors="replace")
+    return _JSON, _part(job, "values_code", "encode")(value)
 
 
 def _part(job: dict[str, Any], key: str, name: str) -> Any:
-    import marshal
+    if key not in _PARTS:
+        import marshal
 
-    code: CodeType = marshal.loads(job[key])  # noqa: S302 - bytes that the parent compiled
-    namespace: dict[str, Any] = {"__name__": f"toolrun.sandbox.{key}"}
-    exec(code, namespace)  # noqa: S102
-    return namespace[name]
+        code: CodeType = marshal.loads(job[key])  # noqa: S302 - bytes that the parent compiled
+        _PARTS[key] = {"__name__": f"toolrun.sandbox.{key}"}
+        exec(code, _PARTS[key])  # noqa: S102
+    return _PARTS[key][name]
 
 
 def _describe(error: BaseException) -> list[tuple[bytes, bytes]]:

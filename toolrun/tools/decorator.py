@@ -19,9 +19,19 @@ MARK = "__toolrun__"
 class Options:
     """What a tool's author said of it; see `tool`."""
 
-    __slots__ = ("approve", "description", "max_output", "name", "profile", "timeout", "trusted")
+    __slots__ = (
+        "approve",
+        "concurrency",
+        "description",
+        "max_output",
+        "name",
+        "profile",
+        "repeatable",
+        "timeout",
+        "trusted",
+    )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of `tool`
         self,
         *,
         name: str | None = None,
@@ -29,8 +39,10 @@ class Options:
         trusted: bool = False,
         timeout: float = 60.0,
         profile: str | None = None,
-        approve: bool = False,
+        approve: bool | Callable[[dict[str, Any]], bool] = False,
         max_output: int = 16 * 1024,
+        repeatable: bool = False,
+        concurrency: int | None = None,
     ) -> None:
         self.name = name
         self.description = description
@@ -39,6 +51,8 @@ class Options:
         self.profile = profile
         self.approve = approve
         self.max_output = max_output
+        self.repeatable = repeatable
+        self.concurrency = concurrency
 
 
 if TYPE_CHECKING:
@@ -54,13 +68,18 @@ if TYPE_CHECKING:
         trusted: bool = False,
         timeout: float = 60.0,
         profile: str | None = None,
-        approve: bool = False,
+        approve: bool | Callable[[dict[str, Any]], bool] = False,
         max_output: int = 16 * 1024,
+        repeatable: bool = False,
+        concurrency: int | None = None,
     ) -> Callable[[F], F]: ...
 
 
 def tool(function: Any = None, /, **options: Any) -> Any:
     """Mark a function as a tool; it stays an ordinary function.
+
+    A method is marked in the body of its class, and offered bound: `tools=[thermometer.read]`. What
+    cannot carry a mark (a method that is bound already) comes back wrapped in a callable that does.
 
     Args:
         function: where the decorator stands without parentheses.
@@ -70,16 +89,40 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         trusted: run it in this process instead of a sandbox. Said, never assumed.
         timeout: seconds that a call may take (60).
         profile: the sandbox profile for it; the session's by default.
-        approve: every call waits for a decision.
+        approve: every call waits for a decision; or a function from the validated arguments to
+            whether this one does.
         max_output: bytes of a result that the model reads (16 KiB); more is cut in the middle.
+        repeatable: the guard against the same call again and again does not count it.
+        concurrency: how many calls of it run at once in a runtime; no limit by default.
 
     Raises:
-        TypeError: an unknown option.
+        TypeError: an unknown option; the message names the nearest.
     """
+    unknown = [name for name in options if name not in Options.__slots__]
+    if unknown:
+        raise TypeError(_no_option(unknown[0]))
     marked = Options(**options)
 
     def mark(function: Any) -> Any:
-        setattr(function, MARK, marked)
+        # The attributes of a class or static method are not those of the function that it gives.
+        inner = function.__func__ if isinstance(function, (classmethod, staticmethod)) else function
+        try:
+            setattr(inner, MARK, marked)
+        except AttributeError:
+            if not callable(function):
+                raise TypeError(f"@tool marks functions, not {type(function).__name__}") from None
+            import functools
+
+            function = functools.partial(function)
+            setattr(function, MARK, marked)
         return function
 
     return mark if function is None else mark(function)
+
+
+def _no_option(name: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, Options.__slots__, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(Options.__slots__)}"
+    return f"@tool has no option {name!r}; {hint}"

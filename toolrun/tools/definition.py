@@ -1,38 +1,35 @@
-"""What does the model get to see of a function, and where does the function live?"""
+"""What does the model get to see of a tool, and where does what it runs live?"""
 
 from __future__ import annotations
 
-import inspect
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 
 from toolrun.errors import ToolDefinitionError
-from toolrun.tools.decorator import MARK, Options
+from toolrun.tools.callables import Source, kind_of, options_of, source_of
+from toolrun.tools.command import Command
+from toolrun.tools.decorator import Options
 from toolrun.tools.schema import parameters_of
+
+__all__ = ["Command", "Source", "Tool", "check_options", "define"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
-class Source(Struct, frozen=True):
-    """Where a sandbox finds the function: file, module name, qualified name."""
-
-    file: str
-    module: str
-    qualname: str
-
-
 class Tool(Struct, frozen=True, eq=False):
-    """A function as a tool: what the model reads, and what a call runs.
+    """A function or a command as a tool: what the model reads, and what a call runs.
 
     Attributes:
         parameters: the JSON Schema (draft 2020-12) of the arguments, an object.
+        function: what a trusted tool calls; of a sandboxed one only its `source` is run.
         build: makes the function's Python arguments of validated JSON ones.
-        source: where a sandbox finds it; None for a trusted tool.
+        source: where a sandbox finds the function; None for a trusted tool and for a command.
+        context: the name of the parameter that takes the `CallContext`.
+        is_async: calling the function gives an awaitable.
+        command: the program that the tool is, instead of a function.
     """
 
     name: str
@@ -42,6 +39,9 @@ class Tool(Struct, frozen=True, eq=False):
     function: Callable[..., Any]
     build: Callable[[dict[str, Any]], dict[str, Any]]
     source: Source | None
+    context: str | None = None
+    is_async: bool = False
+    command: Command | None = None
 
     def to_openai(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""
@@ -56,52 +56,75 @@ class Tool(Struct, frozen=True, eq=False):
 
 
 def define(function: Callable[..., Any]) -> Tool:
-    """The tool that a function marked by `@tool` is; an unmarked one gets the defaults.
+    """The tool that a callable is, marked by `@tool` or not; an unmarked one gets the defaults.
 
     Raises:
         ToolDefinitionError: no name, no schema or no file for it; the message says what to do.
     """
-    options: Options = getattr(function, MARK, None) or Options()
-    if not callable(function):
-        raise ToolDefinitionError(f"a tool must be a function, not {type(function).__name__}")
-    name = str(options.name or getattr(function, "__name__", ""))
-    if not _NAME.fullmatch(name):
-        raise ToolDefinitionError(
-            f"tool name {name!r} does not fit [a-zA-Z0-9_-]{{1,64}}; give one: @tool(name=...)"
-        )
-    if options.timeout <= 0 or options.max_output <= 0:
-        raise ToolDefinitionError(f"tool {name}: timeout and max_output must be greater than 0")
-    described = parameters_of(name, function)
+    options = options_of(function)
+    kind = kind_of(function, options)
+    check_options(kind.name, options)
+    described = parameters_of(kind.name, kind)
     return Tool(
-        name=name,
+        name=kind.name,
         description=options.description or described.description,
         parameters=described.schema,
         options=options,
         function=function,
         build=described.build,
-        source=None if options.trusted else _source(name, function),
+        source=None if options.trusted else source_of(kind.name, function),
+        context=described.context,
+        is_async=kind.is_async,
     )
 
 
-def _source(name: str, function: Callable[..., Any]) -> Source:
-    """Where the box imports a function from."""
-    trust = "or run it in this process with @tool(trusted=True)"
-    qualname = getattr(function, "__qualname__", "")
-    if inspect.ismethod(function):
+def check_options(name: str, options: Options) -> None:
+    """Refuse a name or an option that cannot be.
+
+    Raises:
+        ToolDefinitionError: names the option and what would fit.
+    """
+    if not _NAME.fullmatch(name):
         raise ToolDefinitionError(
-            f"tool {name}: a bound method has state that a sandbox does not see; "
-            f"make it a function of a module, {trust}"
+            f"tool name {name!r} does not fit [a-zA-Z0-9_-]{{1,64}}; give one: @tool(name=...)"
         )
-    if "<" in qualname:
+    for option, fits, what in _rules(options):
+        if not fits:
+            raise ToolDefinitionError(
+                f"tool {name}: {option} must be {what}, not {getattr(options, option)!r}"
+            )
+    if options.trusted and options.profile is not None:
         raise ToolDefinitionError(
-            f"tool {name}: {qualname} is nested or a lambda, and a sandbox imports by name; "
-            f"move it to the top level of a module, {trust}"
+            f"tool {name}: a profile is for a sandboxed tool; remove it, or trusted=True"
         )
-    module = getattr(function, "__module__", "")
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if not file or not Path(file).is_file():
-        raise ToolDefinitionError(
-            f"tool {name}: its module {module!r} has no file (a notebook cell, -c or a REPL), and "
-            f"a sandbox imports from files; move it to a .py file, {trust}"
-        )
-    return Source(str(Path(file).resolve()), module, qualname)
+
+
+def _rules(options: Options) -> list[tuple[str, bool, str]]:
+    """Each option, whether it fits, and what would."""
+    return [
+        ("description", _is(options.description, str, type(None)), "a string"),
+        ("trusted", _is(options.trusted, bool), "True or False"),
+        ("timeout", _above_zero(options.timeout, int, float), "seconds greater than 0"),
+        ("profile", _is(options.profile, str, type(None)), "a profile's name, or a path"),
+        (
+            "approve",
+            _is(options.approve, bool) or callable(options.approve),
+            "True, False or a function of the arguments",
+        ),
+        ("max_output", _above_zero(options.max_output, int), "bytes, greater than 0"),
+        ("repeatable", _is(options.repeatable, bool), "True or False"),
+        (
+            "concurrency",
+            options.concurrency is None or _above_zero(options.concurrency, int),
+            "None or a number greater than 0",
+        ),
+    ]
+
+
+def _is(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds)
+
+
+def _above_zero(value: Any, *kinds: type) -> bool:
+    # Not `> 0` alone: NaN is no time-out, and True is no number here.
+    return _is(value, *kinds) and not isinstance(value, bool) and bool(value > 0)

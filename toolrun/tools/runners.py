@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
+import math
 import time
 import traceback
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
 import msgspec
+import sniffio
 import structlog
 
 from toolrun.events import Outcome, ToolResult
 from toolrun.sandbox import Job, Sandbox, load_profile
-from toolrun.tools.context import KEY_VARIABLE
+from toolrun.tools.command import Refused
+from toolrun.tools.context import KEY_VARIABLE, CallContext
 from toolrun.tools.results import cut, shown, to_text
+from toolrun.tools.trusted import returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from toolrun.events import ToolCall
-    from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
 
     Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
@@ -58,7 +61,7 @@ class TrustedRunner:
     """Runs tools in this process: coroutines on the loop, plain functions in a thread.
 
     A thread cannot be stopped: a plain function that outlives its time-out or its turn goes on
-    until it returns, and its result is dropped.
+    until it returns, and its result is dropped. See `toolrun.tools.threads`.
     """
 
     async def run(
@@ -66,38 +69,64 @@ class TrustedRunner:
         tool: Tool,
         call: ToolCall,
         arguments: dict[str, Any],
-        context: CallContext,  # noqa: ARG002 - the protocol's
-        output: Output | None,  # noqa: ARG002 - the protocol's
+        context: CallContext,
+        output: Output | None,
     ) -> ToolResult:
         """See `Runner.run`; nothing of what the tool prints is caught."""
         began = time.perf_counter()
         result: ToolResult | None = None
-        with anyio.move_on_after(tool.options.timeout):
-            result = await self._called(tool, call, arguments, began)
-        return result or _timed_out(tool, time.perf_counter() - began)
+        with anyio.move_on_after(tool.options.timeout) as scope:
+            result = await _called(tool, call, arguments, context, output, began)
+        if result is None or (scope.cancel_called and result.outcome == "error"):
+            return _timed_out(tool, time.perf_counter() - began)
+        return result
 
-    async def _called(
-        self, tool: Tool, call: ToolCall, arguments: dict[str, Any], began: float
-    ) -> ToolResult:
-        try:
-            built = tool.build(arguments)
-            if inspect.iscoroutinefunction(tool.function):
-                value = await tool.function(**built)
-            else:
-                # In a tuple: trio refuses a coroutine as what a thread returns.
-                (value,) = await anyio.to_thread.run_sync(
-                    lambda: (tool.function(**built),), abandon_on_cancel=True
-                )
-                if inspect.isawaitable(value):  # a plain function around a coroutine function
-                    value = await value
-            text = cut(to_text(value), tool.options.max_output)
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a tool does is a result
-            # As text: a renderer of exceptions may show locals, and takes half a second.
-            structlog.get_logger("toolrun").warning(
-                "tool raised", tool=tool.name, call=call.id, traceback=traceback.format_exc()
-            )
-            return _failed(tool, error, time.perf_counter() - began)
-        return ToolResult(text, "ok", round(time.perf_counter() - began, 6))
+
+async def _called(
+    tool: Tool,
+    call: ToolCall,
+    arguments: dict[str, Any],
+    context: CallContext,
+    output: Output | None,
+    began: float,
+) -> ToolResult:
+    """Call a trusted tool; only an end of the process or of the scope is an exception."""
+    try:
+        built = tool.build(arguments)
+        if tool.context is not None:
+            built = {**built, tool.context: context}
+        text = await returned(tool, built, call, output)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:
+        if not isinstance(error, Exception) and _ends_more(error):
+            raise
+        # As text: a renderer of exceptions may show locals, and takes half a second.
+        structlog.get_logger("toolrun").warning(
+            "tool raised",
+            tool=tool.name,
+            call=call.id,
+            traceback="".join(traceback.format_exception(error)),
+        )
+        return _failed(tool, error, time.perf_counter() - began)
+    return ToolResult(text, "ok", round(time.perf_counter() - began, 6))
+
+
+def _ends_more(error: BaseException) -> bool:
+    """Whether this is not the tool's own: the process ends, or the scope that it runs in."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_ends_more, error.exceptions))
+    if isinstance(error, KeyboardInterrupt):
+        return True
+    if not isinstance(error, anyio.get_cancelled_exc_class()):
+        return False
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    if sniffio.current_async_library() != "asyncio":
+        return False
+    # asyncio's own cancellation of the task, which no scope of anyio knows of.
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class SandboxRunner:
@@ -129,18 +158,21 @@ class SandboxRunner:
         output: Output | None,
     ) -> ToolResult:
         """See `Runner.run`."""
-        assert tool.source is not None
         sandbox = await self._sandboxes.opened(self.profile_of(tool), self._workspace)
-        source = tool.source
+        env = {KEY_VARIABLE: context.idempotency_key}
+        if tool.command is not None:
+            return await _completed(tool, sandbox, arguments, env, output)
+        assert tool.source is not None
         outcome = await sandbox.call(
             Job(
-                file=source.file,
-                module=source.module,
-                qualname=source.qualname,
+                file=tool.source.file,
+                module=tool.source.module,
+                qualname=tool.source.qualname,
                 arguments=msgspec.json.encode(arguments),
+                context=_shown_to_box(tool.context, context),
             ),
             timeout=tool.options.timeout,
-            env={KEY_VARIABLE: context.idempotency_key},
+            env=env,
             on_output=output,
         )
         seconds = round(outcome.seconds, 6)
@@ -154,6 +186,42 @@ class SandboxRunner:
         kind = _OUTCOMES.get(outcome.status, "crash")
         reason = cut(outcome.error or outcome.status, tool.options.max_output)
         return ToolResult(_said(tool, kind, reason), kind, seconds)
+
+
+def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Any] | None:
+    """The call's context as a box gets it: all but the user's own object, and where it goes."""
+    if parameter is None:
+        return None
+    names = [name for name in CallContext.__slots__ if name != "context"]
+    return {parameter: {name: getattr(context, name) for name in names}}
+
+
+async def _completed(
+    tool: Tool,
+    sandbox: Sandbox,
+    arguments: dict[str, Any],
+    env: dict[str, str],
+    output: Output | None,
+) -> ToolResult:
+    """Run a command; what it prints is the result, and an exit status says whether it failed."""
+    assert tool.command is not None
+    try:
+        argv, stdin = tool.command.argv(arguments), tool.command.input(arguments)
+    except Refused as error:
+        return ToolResult(f"{tool.name} was not run: {error}.", "invalid")
+    done = await sandbox.run(
+        argv, input=stdin, timeout=tool.options.timeout, env=env, on_output=output
+    )
+    seconds, limit = round(done.seconds, 6), tool.options.max_output
+    if done.status != "ok":
+        kind = _OUTCOMES.get(done.status, "crash")
+        return ToolResult(_said(tool, kind, done.error or done.status), kind, seconds)
+    printed = done.stdout.decode(errors="replace")
+    if done.exit == 0:
+        return ToolResult(cut(printed, limit), "ok", seconds)
+    said = (done.stderr.decode(errors="replace") or printed).strip()[-_TAIL_CHARACTERS:]
+    reason = f"{argv[0]} ended with status {done.exit}" + (f": {said}" if said else "")
+    return ToolResult(cut(_said(tool, "error", reason), limit), "error", seconds)
 
 
 class Sandboxes:
@@ -187,6 +255,7 @@ class Sandboxes:
             await self._open.popitem()[1].aclose()
 
 
+_TAIL_CHARACTERS = 4_000
 _OUTCOMES: dict[str, Outcome] = {"exception": "error", "timeout": "timeout"}
 
 

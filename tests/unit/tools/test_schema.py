@@ -14,8 +14,10 @@ import pytest
 
 from tests.unit.tools.box_tools import Point, add
 from toolrun import ToolDefinitionError, tool
+from toolrun.tools.callables import kind_of
+from toolrun.tools.decorator import Options
 from toolrun.tools.definition import define
-from toolrun.tools.schema import parameters_of
+from toolrun.tools.schema import Parameters, parameters_of
 
 if typing.TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +25,12 @@ if typing.TYPE_CHECKING:
     from pydantic import BaseModel as Hidden
 
 
+def parameters(function: Callable[..., Any]) -> Parameters:
+    return parameters_of("f", kind_of(function, Options(name="f")))
+
+
 def schema_of(function: Callable[..., Any]) -> dict[str, Any]:
-    schema = parameters_of("f", function).schema
+    schema = parameters(function).schema
     jsonschema.Draft202012Validator.check_schema(schema)
     return schema
 
@@ -47,9 +53,9 @@ def test_types_defaults_and_descriptions() -> None:
                 in all
         """
 
-    parameters = parameters_of("f", f)
+    described = parameters(f)
     nullable: dict[str, Any] = {"default": None}
-    assert parameters.schema == {
+    assert described.schema == {
         "type": "object",
         "properties": {
             "city": {"type": "string", "description": "which city"},
@@ -64,7 +70,7 @@ def test_types_defaults_and_descriptions() -> None:
         "required": ["city", "days"],
         "additionalProperties": False,
     }
-    assert parameters.description == "Say how warm it is.\n\nIn all places."
+    assert described.description == "Say how warm it is.\n\nIn all places."
 
 
 @pytest.mark.parametrize(
@@ -80,10 +86,10 @@ def test_docstrings_of_any_style(doc: str) -> None:
     def f(x: int) -> None: ...
 
     f.__doc__ = doc
-    parameters = parameters_of("f", f)
+    described = parameters(f)
 
-    assert parameters.schema["properties"]["x"]["description"] == "the number"
-    assert parameters.description == "Do it."
+    assert described.schema["properties"]["x"]["description"] == "the number"
+    assert described.description == "Do it."
 
 
 def test_an_annotation_describes_before_the_docstring() -> None:
@@ -101,7 +107,7 @@ def test_no_parameters_is_an_object_that_takes_none() -> None:
     def f() -> None: ...
 
     assert schema_of(f) == {"type": "object", "properties": {}, "additionalProperties": False}
-    assert parameters_of("f", f).description == ""
+    assert parameters(f).description == ""
 
 
 def test_no_titles_but_those_that_are_names() -> None:
@@ -140,16 +146,16 @@ def test_parameters_may_have_any_name() -> None:
     ) -> None: ...
 
     names = ["schema", "model_config", "_private", "json", "model_fields", "copy"]
-    parameters = parameters_of("f", f)
-    assert list(parameters.schema["properties"]) == parameters.schema["required"] == names
+    described = parameters(f)
+    assert list(described.schema["properties"]) == described.schema["required"] == names
     given = dict(zip(names, ["a", 1, "p", "b", [1], "c"], strict=True))
-    assert parameters.build(given) == given
+    assert described.build(given) == given
 
 
 def test_arguments_are_built_and_defaults_left_to_the_function() -> None:
     def f(at: dt.date, point: Point, more: int = 7) -> None: ...
 
-    build = parameters_of("f", f).build
+    build = parameters(f).build
     built = build({"at": "2026-01-02", "point": {"x": 1, "y": 2}})
     assert built == {"at": dt.date(2026, 1, 2), "point": Point(1, 2)}
 
@@ -222,10 +228,10 @@ def _nested() -> Callable[..., Any]:
     [
         (untyped, "tool untyped: parameter 'x' has no type; annotate it"),
         (starred, r"tool starred: parameter \*args has no schema"),
-        (double_starred, r"parameter \*kwargs has no schema"),
+        (double_starred, r"parameter \*\*kwargs has no schema"),
         (positional, "parameter 'x' is positional-only.*remove the /"),
         (opaque, "tool opaque: parameter 'bad' has a type without a JSON Schema"),
-        (hidden, "tool hidden: its annotations cannot be read.*TYPE_CHECKING"),
+        (hidden, "tool hidden: the annotation of parameter 'x' cannot be read.*TYPE_CHECKING"),
         (lambda: 1, "tool name '<lambda>' does not fit"),
         (tool(name="f")(lambda: 1), "tool f: .*<lambda> is nested or a lambda.*top level"),
         (_nested(), "tool inner: .*nested.*trusted=True"),

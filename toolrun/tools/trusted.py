@@ -1,0 +1,110 @@
+"""What does a call of a tool in this process give, and what does it tell on the way?
+
+The values that a generator yields are told one by one; the last one is the result.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import types
+from collections.abc import AsyncGenerator
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from toolrun.tools.results import cut, to_text
+from toolrun.tools.threads import Work, abandoned_threads
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from toolrun.events import ToolCall
+    from toolrun.tools.definition import Tool
+    from toolrun.tools.runners import Output
+
+    Tell = Callable[[str], None]
+
+
+async def returned(
+    tool: Tool, arguments: dict[str, Any], call: ToolCall, output: Output | None
+) -> str:
+    """Call a tool; the text of its result, cut.
+
+    Raises:
+        BaseException: whatever the tool raises.
+    """
+    tell = None if output is None else partial(output, "progress")
+    value: Any
+    if tool.is_async or inspect.isasyncgenfunction(tool.function):
+        value = tool.function(**arguments)
+    else:
+        value = await _in_thread(tool, arguments, call, tell)
+    if inspect.isawaitable(value):  # also of a plain function around a coroutine function
+        value = await value
+    if isinstance(value, AsyncGenerator):
+        value = await _last(tool, value, tell)
+    return value if isinstance(value, _Text) else _text(tool, value)
+
+
+class _Text(str):
+    """The text of a result, which was made where the tool ran."""
+
+    __slots__ = ()
+
+
+async def _last(tool: Tool, generator: AsyncGenerator[Any, None], tell: Tell | None) -> Any:
+    """The last value of a generator, which is closed whatever happens."""
+    value: Any = None
+    async with contextlib.aclosing(generator):
+        async for value in generator:
+            if tell is not None:
+                tell(_text(tool, value))
+    return value
+
+
+async def _in_thread(
+    tool: Tool, arguments: dict[str, Any], call: ToolCall, tell: Tell | None
+) -> Any:
+    work = Work(partial(_work, tool, arguments, tell))
+    try:
+        return await work.run(f"toolrun {tool.name}")
+    finally:
+        if work.left:
+            structlog.get_logger("toolrun").warning(
+                "tool left behind in its thread",
+                tool=tool.name,
+                call=call.id,
+                threads=abandoned_threads(),
+            )
+
+
+def _work(tool: Tool, arguments: dict[str, Any], tell: Tell | None, work: Work[Any]) -> Any:
+    """In the thread: the text of the result, or what only the loop can make a result of."""
+    value = tool.function(**arguments)
+    if isinstance(value, types.GeneratorType):
+        value = _drained(tool, value, tell, work)
+    if inspect.isawaitable(value) or isinstance(value, AsyncGenerator):
+        return value
+    return _Text(_text(tool, value))
+
+
+def _drained(
+    tool: Tool, generator: Generator[Any, None, Any], tell: Tell | None, work: Work[Any]
+) -> Any:
+    """In the thread: the value that a generator returns, else the last one that it yields."""
+    last: Any = None
+    with contextlib.closing(generator):
+        while not work.left:
+            try:
+                last = next(generator)
+            except StopIteration as end:
+                return last if end.value is None else end.value
+            if tell is not None:
+                work.tell(partial(tell, _text(tool, last)))
+    return None
+
+
+def _text(tool: Tool, value: Any) -> str:
+    return cut(to_text(value), tool.options.max_output)
