@@ -158,10 +158,11 @@ def _resolve_all(schema: dict[str, Any] | bool, registry: Any) -> None:  # noqa:
     Raises:
         referencing.exceptions.Unresolvable: what it refers to is neither in it nor in the registry.
     """
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
     from referencing.jsonschema import DRAFT202012
 
     root = DRAFT202012.create_resource(schema)
-    todo = [(registry.resolver_with_root(root), root)]
+    todo = [(REGISTRY.combine(registry).resolver_with_root(root), root)]
     while todo:
         resolver, resource = todo.pop()
         if isinstance(resource.contents, dict):

@@ -115,11 +115,13 @@ def _line(error: ValidationError) -> str:
 def _alternatives(error: ValidationError) -> Iterator[str]:
     """The violations of the nearest alternative; where none is nearer, what each would take."""
     branches: dict[int, list[ValidationError]] = defaultdict(list)
-    for each in error.context or ():
-        branches[each.relative_schema_path[0]].append(each)
+    for each in error.context:
+        if each.relative_schema_path:  # else the schema `false`, which is no alternative
+            branches[each.relative_schema_path[0]].append(each)
     where, value = _cut(error.json_path), _cut(_json(error.instance))
     if not branches:
-        yield f"{where}: {value} fits several alternatives of {error.validator}, not only one"
+        several = f"fits several alternatives of {error.validator}, not only one"
+        yield f"{where}: {value} {'may not stand where it does' if error.context else several}"
         return
     ranked = sorted(branches.values(), key=_distance)
     if len(ranked) == 1 or _distance(ranked[0]) < _distance(ranked[1]):
