@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolrun._version import __version__ as __version__
     from toolrun.answer import Answer as Answer
     from toolrun.answer import MadeCall as MadeCall
+    from toolrun.clock import Clock as Clock
     from toolrun.config import Config as Config
     from toolrun.config import load_config as load_config
     from toolrun.decisions import Approve as Approve
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from toolrun.decisions import Decision as Decision
     from toolrun.decisions import Deny as Deny
     from toolrun.decisions import Edit as Edit
+    from toolrun.decisions import Rules as Rules
     from toolrun.errors import ConfigError as ConfigError
     from toolrun.errors import ContextTooLong as ContextTooLong
     from toolrun.errors import LeaseLost as LeaseLost
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from toolrun.events import Repaired as Repaired
     from toolrun.events import RequestSent as RequestSent
     from toolrun.events import Retried as Retried
+    from toolrun.events import Rule as Rule
     from toolrun.events import Sampling as Sampling
     from toolrun.events import SessionOpened as SessionOpened
     from toolrun.events import SettingsChanged as SettingsChanged
@@ -68,11 +71,15 @@ if TYPE_CHECKING:
     from toolrun.events import Usage as Usage
     from toolrun.events import UserMessage as UserMessage
     from toolrun.events import Warned as Warned
+    from toolrun.journal import Sink as Sink
+    from toolrun.limits import Budget as Budget
     from toolrun.limits import Limits as Limits
+    from toolrun.limits import Prices as Prices
     from toolrun.models.chat import ChatModel as ChatModel
     from toolrun.models.door import Timeouts as Timeouts
     from toolrun.models.model import Model as Model
     from toolrun.models.model import Request as Request
+    from toolrun.retries import Retries as Retries
     from toolrun.runtime import Runtime as Runtime
     from toolrun.session import Session as Session
     from toolrun.tools.context import CallContext as CallContext
@@ -83,8 +90,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "toolrun._version": ("__version__",),
     "toolrun.answer": ("Answer", "MadeCall"),
+    "toolrun.clock": ("Clock",),
     "toolrun.config": ("Config", "load_config"),
-    "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit"),
+    "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit", "Rules"),
     "toolrun.errors": (
         *("ConfigError", "ContextTooLong", "LeaseLost", "MalformedOutput", "MissingExtra"),
         *("ModelNotFound", "OutputInvalid", "ReplayMismatch", "SandboxUnavailable"),
@@ -94,15 +102,17 @@ _HOMES = {
     ),
     "toolrun.events": (
         *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "ForkedFrom"),
-        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried", "Sampling"),
-        *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta", "ToolCall"),
-        *("ToolCallFinished", "ToolCallStarted", "ToolOutput", "ToolResult", "TurnFinished"),
-        *("TurnUndone", "Usage", "UserMessage", "Warned"),
+        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried", "Rule"),
+        *("Sampling", "SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
+        *("ToolCall", "ToolCallFinished", "ToolCallStarted", "ToolOutput", "ToolResult"),
+        *("TurnFinished", "TurnUndone", "Usage", "UserMessage", "Warned"),
     ),
-    "toolrun.limits": ("Limits",),
+    "toolrun.journal": ("Sink",),
+    "toolrun.limits": ("Budget", "Limits", "Prices"),
     "toolrun.models.chat": ("ChatModel",),
     "toolrun.models.door": ("Timeouts",),
     "toolrun.models.model": ("Model", "Request"),
+    "toolrun.retries": ("Retries",),
     "toolrun.runtime": ("Runtime",),
     "toolrun.session": ("Session",),
     "toolrun.tools.context": ("CallContext",),

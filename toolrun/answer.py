@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from msgspec import Struct
 
@@ -17,7 +17,9 @@ from toolrun.events import (
 )
 
 if TYPE_CHECKING:
-    from toolrun.journal import State
+    from collections.abc import Callable
+
+    from toolrun.state import State
 
 
 class MadeCall(Struct, frozen=True):
@@ -42,6 +44,7 @@ class Answer(Struct, frozen=True):
         limit: the limit that ended the turn, where one did.
         pending: the calls that wait for a decision, where the turn is parked.
         error: what ended the turn, where it failed.
+        output: the answer as a value of the type that was asked for, where one was.
     """
 
     text: str
@@ -53,6 +56,7 @@ class Answer(Struct, frozen=True):
     limit: LimitReached | None = None
     pending: tuple[ApprovalRequested, ...] = ()
     error: str | None = None
+    output: Any = None
 
     def raise_for_status(self) -> Answer:
         """Return itself where the turn finished.
@@ -80,11 +84,16 @@ class Answer(Struct, frozen=True):
                 raise TurnIncomplete(f"the turn failed: {self.error}", self)
 
 
-def answer_of(state: State) -> Answer:
+def answer_of(state: State, parse: Callable[[str], Any] | None = None) -> Answer:
     """The answer of the last turn of a session, from its state.
+
+    Args:
+        state: of the session.
+        parse: makes `output` of the text of a turn that finished.
 
     Raises:
         ToolrunError: no turn has ended.
+        OutputInvalid: the answer does not fit, as `parse` says.
     """
     if state.finished is None:
         raise ToolrunError("no turn has ended yet")
@@ -100,8 +109,9 @@ def answer_of(state: State) -> Answer:
     )
     last = steps[-1] if steps else None
     status = state.finished.status
+    text = (last.content or "") if last and not last.tool_calls else ""
     return Answer(
-        text=(last.content or "") if last and not last.tool_calls else "",
+        text=text,
         status=status,
         reasoning="\n\n".join(step.reasoning for step in steps if step.reasoning),
         tool_calls=calls,
@@ -110,4 +120,5 @@ def answer_of(state: State) -> Answer:
         limit=state.limit if status == "limited" else None,
         pending=tuple(state.pending.values()),
         error=state.finished.error,
+        output=parse(text) if parse is not None and status == "finished" else None,
     )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
-from toolrun.events import ToolCall
+from toolrun.events import Rule, ToolCall
 
 
 class Approve(Struct, frozen=True):
-    """Run the call; with `scope="session"` also every later call of that tool."""
+    """Run the call; also later ones, where `scope` is "session" (of this tool) or a `Rule`."""
 
-    scope: Literal["call", "session"] = "call"
+    scope: Literal["call", "session"] | Rule = "call"
 
 
 class Deny(Struct, frozen=True):
@@ -29,4 +30,34 @@ class Edit(Struct, frozen=True):
 
 
 Decision: TypeAlias = Approve | Deny | Edit
-Approver: TypeAlias = Callable[[ToolCall], Awaitable[Decision]]
+Approver: TypeAlias = Callable[[ToolCall], Awaitable[Decision | None]]
+"""Decides on a call; None leaves it waiting, and the turn parks."""
+
+
+class Rules(Struct, frozen=True):
+    """An approver of rules: those that deny come first, then those that allow.
+
+    Attributes:
+        allow: calls that may run.
+        deny: calls that may not, whatever `allow` says.
+        otherwise: decides on the others; without it they wait.
+    """
+
+    allow: Sequence[Rule] = ()
+    deny: Sequence[Rule] = ()
+    otherwise: Approver | None = None
+
+    async def __call__(self, call: ToolCall) -> Decision | None:
+        """Decide on a call."""
+        arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
+        for rule in self.deny:
+            if rule.matches(call.name, arguments):
+                return Deny(f"a rule forbids it: {_shown(rule)}")
+        if any(rule.matches(call.name, arguments) for rule in self.allow):
+            return Approve()
+        return None if self.otherwise is None else await self.otherwise(call)
+
+
+def _shown(rule: Rule) -> str:
+    given = ", ".join(f"{name}={value!r}" for name, value in rule.arguments.items())
+    return f"{rule.tool}({given})"

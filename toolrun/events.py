@@ -8,6 +8,8 @@ an event gives its own fields alone. The same names stand in Python, JSONL, data
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field, structs
@@ -71,6 +73,32 @@ class Sampling(Struct, frozen=True, omit_defaults=True):
     stop: tuple[str, ...] | None = None
 
 
+class Rule(Struct, frozen=True, omit_defaults=True):
+    """Which calls are meant: of which tool, with which arguments.
+
+    Attributes:
+        tool: its name; `*` and `?` stand for any characters, any one.
+        arguments: those that matter, by name. A text is a pattern as above for texts; any other
+            value must be equal. An argument that the call does not have does not match.
+    """
+
+    tool: str
+    arguments: dict[str, Any] = {}
+
+    def matches(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+        """Whether a call is meant."""
+        return fnmatchcase(tool, self.tool) and all(
+            name in arguments and _fits(pattern, arguments[name])
+            for name, pattern in self.arguments.items()
+        )
+
+
+def _fits(pattern: Any, value: Any) -> bool:
+    if isinstance(pattern, str):
+        return isinstance(value, str) and fnmatchcase(value, pattern)
+    return type(pattern) is type(value) and bool(pattern == value)
+
+
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
     """One thing that happened, and its place in the journal."""
 
@@ -106,9 +134,13 @@ class SettingsChanged(Durable, frozen=True, tag=True):
 
 
 class UserMessage(Durable, frozen=True, tag=True):
-    """The user said something: a turn begins."""
+    """The user said something: a turn begins.
+
+    `output` is the JSON Schema that the turn's answer has to fit, where one was asked for.
+    """
 
     content: str
+    output: dict[str, Any] | None = None
 
 
 class AssistantMessage(Durable, frozen=True, tag=True):
@@ -138,11 +170,20 @@ class ToolCallStarted(Durable, frozen=True, tag=True):
 
 
 class ToolCallFinished(Durable, frozen=True, tag=True):
-    """The outcome of a call, run or not; the model reads `result.content`."""
+    """The outcome of a call, run or not; the model reads `content`.
+
+    `note` is what toolrun adds to the tool's own words.
+    """
 
     call_id: str
     name: str
     result: ToolResult
+    note: str = ""
+
+    @property
+    def content(self) -> str:
+        """The result as the model reads it."""
+        return f"{self.result.content}\n\n{self.note}" if self.note else self.result.content
 
 
 class ApprovalRequested(Durable, frozen=True, tag=True):
@@ -155,11 +196,14 @@ class ApprovalRequested(Durable, frozen=True, tag=True):
 
 
 class ApprovalDecided(Durable, frozen=True, tag=True):
-    """A call was decided upon; `arguments` is there where they were edited."""
+    """A call was decided upon.
+
+    `rule` says which later calls are approved with it; `arguments` is there where they were edited.
+    """
 
     call_id: str
     decision: Literal["approve", "deny", "edit"]
-    scope: Literal["call", "session"] = "call"
+    rule: Rule | None = None
     reason: str = ""
     arguments: dict[str, Any] | None = None
 
@@ -199,13 +243,14 @@ class TurnUndone(Durable, frozen=True, tag=True):
 class ForkedFrom(Durable, frozen=True, tag=True):
     """The session goes on from another one, as it stood after the event `parent_seq`.
 
-    The events up to the next turn repeat what the other's transcript held. `standing` are the
-    approvals that hold for the whole session.
+    The next `copied` events repeat what the other's transcript held; `standing` are the approvals
+    that hold for later calls too.
     """
 
     parent: str
     parent_seq: int
-    standing: list[str] = field(default_factory=list)
+    copied: int = 0
+    standing: tuple[Rule, ...] = ()
 
 
 class RequestSent(Event, frozen=True, tag=True):

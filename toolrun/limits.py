@@ -1,4 +1,4 @@
-"""How much may a turn take, and how much has it taken?"""
+"""How much may a turn take, how much a session, and how much has been taken?"""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolrun.errors import ConfigError
-from toolrun.events import LimitReached
+from toolrun.events import LimitReached, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,11 +20,15 @@ class Limits(Struct, frozen=True):
         steps: samplings of the model.
         tool_calls: calls that are run.
         seconds: wall time from the user's message on; None for no end.
+        repeats: times that a turn may make the same call (same tool, same arguments); the model
+            is warned from the third on, and the last one is not run. Tools that are `repeatable`
+            are not counted.
     """
 
     steps: int = 50
     tool_calls: int = 200
     seconds: float | None = 900.0
+    repeats: int = 5
 
     def __post_init__(self) -> None:
         """Refuse limits that no turn could keep.
@@ -32,7 +36,7 @@ class Limits(Struct, frozen=True):
         Raises:
             ConfigError: a limit is not positive.
         """
-        for name in ("steps", "tool_calls", "seconds"):
+        for name in ("steps", "tool_calls", "seconds", "repeats"):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"limits.{name} must be greater than 0, not {value}")
@@ -78,3 +82,62 @@ class Meter:
     def out_of_time(self) -> LimitReached:
         """The event for a turn whose wall time ran out."""
         return LimitReached("seconds", self.limits.seconds or 0.0)
+
+
+class Prices(Struct, frozen=True):
+    """What a million tokens cost, in a currency of the user's choice.
+
+    Attributes:
+        prompt: tokens of the prompt.
+        completion: tokens that the model sampled.
+        cached: tokens of the prompt that the server had cached; as `prompt` where None.
+    """
+
+    prompt: float
+    completion: float
+    cached: float | None = None
+
+    def cost(self, usage: Usage) -> float:
+        """What a usage costs."""
+        cached = self.prompt if self.cached is None else self.cached
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        parts = fresh * self.prompt + usage.cached_tokens * cached
+        return (parts + usage.completion_tokens * self.completion) / 1_000_000
+
+
+class Budget(Struct, frozen=True):
+    """What all turns of a session may take together; checked before each step.
+
+    Attributes:
+        tokens: of prompts and completions together, as the server counts them.
+        cost: in the currency of `prices`.
+        prices: needed for `cost`.
+    """
+
+    tokens: int | None = None
+    cost: float | None = None
+    prices: Prices | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse budgets that no session could keep.
+
+        Raises:
+            ConfigError: a field is not positive, or `cost` has no prices.
+        """
+        for name in ("tokens", "cost"):
+            value = getattr(self, name)
+            if value is not None and value <= 0:
+                raise ConfigError(f"budget.{name} must be greater than 0, not {value}")
+        if self.cost is not None and self.prices is None:
+            raise ConfigError(
+                "budget.cost needs prices: "
+                "Budget(cost=1, prices=Prices(prompt=0.1, completion=0.5))"
+            )
+
+    def reached(self, used: Usage) -> LimitReached | None:
+        """The part of the budget that is spent, if any."""
+        if self.tokens is not None and used.total_tokens >= self.tokens:
+            return LimitReached("budget.tokens", self.tokens)
+        if self.cost is not None and self.prices and self.prices.cost(used) >= self.cost:
+            return LimitReached("budget.cost", self.cost)
+        return None

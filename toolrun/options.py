@@ -9,12 +9,15 @@ from typing import Any, Literal, TypedDict
 import msgspec
 from msgspec import Struct, field
 
+from toolrun.clock import Clock
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
 from toolrun.events import Sampling
-from toolrun.limits import Limits
+from toolrun.journal import Sink
+from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
+from toolrun.retries import Retries
 
 Effort = Literal["low", "medium", "high"]
 BASE_URL = "http://localhost:8000/v1"
@@ -34,13 +37,21 @@ class Options(TypedDict, total=False):
         instructions: the developer's words to the model.
         effort: how long the model reasons: "low", "medium" or "high".
         sampling: temperature and the like; the server's defaults where not given.
-        tools: functions, marked by `@tool` or not (then sandboxed).
+        tools: functions, marked by `@tool` or not (then sandboxed), and paths of manifests.
         tool_choice: "auto", "none", "required" or a named function, as Chat Completions has it.
         workspace: the folder that sandboxed tools may see, where their profile shows one; none.
         profile: of the sandbox: "pure" by default, "workspace-ro", or the path of a TOML file.
         approve: decides on calls of tools that ask for approval; without one they park the turn.
         limits: what a turn may take.
+        budget: what all turns of the session may take together.
+        retries: how often a step is sampled again, and after which waits.
         timeouts: what each wait for the server may take.
+        verify_reasoning: the share of steps, 0 to 1, for which it is proved on the server's own
+            prompt that the reasoning before them came back: `Warned("reasoning-dropped")` where
+            not. Needs vLLM 0.10.2 or later; a proof costs two short requests.
+        tenant: on whose behalf the session runs, for tools and journals.
+        context: an object of yours that trusted tools find in their `CallContext`.
+        sinks: hear of all events, after the trace; see `Sink`.
         messages: a Chat Completions transcript to begin with.
         trace: the file to write a trace to; True: one below the user's state folder.
     """
@@ -53,15 +64,34 @@ class Options(TypedDict, total=False):
     instructions: str | None
     effort: Effort | None
     sampling: Sampling
-    tools: Sequence[Callable[..., Any]]
+    tools: Sequence[Callable[..., Any] | str | Path]
     tool_choice: str | dict[str, Any] | None
     workspace: str | Path | None
     profile: str
     approve: Approver | None
     limits: Limits
+    budget: Budget
+    retries: Retries
     timeouts: Timeouts
+    verify_reasoning: float
+    tenant: str | None
+    context: Any
+    sinks: Sequence[Sink]
     messages: Sequence[Mapping[str, Any]]
     trace: str | Path | bool | None
+
+
+class RuntimeOptions(Options, total=False):
+    """What a `Runtime` takes for all its sessions together, beside their defaults.
+
+    Attributes:
+        max_in_flight: requests to servers at once, for all sessions; the others wait in the order
+            in which they came. Any number by default.
+        clock: gives the times of events, and waits between two attempts; this machine's.
+    """
+
+    max_in_flight: int | None
+    clock: Clock
 
 
 class Settings(Struct, frozen=True, omit_defaults=True):
@@ -76,6 +106,11 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     profile: str = "pure"
     workspace: str | None = None
     limits: Limits = Limits()
+    budget: Budget = Budget()
+    retries: Retries = Retries()
+    verify_reasoning: float = 0.0
+    tenant: str | None = None
+    repeatable: tuple[str, ...] = ()
     extra_body: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
@@ -84,21 +119,31 @@ class Settings(Struct, frozen=True, omit_defaults=True):
         return plain
 
 
-def check_options(options: Mapping[str, Any]) -> None:
+def check_options(options: Mapping[str, Any], known: type = Options) -> None:
     """Refuse options that do not exist or cannot be.
+
+    Args:
+        options: by name.
+        known: the `Options` or `RuntimeOptions` that they must be among.
 
     Raises:
         ConfigError: names the option and what would fit.
     """
     for name in options:
-        if name not in Options.__annotations__:
+        if name not in known.__annotations__:
             import difflib
 
-            near = difflib.get_close_matches(name, Options.__annotations__, n=1)
+            if name in RuntimeOptions.__annotations__:
+                raise ConfigError(f"{name} holds for all sessions together: give it to a Runtime")
+            near = difflib.get_close_matches(name, known.__annotations__, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"there is no option {name!r}{hint}")
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
+    if not 0 <= options.get("verify_reasoning", 0) <= 1:
+        raise ConfigError(f"verify_reasoning is a share, 0 to 1, not {options['verify_reasoning']}")
+    if (most := options.get("max_in_flight")) is not None and most < 1:
+        raise ConfigError(f"max_in_flight must be 1 or more, not {most}")
     workspace = options.get("workspace")
     if workspace is not None and not Path(workspace).is_dir():
         raise ConfigError(f"workspace {str(workspace)!r} is not a folder")

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 from msgspec import Struct, field
 
 from toolrun._version import __version__
+from toolrun.clock import Clock, SystemClock
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
-from toolrun.events import Sampling
+from toolrun.events import Durable, Sampling
 from toolrun.journal import Journal
-from toolrun.limits import Limits
+from toolrun.limits import Budget, Limits
 from toolrun.models.chat import ChatModel
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model, Request
-from toolrun.options import BASE_URL, MODEL, Options, Settings, check_options
+from toolrun.options import (
+    BASE_URL,
+    MODEL,
+    Options,
+    RuntimeOptions,
+    Settings,
+    check_options,
+)
+from toolrun.retries import Retries
+from toolrun.step import Sampler
 from toolrun.tools.definition import define
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.transcript import from_openai
+from toolrun.turn import Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +46,8 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from toolrun.journal import Sink
+    from toolrun.limits import Meter
+    from toolrun.output import Output
     from toolrun.session import Session
 
 
@@ -45,9 +59,12 @@ class Parts(Struct, frozen=True, eq=False):
     toolbox: Toolbox
     settings: Settings
     approve: Approver | None
-    messages: Sequence[Mapping[str, Any]]
+    history: Sequence[Durable]
     trace: TraceSink | None
     date: str
+    clock: Clock = SystemClock()
+    gate: anyio.Semaphore | None = None
+    context: Any = None
     version: str = __version__
     cache: dict[str, Any] = field(default_factory=dict)
 
@@ -72,6 +89,29 @@ class Parts(Struct, frozen=True, eq=False):
             cache=self.cache,
         )
 
+    def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:
+        """What a turn of the session works with."""
+        settings = self.settings
+        return Turn(
+            self.journal,
+            Sampler(
+                self.model,
+                self.toolbox,
+                settings.retries,
+                self.clock,
+                self.gate,
+                settings.verify_reasoning,
+            ),
+            self.toolbox,
+            meter,
+            self.request(stream=stream),
+            self.approve,
+            settings.budget,
+            output,
+            settings.tenant,
+            self.context,
+        )
+
     def close(self) -> None:
         """Finish the trace."""
         if self.trace is not None:
@@ -82,15 +122,27 @@ class Runtime:
     """The shared half of any number of sessions; an asynchronous context manager.
 
     Args:
-        **options: defaults for its sessions, see `Options`.
+        **options: defaults for its sessions, and what holds for all of them together; see
+            `RuntimeOptions`.
+
+    Attributes:
+        counts: how often each kind of event happened in all its sessions: "TurnFinished.failed",
+            "ToolCallFinished.timeout", "Retried.http-503", "Warned.reasoning-dropped", ... For
+            metrics; never reset.
 
     Raises:
         ConfigError, ToolDefinitionError: an option or a tool does not fit.
     """
 
-    def __init__(self, **options: Unpack[Options]) -> None:
-        check_options(options)
+    def __init__(self, **options: Unpack[RuntimeOptions]) -> None:
+        check_options(options, RuntimeOptions)
         self._options = options
+        self.counts: Counter[str] = Counter()
+        self._clock = options.get("clock") or SystemClock()
+        most = options.get("max_in_flight")
+        self._gate = None if most is None else anyio.Semaphore(most)
+        self._held = 0
+        self._private = False
         self._models: dict[Any, ChatModel] = {}
         self._sandboxes = Sandboxes()
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
@@ -116,6 +168,26 @@ class Runtime:
                 await self._models.popitem()[1].aclose()
             await self._sandboxes.aclose()
 
+    def abandon(self) -> None:
+        """Let go of what needs no event loop: the sandboxes' files."""
+        self._sandboxes.close()
+
+    def hold(self) -> Self:
+        """Count one more session that uses it."""
+        self._held += 1
+        return self
+
+    async def release(self, *, last: bool) -> None:
+        """Count one session less.
+
+        Args:
+            last: close with the last one: the runtime is nobody's but its sessions'.
+        """
+        self._held -= 1
+        self._private = self._private or last
+        if self._private and self._held == 0:
+            await self.aclose()
+
     def session(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
         """A new session; enter it as an asynchronous context manager.
 
@@ -133,12 +205,15 @@ class Runtime:
 
     def assemble(self, session_id: str | None, options: Options) -> Parts:
         """Put a session together from the runtime's options and its own."""
-        chosen: Options = {**self._options, **options}
+        chosen = self._chosen(options)
+        said, history = from_openai(chosen.get("messages") or ())
         session_id = session_id or secrets.token_hex(8)
         model, name = self._model(chosen)
-        said, _ = from_openai(chosen.get("messages") or ())
         parts = [part for part in (chosen.get("instructions"), said) if part]
         workspace = chosen.get("workspace")
+        root = str(Path(workspace).resolve()) if workspace is not None else None
+        profile = chosen.get("profile") or "pure"
+        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), profile, root)
         settings = Settings(
             model=name,
             base_url=chosen.get("base_url") or BASE_URL,
@@ -146,26 +221,39 @@ class Runtime:
             effort=chosen.get("effort"),
             sampling=chosen.get("sampling") or Sampling(),
             tool_choice=chosen.get("tool_choice"),
-            profile=chosen.get("profile") or "pure",
-            workspace=str(Path(workspace).resolve()) if workspace is not None else None,
+            profile=profile,
+            workspace=root,
             limits=chosen.get("limits") or Limits(),
+            budget=chosen.get("budget") or Budget(),
+            retries=chosen.get("retries") or Retries(),
+            verify_reasoning=chosen.get("verify_reasoning") or 0.0,
+            tenant=chosen.get("tenant"),
+            repeatable=toolbox.repeatables,
             extra_body=dict(chosen.get("extra_body") or {}),
-        )
-        toolbox = self._toolbox(
-            tuple(chosen.get("tools") or ()), settings.profile, settings.workspace
         )
         trace = _trace(chosen, session_id)
         sinks: list[Sink] = [trace] if trace is not None else []
+        sinks += chosen.get("sinks") or ()
+        now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
         return Parts(
-            Journal(session_id, sinks),
+            Journal(session_id, sinks, clock=self._clock.time, counts=self.counts),
             model,
             toolbox,
             settings,
             chosen.get("approve"),
-            chosen.get("messages") or (),
+            history,
             trace,
-            dt.datetime.now(dt.UTC).date().isoformat(),
+            now.date().isoformat(),
+            self._clock,
+            self._gate,
+            chosen.get("context"),
         )
+
+    def _chosen(self, options: Options) -> Options:
+        """The options of a session: its own before the runtime's."""
+        together = RuntimeOptions.__annotations__.keys() - Options.__annotations__.keys()
+        mine = {name: value for name, value in self._options.items() if name not in together}
+        return cast("Options", {**mine, **options})
 
     def _model(self, options: Options) -> tuple[Model, str]:
         model = options.get("model") or MODEL

@@ -1,17 +1,23 @@
-"""What do users hold? A `Session` is one conversation: ask, stream, decide, go on, cancel."""
+"""What do users hold? A `Session` is one conversation: ask, stream, decide, go on, undo, fork."""
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
+from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError, SessionBusy
-from toolrun.events import SessionOpened, UserMessage
+from toolrun.events import SessionOpened, TurnUndone, UserMessage
+from toolrun.journal import forked
+from toolrun.options import check_options
+from toolrun.output import Output
+from toolrun.step import Proving
 from toolrun.stream import EventStream
-from toolrun.transcript import from_openai, to_openai
+from toolrun.transcript import check_text, to_openai
 from toolrun.turn import close_calls, decided, end_turn, run_turn
 
 if TYPE_CHECKING:
@@ -23,11 +29,11 @@ if TYPE_CHECKING:
     from toolrun.blocking import BlockingSession
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage, Status
-    from toolrun.journal import State
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
     from toolrun.options import Options
     from toolrun.runtime import Runtime
+    from toolrun.state import State
     from toolrun.transcript import Message
 
 
@@ -61,8 +67,12 @@ class Session:
 
             runtime = self._private = Runtime(**options)
             options = {}
+        self._runtime = runtime.hold()
+        self._options = options
         self._parts = parts = runtime.assemble(id, options)
         self._journal = parts.journal
+        self._output: Output | None = None
+        self._closed = False
         self._scope: anyio.CancelScope | None = None
         self._stopped = False
         self._ended: anyio.Event | None = None
@@ -103,13 +113,12 @@ class Session:
         """
         parts = self._parts
         try:
-            _, history = from_openai(parts.messages)
             await parts.toolbox.prepare()
             opened = SessionOpened(
                 parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
             )
             await self._journal.record(opened)
-            for event in history:
+            for event in parts.history:
                 await self._journal.record(event)
         except BaseException:
             await self.aclose()
@@ -133,39 +142,104 @@ class Session:
                 with anyio.move_on_after(CLOSING):
                     await self._ended.wait()
             self._parts.close()
-            if self._private is not None:
-                await self._private.aclose()
+            if not self._closed:
+                self._closed = True
+                await self._runtime.release(last=self._private is not None)
 
-    async def ask(self, text: str) -> Answer:
+    def __del__(self) -> None:
+        """Say which session nobody closed; a turn that runs keeps its session alive."""
+        if not getattr(self, "_closed", True) and self.state.opened is not None:
+            warnings.warn(
+                f"session {self.id} was never closed; use `async with`, or await its aclose()",
+                ResourceWarning,
+                stacklevel=2,
+                source=self,
+            )
+            self._parts.close()
+            if self._private is not None:
+                self._private.abandon()
+
+    async def ask(self, text: str, *, output: Any = None) -> Answer:
         """Say something and run the turn to its end.
 
+        Args:
+            text: what the user says.
+            output: what the answer has to be: a pydantic model, a dataclass, any type that pydantic
+                has a schema for, or a JSON Schema; `Answer.output` then holds it. The model may
+                call tools first; an answer that does not fit is said once more, without tools.
+
         Raises:
+            ConfigError: the text cannot be sent, or `output` has no schema.
             SessionBusy: a turn runs.
             ServerError: a step could not be sampled; `go_on` samples it again.
+            OutputInvalid: the model gives no answer that fits; `go_on` tries again.
             SandboxUnavailable: a tool's sandbox stopped holding.
         """
-        return await self._turn(lambda: self._say(text))
+        return await self._turn(self._saying(text, output))
 
-    async def go_on(self) -> Answer:
+    async def go_on(self, *, output: Any = None) -> Answer:
         """Go on with a turn that was parked, limited, cancelled or failed.
+
+        Args:
+            output: as for `ask`; what was asked for, as JSON, where None.
 
         Raises:
             ConfigError: there is nothing to go on with.
-            SessionBusy, ServerError: as for `ask`.
+            SessionBusy, ServerError, OutputInvalid: as for `ask`.
         """
-        return await self._turn(self._resume)
+        return await self._turn(self._resuming(output))
 
-    def stream(self, text: str) -> EventStream:
+    def stream(self, text: str, *, output: Any = None) -> EventStream:
         """Say something and hear of the turn as it happens.
 
         An asynchronous context manager of an iterator over events; leaving it early cancels the
         turn. What `ask` raises, the iterator raises after the last event.
         """
-        return EventStream(self._journal, lambda: self._turn(lambda: self._say(text), stream=True))
+        begin = self._saying(text, output)
+        return EventStream(self._journal, lambda: self._turn(begin, stream=True), self._answer)
 
-    def stream_on(self) -> EventStream:
+    def stream_on(self, *, output: Any = None) -> EventStream:
         """`go_on`, as a stream."""
-        return EventStream(self._journal, lambda: self._turn(self._resume, stream=True))
+        begin = self._resuming(output)
+        return EventStream(self._journal, lambda: self._turn(begin, stream=True), self._answer)
+
+    async def undo(self) -> str:
+        """Take the last turn back, and return what the user had said.
+
+        The transcript is what it was before. What tools have done outside stays done, and the
+        tokens stay used.
+
+        Raises:
+            ConfigError: there is no turn to take back.
+            SessionBusy: a turn runs.
+        """
+        self._idle()
+        if not self.state.turns_from:
+            raise ConfigError("there is no turn to take back")
+        said = self.state.transcript[self.state.turns_from[-1]]
+        assert isinstance(said, UserMessage)
+        await self._journal.record(TurnUndone())
+        return said.content
+
+    def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
+        """A new session that begins where this one stands; enter it with `async with`.
+
+        Args:
+            id: its name; a random one where None.
+            **options: what shall differ from this session's: another model, effort, tools.
+
+        Raises:
+            ConfigError, ToolDefinitionError: an option or a tool does not fit.
+            SessionBusy: a turn runs.
+        """
+        self._idle()
+        mine: Options = {"instructions": self._parts.settings.instructions}
+        whole: Options = {**self._options, **mine, **options, "messages": ()}
+        check_options(whole)
+        other = Session(self._runtime, id, **whole)
+        other._private = self._private
+        other._parts = structs.replace(other._parts, history=forked(self._journal))
+        return other
 
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Decide on a call that waits; `go_on` then goes on.
@@ -181,7 +255,7 @@ class Session:
             raise ConfigError(f"no call {call_id!r} waits for a decision; waiting: {waiting}")
         if isinstance(decision, Edit):
             self._parts.toolbox.check_edit(request.name, decision.arguments)
-        await self._journal.record(decided(call_id, decision))
+        await self._journal.record(decided(call_id, request.name, decision))
 
     def cancel(self) -> None:
         """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled"."""
@@ -197,23 +271,41 @@ class Session:
         Raises:
             ServerError: the server gives no token ids, or is not sampled over Chat Completions.
         """
-        from toolrun.models.chat import ChatModel
-        from toolrun.models.proof import prove_reasoning
-
         parts = self._parts
-        if not isinstance(parts.model, ChatModel):
+        if not isinstance(parts.model, Proving):
             raise ServerError("only a server's own token ids prove anything: model is not a server")
-        return await prove_reasoning(parts.model.door, parts.settings.model, step, later)
+        return await parts.model.prove(parts.settings.model, step, later)
 
-    async def _say(self, text: str) -> None:
-        # A turn that was parked and is not taken up again leaves no call without a result.
-        await close_calls(self._journal, "the user went on without it")
-        await self._journal.record(UserMessage(text))
+    def _saying(self, text: str, output: Any) -> Callable[[], Awaitable[None]]:
+        check_text(text)
+        asked = None if output is None else Output(output)
 
-    async def _resume(self) -> None:
-        finished = self.state.finished
-        if finished is None or finished.status == "finished":
-            raise ConfigError("there is no turn to go on with; ask something")
+        async def begin() -> None:
+            # A turn that was parked and is not taken up again leaves no call without a result.
+            await close_calls(self._journal, "the user went on without it")
+            self._output = asked
+            await self._journal.record(UserMessage(text, asked.schema if asked else None))
+
+        return begin
+
+    def _resuming(self, output: Any) -> Callable[[], Awaitable[None]]:
+        asked = None if output is None else Output(output)
+
+        async def begin() -> None:
+            finished = self.state.finished
+            if finished is None or finished.status == "finished":
+                raise ConfigError("there is no turn to go on with; ask something")
+            self._output = asked or self._output or self._output_asked()
+
+        return begin
+
+    def _output_asked(self) -> Output | None:
+        """What the turn's answer has to be, of a turn that another session began."""
+        said = self.state.transcript[self.state.turn_from]
+        return Output(said.output) if isinstance(said, UserMessage) and said.output else None
+
+    def _answer(self) -> Answer:
+        return answer_of(self.state, self._output.parse if self._output else None)
 
     def _idle(self) -> None:
         if self.state.opened is None:
@@ -237,10 +329,7 @@ class Session:
             try:
                 await begin()
                 begun = True
-                request = parts.request(stream=stream)
-                await run_turn(
-                    self._journal, parts.model, parts.toolbox, meter, request, parts.approve
-                )
+                await run_turn(parts.turn(meter, self._output, stream=stream))
             except anyio.get_cancelled_exc_class():
                 if self.state.finished in (None, before):
                     await self._interrupted(scope, meter)
@@ -254,7 +343,7 @@ class Session:
             finally:
                 self._scope = self._ended = None
                 ended.set()
-        return answer_of(self.state)
+        return self._answer()
 
     async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
         """Leave a transcript that can go on, whoever stopped the turn."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import anyio
 
-from toolrun.answer import Answer, answer_of
 from toolrun.events import Event, TurnFinished
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from types import TracebackType
 
+    from toolrun.answer import Answer
     from toolrun.events import Durable
     from toolrun.journal import Journal
 
@@ -30,10 +30,16 @@ class EventStream:
 
     observes = True
 
-    def __init__(self, journal: Journal, run: Callable[[], Awaitable[Answer]]) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        run: Callable[[], Awaitable[Answer]],
+        answered: Callable[[], Answer],
+    ) -> None:
         self.answer: Answer | None = None
         self._journal = journal
         self._run = run
+        self._answered = answered
         self._error: Exception | None = None
 
     async def __aenter__(self) -> Self:
@@ -88,7 +94,7 @@ class EventStream:
     async def record(self, event: Durable) -> None:
         """See `Sink.record`."""
         if isinstance(event, TurnFinished):
-            self._send.send_nowait(event.with_answer(answer_of(self._journal.state)))
+            self._send.send_nowait(event.with_answer(self._answered()))
         else:
             self._send.send_nowait(event)
 

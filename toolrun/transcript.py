@@ -135,6 +135,23 @@ def from_openai(
     return "\n\n".join(instructions) or None, events
 
 
+def check_text(text: str) -> None:
+    """Pass where a text can be sent.
+
+    Raises:
+        ConfigError: it is no text, or has a lone surrogate, which no encoding of Unicode holds.
+    """
+    if not isinstance(text, str):
+        raise ConfigError(f"the user says a text, not {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"the text has a lone surrogate ({text[error.start]!r} at {error.start}): it was "
+            "decoded from bytes that are not UTF-8; decode them with errors='replace'"
+        ) from error
+
+
 def _assistant(
     message: Mapping[str, Any], index: int, calls: tuple[ToolCall, ...]
 ) -> AssistantMessage:

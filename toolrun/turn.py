@@ -3,180 +3,238 @@
 from __future__ import annotations
 
 import traceback
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
-from msgspec import structs
+from msgspec import Struct, structs
 
-from toolrun.decisions import Approve, Deny, Edit
-from toolrun.errors import MalformedOutput, ServerStatus
+from toolrun.decisions import Approve, Approver, Deny, Edit
+from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     LimitReached,
-    Retried,
+    Rule,
     ToolCallFinished,
     ToolCallStarted,
     ToolOutput,
     ToolResult,
     TurnFinished,
+    Warned,
 )
+from toolrun.journal import Journal
+from toolrun.limits import Budget, Meter
+from toolrun.models.model import Request
+from toolrun.output import Output
+from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
-from toolrun.transcript import reasoning_kept_from
 
 if TYPE_CHECKING:
-    from toolrun.decisions import Approver, Decision
-    from toolrun.errors import ServerError
+    from typing import Literal
+
+    from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage, Status, ToolCall
-    from toolrun.journal import Journal
-    from toolrun.limits import Meter
-    from toolrun.models.model import Model, Request
     from toolrun.tools.toolbox import Checked
 
-RETRIES = 3
+WARN_FROM = 3
+"""The same call is remarked upon from this time on."""
 
 
-async def run_turn(
-    journal: Journal,
-    model: Model,
-    toolbox: Toolbox,
-    meter: Meter,
-    request: Request,
-    approver: Approver | None = None,
-) -> None:
-    """Drive a session from its last message to the end of the turn.
+class Turn(Struct, frozen=True, eq=False):
+    """What a turn works with.
 
-    Going on is the same call: calls that already have an outcome are not run again.
-
-    Args:
+    Attributes:
         journal: what has happened; its state says what comes next.
-        model: samples the steps.
+        sampler: samples the steps.
         toolbox: checks and runs the calls.
         meter: what the turn may still take.
         request: what stays the same from step to step.
         approver: decides on calls that ask for it; None parks the turn.
+        budget: what the session may still take.
+        output: what the answer has to be.
+        tenant: on whose behalf the session runs.
+        context: the user's own object, for tools.
+    """
+
+    journal: Journal
+    sampler: Sampler
+    toolbox: Toolbox
+    meter: Meter
+    request: Request
+    approver: Approver | None = None
+    budget: Budget = Budget()
+    output: Output | None = None
+    tenant: str | None = None
+    context: Any = None
+
+
+async def run_turn(turn: Turn) -> None:
+    """Drive a session from its last message to the end of the turn.
+
+    Going on is the same call: calls that already have an outcome are not run again.
 
     Raises:
         ServerError: a step could not be sampled within the retry budget.
+        OutputInvalid: the model gives no answer of the type that was asked for.
     """
-    state = journal.state
+    journal, state = turn.journal, turn.journal.state
     while True:
         if not state.open_calls:
-            if (limit := meter.reached()) is not None:
-                await journal.record(limit)
-                return await end_turn(journal, "limited")
-            message = await sample(journal, model, request, meter)
+            if (limit := turn.meter.reached() or turn.budget.reached(state.usage)) is not None:
+                return await _limited(journal, limit)
+            message = await turn.sampler.sample(journal, turn.request, turn.meter)
+            turn.meter.steps += 1
+            if message.finish_reason == "length" and _cut_off(turn, message):
+                limit = LimitReached("max_tokens", message.usage.completion_tokens)
+                return await _limited(journal, limit)
             if not message.tool_calls:
-                return await _end(journal, message)
-        await run_calls(journal, toolbox, meter, approver)
+                if turn.output is not None:
+                    await _shaped(turn, turn.output, message)
+                return await end_turn(journal, "finished")
+        repeated = _repeated(turn)
+        await run_calls(turn)
         if state.pending:
             return await end_turn(journal, "parked")
+        if repeated:
+            return await _limited(journal, LimitReached("repeats", turn.meter.limits.repeats))
 
 
-async def sample(
-    journal: Journal, model: Model, request: Request, meter: Meter
-) -> AssistantMessage:
-    """Sample one step; a malformed one is sampled again, and nothing is appended for it."""
-    messages = journal.state.transcript
-    step = structs.replace(request, messages=messages, reasoning_from=reasoning_kept_from(messages))
-    journal.sampling = True
-    for attempt in range(1, RETRIES + 2):
-        try:
-            message = await model.sample(step, journal.observe if journal.listening else None)
-            _check(message)
-        except (MalformedOutput, ServerStatus) as error:
-            if attempt > RETRIES or not _passing(error):
-                raise
-            journal.observe(Retried(attempt, str(error)))
-        else:
-            meter.steps += 1
-            await journal.record(message)
-            return message
-    raise AssertionError  # the last attempt returns or raises
-
-
-async def run_calls(
-    journal: Journal, toolbox: Toolbox, meter: Meter, approver: Approver | None
-) -> None:
+async def run_calls(turn: Turn) -> None:
     """Run the open calls at once; `fold` keeps their results in the order of the calls."""
-    calls = journal.state.open_calls
+    state = turn.journal.state
+    # Checked and counted in their order, so that a limit always meets the same ones.
+    calls = [
+        (call, _counted(turn, call, turn.toolbox.check(call, state))) for call in state.open_calls
+    ]
     if len(calls) == 1:
-        return await run_call(calls[0], journal, toolbox, meter, approver)
+        return await run_call(turn, *calls[0])
     try:
         async with anyio.create_task_group() as group:
-            for call in calls:
-                group.start_soon(run_call, call, journal, toolbox, meter, approver)
+            for call, checked in calls:
+                group.start_soon(run_call, turn, call, checked)
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
 
 
-async def run_call(
-    call: ToolCall, journal: Journal, toolbox: Toolbox, meter: Meter, approver: Approver | None
-) -> None:
-    """Check a call, ask where it must be asked, record the intent, run it, record the outcome."""
-    match await _approved(call, toolbox.check(call, journal.state), journal, toolbox, approver):
+async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
+    """Ask where it must be asked, record the intent, run the call, record the outcome."""
+    journal = turn.journal
+    match await _approved(turn, call, checked):
         case Wrong(result):
             await journal.record(ToolCallFinished(call.id, call.name, result))
-        case Ready() as ready if not meter.take_call():
-            text = f"{ready.tool.name} was not run: the turn has no calls left."
-            await journal.record(ToolCallFinished(call.id, call.name, ToolResult(text, "denied")))
         case Ready() as ready:
-            # The intent, before anything happens.
+            async with ready.slot():
+                # The intent, before anything happens.
+                await journal.record(
+                    ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
+                )
+
+                def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
+                    journal.observe(ToolOutput(call.id, stream, text))
+
+                result = await ready.run(
+                    _context(turn, call), output if journal.listening else None
+                )
             await journal.record(
-                ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
+                ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
             )
 
-            def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
-                journal.observe(ToolOutput(call.id, stream, text))
 
-            context = CallContext(
-                session=journal.session,
-                call_id=call.id,
-                idempotency_key=_key(journal, call),
-            )
-            result = await ready.run(context, output if journal.listening else None)
-            await journal.record(ToolCallFinished(call.id, ready.tool.name, result))
-
-
-def _key(journal: Journal, call: ToolCall) -> str:
-    """The same for one call over retries and resumes: a model may give two calls one id."""
-    return f"{journal.session}.{journal.state.turn}.{journal.state.step}.{call.id}"
-
-
-async def _approved(
-    call: ToolCall,
-    checked: Checked,
-    journal: Journal,
-    toolbox: Toolbox,
-    approver: Approver | None,
-) -> Checked:
+async def _approved(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
     """The call as checked, after a decision where it needs one; without an approver it waits."""
     if not isinstance(checked, Undecided):
         return checked
+    journal = turn.journal
     if call.id not in journal.state.pending:
         await journal.record(
             ApprovalRequested(call.id, checked.name, checked.arguments, checked.reason)
         )
-    if approver is None:
+    if turn.approver is None:
         return checked
     try:
-        decision = await approver(call)
+        decision = await turn.approver(call)
     except Exception:  # noqa: BLE001 - the user's code; whatever it raises denies
         structlog.get_logger("toolrun").error(
             "approver raised", call=call.id, tool=call.name, traceback=traceback.format_exc()
         )
         decision = Deny("the approver failed")
-    await journal.record(decided(call.id, decision))
-    return toolbox.check(call, journal.state)
+    if decision is None:
+        return checked
+    await journal.record(decided(call.id, checked.name, decision))
+    return _counted(turn, call, turn.toolbox.check(call, journal.state))
 
 
-def decided(call_id: str, decision: Decision) -> ApprovalDecided:
-    """A decision as the event that records it."""
+def _counted(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
+    """The call as checked, unless the turn has none left, or has made this one too often."""
+    if not isinstance(checked, Ready):
+        return checked
+    name, limits = checked.tool.name, turn.meter.limits
+    if _repeats(turn, call) >= limits.repeats:
+        text = f"{name} was not run: this is the same call for the {_nth(limits.repeats)} time."
+    elif not turn.meter.take_call():
+        text = f"{name} was not run: the turn has no calls left."
+    else:
+        return checked
+    return Wrong(ToolResult(text, "denied"))
+
+
+def _repeats(turn: Turn, call: ToolCall) -> int:
+    """How often the turn has made this call; 0 where its tool may be called again and again."""
+    return 0 if turn.toolbox.repeatable(call) else turn.journal.state.repeats(call.id)
+
+
+def _repeated(turn: Turn) -> bool:
+    """Whether a call has been made too often; warn of those that are on the way there."""
+    state, most = turn.journal.state, 0
+    for call in state.open_calls:
+        count = _repeats(turn, call)
+        if count >= WARN_FROM:
+            turn.journal.report(
+                Warned("repeated-call", f"{call.name}: the same call for the {_nth(count)} time")
+            )
+        most = max(most, count)
+    return most >= turn.meter.limits.repeats
+
+
+def _note(turn: Turn, call: ToolCall) -> str:
+    """What the model is told beside the result of a call that it makes again and again."""
+    count, most = _repeats(turn, call), turn.meter.limits.repeats
+    if count < WARN_FROM:
+        return ""
+    return (
+        f"[This is the {_nth(count)} time that you make the same call. Its result above is all "
+        f"that it gives: go on with it, or do something else; the turn ends with the {_nth(most)}.]"
+    )
+
+
+def _nth(count: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(0 if count // 10 % 10 == 1 else count % 10, "th")
+    return f"{count}{ending}"
+
+
+def _context(turn: Turn, call: ToolCall) -> CallContext:
+    """What a tool may know of its call; the key is the same whenever this call is run."""
+    journal, left = turn.journal, turn.meter.remaining()
+    state = journal.state
+    return CallContext(
+        session=journal.session,
+        tenant=turn.tenant,
+        call_id=call.id,
+        idempotency_key=f"{journal.session}.{state.turn}.{state.step}.{call.id}",
+        deadline=None if left is None else turn.sampler.clock.time() + left,
+        context=turn.context,
+    )
+
+
+def decided(call_id: str, tool: str, decision: Decision) -> ApprovalDecided:
+    """A decision on a call of a tool as the event that records it."""
     match decision:
+        case Approve(scope=Rule() as rule):
+            return ApprovalDecided(call_id, "approve", rule)
         case Approve(scope):
-            return ApprovalDecided(call_id, "approve", scope)
+            return ApprovalDecided(call_id, "approve", Rule(tool) if scope == "session" else None)
         case Edit(arguments):
             return ApprovalDecided(call_id, "edit", arguments=arguments)
         case Deny(reason):
@@ -200,20 +258,42 @@ async def close_calls(journal: Journal, why: str) -> None:
         await journal.record(ToolCallFinished(call.id, call.name, ToolResult(text, "cancelled")))
 
 
-async def _end(journal: Journal, message: AssistantMessage) -> None:
-    """The end of a turn whose last message has no calls; one that was cut off is not an answer."""
-    if message.finish_reason == "length":
-        await journal.record(LimitReached("max_tokens", message.usage.completion_tokens))
-        return await end_turn(journal, "limited")
-    return await end_turn(journal, "finished")
+async def _limited(journal: Journal, limit: LimitReached) -> None:
+    await journal.record(limit)
+    await end_turn(journal, "limited")
 
 
-def _check(message: AssistantMessage) -> None:
-    """Refuse a message that says nothing (vLLM #41902, #45736)."""
-    if not (message.content or message.tool_calls or message.finish_reason == "length"):
-        raise MalformedOutput("the model said nothing: no content and no call")
+def _cut_off(turn: Turn, message: AssistantMessage) -> bool:
+    """Whether a message that ran out of tokens lacks something: text, or the end of a call."""
+    return not message.tool_calls or any(
+        turn.toolbox.flaw(call) is not None for call in message.tool_calls
+    )
 
 
-def _passing(error: ServerError) -> bool:
-    """Whether sampling again may help: malformed output and the server's own failures."""
-    return not isinstance(error, ServerStatus) or error.status >= 500  # noqa: PLR2004
+async def _shaped(turn: Turn, output: Output, message: AssistantMessage) -> None:
+    """Have an answer that does not fit said once more, in a step without tools.
+
+    `response_format` has no tool path in vLLM, so the two don't mix in one step.
+    """
+
+    def fits(said: AssistantMessage) -> None:
+        try:
+            output.parse(said.content or "")
+        except OutputInvalid as error:
+            raise MalformedOutput(str(error), "output-invalid") from error
+
+    try:
+        fits(message)
+    except MalformedOutput:
+        request = structs.replace(
+            turn.request, tools=(), response_format=output.response_format, nudge=output.nudge
+        )
+    else:
+        return
+    try:
+        await turn.sampler.sample(turn.journal, request, turn.meter, fits)
+    except MalformedOutput as error:
+        if error.code == "output-invalid":
+            raise OutputInvalid(str(error)) from error
+        raise
+    turn.meter.steps += 1

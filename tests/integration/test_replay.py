@@ -16,6 +16,8 @@ from toolrun import (
     Deny,
     Edit,
     Limits,
+    OutputInvalid,
+    Retries,
     Sampling,
     ServerError,
     Session,
@@ -429,7 +431,7 @@ async def test_toolrun_that_keeps_all_reasoning_is_caught(
     async with recording.session() as session:
         await recording.ask(session, "How long is it?")
         await recording.ask(session, "And now?")
-    monkeypatch.setattr("toolrun.turn.reasoning_kept_from", lambda messages: 0)
+    monkeypatch.setattr("toolrun.step.reasoning_kept_from", lambda messages: 0)
     with pytest.raises(
         ReplayMismatch, match=r"turn 2, step 1.*message 2 .*: reasoning: expected nothing, seen"
     ):
@@ -492,3 +494,133 @@ def _said(line: bytes, name: str) -> bool:
     if name in ("a digest", "a size"):
         return b'"seq":2,' in line
     return b'"type":"RequestSent"' not in line
+
+
+# ---- what a session can do beyond turns ----
+
+
+@tool(trusted=True, repeatable=True)
+async def poll() -> str:
+    """Say whether it is done."""
+    return "not yet"
+
+
+@tool(trusted=True, approve=lambda arguments: arguments["to"] != "Ann")
+async def post(to: str) -> str:
+    """Send a letter; Ann always wants one."""
+    return f"posted to {to}"
+
+
+async def test_a_fork_happens_again(recording: Recording, tmp_path: Path) -> None:
+    recording.mock.script(
+        Step(tool_calls=(Call("word_count", '{"path":"a"}'), Call("send", '{"to":"Ann"}'))), DONE
+    )
+    async with recording.session(trace=tmp_path / "parent.jsonl") as parent:
+        await recording.ask(parent, "Go.")
+        async with parent.fork(trace=recording.path, effort="high") as child:
+            (waiting,) = child.state.pending
+            await child.decide(waiting, Approve("session"))
+            await recording.ask(child, None)
+    kinds = await recording.replay()
+
+    assert kinds[:2] == ["SessionOpened", "ForkedFrom"]
+    assert kinds[-1] == "TurnFinished"
+
+
+async def test_an_undone_turn_is_undone_again(recording: Recording) -> None:
+    recording.mock.script(COUNT, DONE)
+    async with recording.session() as session:
+        await recording.ask(session, "One.")
+        await recording.ask(session, "Two.")
+        await session.undo()
+        await recording.ask(session, "Three.")
+
+    assert (await recording.replay()).count("TurnUndone") == 1
+
+
+async def test_what_was_mended_is_mended_again(recording: Recording) -> None:
+    recording.mock.script(
+        Step(tool_calls=(Call("functions.word_count", '{"path":"a"'),)),
+        DONE,
+    )
+    async with recording.session() as session:
+        await recording.ask(session, "Go.")
+
+    assert (await recording.replay()).count("Repaired") == 2
+
+
+@pytest.mark.parametrize("fault", ["http_503", "http_429", "garbled_calls", "hidden_truncation"])
+async def test_what_was_sampled_again_is_sampled_again(recording: Recording, fault: Any) -> None:
+    spoilt = Step("Look.", "Now.", COUNT.tool_calls, fault=fault, fault_times=2)
+    recording.mock.script(spoilt, DONE)
+    async with recording.session(retries=Retries(first_wait=0.01)) as session:
+        await recording.ask(session, "Go.")
+    kinds = await recording.replay()
+
+    assert kinds.count("Retried") >= (recording.streamed or fault != "garbled_calls")
+
+
+async def test_a_nudge_is_given_again(recording: Recording) -> None:
+    recording.mock.script(Step("Hm.", fault="analysis_only"))
+    async with recording.session() as session:
+        with pytest.raises(ServerError):
+            await recording.ask(session, "Go.")
+
+    assert (await recording.replay()).count("RequestSent") == 4
+
+
+async def test_an_answer_of_a_type_is_asked_for_again(recording: Recording) -> None:
+    schema = {"type": "object", "required": ["words"]}
+    recording.mock.script(COUNT, DONE)
+    async with recording.session(retries=Retries(attempts=1)) as session:
+        with pytest.raises(OutputInvalid):
+            await session.ask("How many?", output=schema)
+    recording.streamed = False
+
+    assert (await recording.replay()).count("AssistantMessage") == 2
+
+
+async def test_the_same_call_again_is_remarked_upon_again(recording: Recording) -> None:
+    again = Step(tool_calls=(*COUNT.tool_calls, Call("poll")))
+    recording.mock.script(*[again] * 6)
+    async with recording.session(tools=[word_count, poll]) as session:
+        await recording.ask(session, "Go.")
+    kinds = await recording.replay()
+
+    assert kinds.count("Warned") == 3
+    assert kinds[-2:] == ["LimitReached", "TurnFinished"]
+
+
+async def test_only_what_was_asked_about_is_asked_about_again(recording: Recording) -> None:
+    calls = tuple(Call("post", f'{{"to":"{name}"}}') for name in ("Ann", "Bob"))
+    recording.mock.script(Step(tool_calls=calls), DONE)
+    async with recording.session(tools=[post]) as session:
+        await recording.ask(session, "Go.")
+        (waiting,) = session.state.pending
+        await session.decide(waiting, Approve())
+        await recording.ask(session, None)
+
+    assert (await recording.replay()).count("ApprovalRequested") == 1
+
+
+async def test_a_share_of_steps_was_verified(recording: Recording) -> None:
+    recording.mock.script(COUNT, DONE)
+    async with recording.session(verify_reasoning=1.0) as session:
+        await recording.ask(session, "Go.")
+
+    assert (await recording.replay())[-1] == "TurnFinished"
+
+
+async def test_a_redacted_trace_replays_whatever_its_requests_have_of_their_own(
+    recording: Recording,
+) -> None:
+    recording.mock.script(Step(content="The key is sk-verysecretkey0123456789."))
+    async with recording.session(
+        api_key="sk-verysecretkey0123456789", retries=Retries(attempts=1)
+    ) as session:
+        with pytest.raises(OutputInvalid):
+            await session.ask("What is sk-verysecretkey0123456789?", output={"type": "object"})
+    recording.streamed = False
+    assert b"sk-verysecretkey" not in recording.path.read_bytes()
+
+    assert (await recording.replay())[-1] == "TurnFinished"

@@ -24,7 +24,7 @@ from toolrun import (
     UserMessage,
 )
 from toolrun.answer import answer_of
-from toolrun.journal import fold
+from toolrun.state import fold
 
 if TYPE_CHECKING:
     from toolrun.events import Status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -17,6 +18,8 @@ from toolrun import (
     Event,
     LimitReached,
     ReasoningDelta,
+    Retried,
+    Rule,
     SessionOpened,
     SettingsChanged,
     TextDelta,
@@ -26,11 +29,14 @@ from toolrun import (
     ToolMessage,
     ToolResult,
     TurnFinished,
+    TurnUndone,
     Usage,
     UserMessage,
+    Warned,
 )
 from toolrun.events import AnyEvent
-from toolrun.journal import Journal, State, fold
+from toolrun.journal import Journal, forked
+from toolrun.state import State, fold
 
 if TYPE_CHECKING:
     from toolrun.events import Durable
@@ -155,14 +161,101 @@ async def test_results_stand_in_the_order_of_the_calls() -> None:
 
 def test_a_standing_approval_is_kept_for_the_tool() -> None:
     asked = ApprovalRequested("a", "f", {}, "it asks")
-    once = fold([UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve", "call")])
+    once = fold([UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve")])
     always = fold(
-        [UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve", "session")]
+        [UserMessage("go"), called("a"), asked, ApprovalDecided("a", "approve", Rule("f"))]
     )
 
-    assert once.standing == set()
-    assert always.standing == {"f"}
+    assert not once.approves("f", {})
+    assert always.approves("f", {})
+    assert not always.approves("g", {})
     assert always.pending == {}
+
+
+def test_an_undone_turn_is_gone_and_its_tokens_stay_used() -> None:
+    first = [UserMessage("one"), AssistantMessage("1", usage=Usage(3, 1)), TurnFinished("finished")]
+    second = [UserMessage("two"), called("a"), done("a"), TurnFinished("limited")]
+    state = fold([*first, *second, TurnUndone()])
+
+    assert state.transcript == fold(first).transcript
+    assert state.turn == 2
+    assert state.usage == Usage(3, 1)
+    assert (state.finished, state.open_calls, state.turn_from) == (None, [], 0)
+    assert fold([*first, *second, TurnUndone(), TurnUndone()]).transcript == []
+
+
+def test_the_same_call_is_counted_within_its_turn() -> None:
+    same = AssistantMessage(tool_calls=(ToolCall("a", "f", "{}"), ToolCall("b", "f", '{"x":1}')))
+    again = AssistantMessage(tool_calls=(ToolCall("c", "f", "{}"), ToolCall("d", "f", "{}")))
+    state = fold([UserMessage("go"), same, done("a"), done("b"), again])
+
+    assert [state.repeats(each) for each in ("a", "c", "d")] == [0, 2, 3]  # a: of an earlier step
+    ended = [done("c"), done("d"), TurnFinished("finished")]
+    state = fold([UserMessage("go"), same, done("a"), done("b"), again, *ended])
+    state.apply(UserMessage("again"))
+    state.apply(same)
+    assert [state.repeats(each) for each in ("a", "b")] == [1, 1]
+
+
+def test_a_note_is_read_by_the_model_and_is_not_the_tools() -> None:
+    finished = ToolCallFinished("a", "f", ToolResult("42"), "[again]")
+    state = fold([UserMessage("go"), called("a"), finished])
+
+    assert state.transcript[-1] == ToolMessage("a", "f", "42\n\n[again]")
+    assert state.turn_results[1, "a"].content == "42"
+
+
+async def test_what_operators_count_is_counted_though_nobody_listens() -> None:
+    counts: Counter[str] = Counter()
+    journal = Journal("s", counts=counts)
+    await journal.record(UserMessage("go"))
+    journal.report(Retried(1, "busy", code="http-503"))
+    journal.report(Warned("repeated-call", "f"))
+    await journal.record(called("a"))
+    await journal.record(done("a"))
+    await journal.record(TurnFinished("failed", "x"))
+
+    assert counts == {
+        "UserMessage": 1,
+        "Retried.http-503": 1,
+        "Warned.repeated-call": 1,
+        "AssistantMessage": 1,
+        "ToolCallFinished.ok": 1,
+        "TurnFinished.failed": 1,
+    }
+
+
+@pytest.mark.parametrize("open_call", [False, True])
+async def test_a_fork_tells_what_its_parent_has_come_to(*, open_call: bool) -> None:
+    parent = Journal("parent")
+    await parent.record(SessionOpened("1", "2026-01-01", {}))
+    await parent.record(UserMessage("go"))
+    await parent.record(called("a", "b"))
+    await parent.record(ApprovalRequested("a", "f", {}, "it asks"))
+    if not open_call:
+        await parent.record(ApprovalDecided("a", "approve", Rule("f", {"to": "*"})))
+        await parent.record(done("a"))
+    await parent.record(done("b", "of b"))
+    await parent.record(TurnFinished("parked" if open_call else "failed"))
+    child = Journal("child")
+    for event in forked(parent):
+        await child.record(event)
+
+    for name in ("transcript", "open_calls", "finished", "standing", "turn", "step", "usage"):
+        mine, theirs = getattr(child.state, name), getattr(parent.state, name)
+        assert unplaced(mine) == unplaced(theirs), name
+    assert child.state.pending.keys() == parent.state.pending.keys()
+    assert child.state.results.keys() == parent.state.results.keys()
+
+
+def unplaced(value: Any) -> Any:
+    """A value without the places of events, which differ between two sessions."""
+    if isinstance(value, list):
+        return [unplaced(each) for each in value]
+    if isinstance(value, Event):
+        place = {"session": "", "seq": 0, "sub": 0, "time": 0.0, "turn": 0, "step": 0}
+        return msgspec.structs.replace(value, **place)
+    return value
 
 
 def test_settings_are_changed_one_by_one() -> None:
@@ -203,7 +296,7 @@ def histories(draw: st.DrawFn) -> list[Durable]:
 def _ways_of(call_id: str) -> st.SearchStrategy[list[Durable]]:
     asked = ApprovalRequested(call_id, "f", {}, "it asks")
     started = ToolCallStarted(call_id, "f", {})
-    scope = ApprovalDecided(call_id, "approve", "session")
+    scope = ApprovalDecided(call_id, "approve", Rule("f"))
     return st.sampled_from(
         [
             [done(call_id)],

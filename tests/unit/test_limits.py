@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from toolrun import ConfigError, LimitReached, Limits
+from toolrun import Budget, ConfigError, LimitReached, Limits, Prices, Usage
 
 
 class Clock:
@@ -60,3 +60,37 @@ def test_without_an_end_time_never_runs_out() -> None:
 
     assert meter.remaining() is None
     assert meter.reached() is None
+
+
+# ---- budgets ----
+
+PRICES = Prices(prompt=2, completion=10, cached=1)
+
+
+def test_a_budget_of_tokens() -> None:
+    budget = Budget(tokens=100)
+
+    assert budget.reached(Usage(60, 39)) is None
+    assert budget.reached(Usage(60, 40)) == LimitReached("budget.tokens", 100)
+
+
+def test_a_budget_of_money() -> None:
+    used = Usage(prompt_tokens=1_000_000, completion_tokens=200_000, cached_tokens=500_000)
+
+    assert PRICES.cost(used) == pytest.approx(0.5 * 2 + 0.5 * 1 + 0.2 * 10)
+    assert Prices(2, 10).cost(used) == pytest.approx(1 * 2 + 0.2 * 10)
+    assert Budget(cost=4, prices=PRICES).reached(used) is None
+    assert Budget(cost=3.5, prices=PRICES).reached(used) == LimitReached("budget.cost", 3.5)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"tokens": 0}, r"budget\.tokens must be greater than 0"),
+        ({"cost": -1, "prices": PRICES}, r"budget\.cost must be greater than 0"),
+        ({"cost": 1}, "budget.cost needs prices"),
+    ],
+)
+def test_budgets_that_no_session_could_keep_are_refused(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        Budget(**wrong)

@@ -8,7 +8,7 @@ import pytest
 
 from toolrun import AssistantMessage, ConfigError, ToolCall, ToolCallFinished, ToolMessage
 from toolrun.events import UserMessage
-from toolrun.journal import fold
+from toolrun.state import fold
 from toolrun.transcript import Message, from_openai, reasoning_kept_from, to_openai
 
 CALL: dict[str, Any] = {

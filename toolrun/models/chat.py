@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from toolrun.errors import ModelNotFound, ServerError
+from toolrun.errors import MalformedOutput, ModelNotFound, ServerError
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat_body import added_messages, encode_body
-from toolrun.models.chat_reply import StreamReader, read_reply
+from toolrun.models.chat_reply import read_reply
+from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.probe import probe
 from toolrun.models.proof import prove_reasoning
@@ -51,6 +52,8 @@ class ChatModel:
         self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
         self._dialect = dialect
         self._probing: anyio.Lock | None = None
+        self._parses = False
+        self._lost_calls = 0
 
     async def dialect(self) -> Dialect:
         """The dialect of the server, asked for at the first use.
@@ -86,6 +89,10 @@ class ChatModel:
                     _tell_whole(message, observe)
         except ModelNotFound as error:
             raise await self._with_names(error) from error
+        except MalformedOutput as error:
+            raise self._judged(error, request) from error.__cause__
+        if message.tool_calls:
+            self._parses = True
         if observe is not None:
             took = time.perf_counter() - began
             observe(StepFinished(round(took, 6), first and round(first - began, 6), message.usage))
@@ -120,12 +127,14 @@ class ChatModel:
             if first is None:
                 first = time.perf_counter()
             payloads = splitter.feed(read)
-            done = bool(payloads) and payloads[-1] == DONE
-            reader.feed(payloads[:-1] if done else payloads)
-            return done
+            if DONE not in payloads:
+                reader.feed(payloads)
+                return False
+            reader.feed(payloads[: payloads.index(DONE)])
+            return True
 
-        await self.door.stream(PATH, body, on_read)
-        reader.feed([payload for payload in splitter.end() if payload != DONE])
+        if not await self.door.stream(PATH, body, on_read):
+            reader.feed([payload for payload in splitter.end() if payload != DONE])
         return reader.message(), first
 
     def _tell(self, request: Request, dialect: Dialect, body: bytes, observe: Observe) -> None:
@@ -142,6 +151,20 @@ class ChatModel:
                 request.streams,
             )
         )
+
+    def _judged(self, error: MalformedOutput, request: Request) -> MalformedOutput:
+        """The same error, if a call that was lost may not be lost again.
+
+        A server with a tool parser loses calls too: of built-in tools (#27385), and in streams. So
+        it is one without, where none of its calls was ever seen and the second is lost.
+        """
+        if error.code != "no-tool-parser":
+            return error
+        self._lost_calls += 1
+        offered = bool(request.tools) and request.response_format is None
+        if offered and not self._parses and self._lost_calls > 1:
+            return error
+        return MalformedOutput(str(error), "garbled-call")
 
     async def _with_names(self, error: ModelNotFound) -> ServerError:
         """The same error with the names that the server does have."""

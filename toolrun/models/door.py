@@ -9,33 +9,35 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import anyio
 import msgspec
 import sniffio
 from msgspec import Struct
 
-from toolrun.errors import (
-    ConfigError,
-    MalformedOutput,
-    ModelNotFound,
-    ServerError,
-    ServerStatus,
-    ServerTimeout,
-    ServerUnreachable,
-)
+from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
+from toolrun.models.door_errors import NO_KEY, START, DoorErrors
+from toolrun.models.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
     import httpx2
-    from openai import APIStatusError, AsyncOpenAI
+    from openai import AsyncOpenAI
 
-START = "vllm serve openai/gpt-oss-20b --tool-call-parser openai --enable-auto-tool-choice"
+__all__ = ["START", "Door", "Timeouts"]
 
 
 class Timeouts(Struct, frozen=True):
-    """Seconds that each wait may take; `step` bounds a reply that is not streamed."""
+    """Seconds that each wait may take.
+
+    Attributes:
+        connect: for a connection.
+        first_token: of a stream, from the request to the first byte of its body.
+        between_tokens: of a stream, from one read to the next.
+        step: for the whole of any step, streamed or not.
+    """
 
     connect: float = 5.0
     first_token: float = 120.0
@@ -44,7 +46,11 @@ class Timeouts(Struct, frozen=True):
 
 
 class Door:
-    """One server, by its base URL (".../v1"); many requests at once."""
+    """One server, by its base URL (".../v1"); many requests at once.
+
+    Raises:
+        ConfigError: the URL, the key or a header is none that can be sent.
+    """
 
     def __init__(
         self,
@@ -55,17 +61,17 @@ class Door:
         timeouts: Timeouts = Timeouts(),
         connections: int = 4096,
     ) -> None:
-        if not base_url.startswith(("http://", "https://")):
-            raise ConfigError(
-                f"base_url must begin with http:// or https://, not {base_url!r}; "
-                'a local vLLM has "http://localhost:8000/v1"'
-            )
+        _check_url(base_url)
         self.base_url = base_url.rstrip("/")
         self.root = self.base_url.removesuffix("/v1")
         self.timeouts = timeouts
-        self._api_key = api_key or "EMPTY"
+        self._api_key = _asked(api_key) if callable(api_key) else _sendable(api_key or NO_KEY)
         self._headers = dict(headers or {})
+        for name, value in self._headers.items():
+            if not (_is_sendable(name) and _is_sendable(value)):
+                raise ConfigError(f"headers[{name!r}] must be of printable ASCII characters")
         self._connections = connections
+        self._errors = DoorErrors(self.base_url, timeouts.connect, keyed=bool(api_key))
         self._client: AsyncOpenAI | None = None
         self._response: type[httpx2.Response] | None = None
 
@@ -75,24 +81,30 @@ class Door:
         Raises:
             ServerError: as the subclass says.
         """
-        with self._wrapped("step"):
+        options: Any = {"headers": _JSON, "timeout": self._timeout()}
+        wait = self.timeouts.step
+        with self._wrapped("step"), anyio.move_on_after(wait) as waiting:
             client, response_type = self._open()
-            options: Any = {"headers": _JSON, "timeout": self._timeout(self.timeouts.step)}
             response = await client.post(path, cast_to=response_type, content=body, options=options)
-            self._no_page(response)
-            return response.content
+        if waiting.cancelled_caught:
+            raise self._errors.silent("step", wait)
+        self._take(response)
+        return response.content
 
-    async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> None:
+    async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
         """Send a body and hand over what arrives, read by read, until `on_read` says: all.
+
+        Returns:
+            Whether `on_read` said so before the end.
 
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
         """
-        times = self.timeouts
+        options: Any = {"headers": _JSON, "timeout": self._timeout()}
+        waits = Waits(self.timeouts)
         # The waits are kept here: the transport knows only one for all of them.
-        with self._wrapped("first token"), anyio.move_on_after(times.first_token) as waiting:
+        with self._wrapped(waits.phase), anyio.CancelScope(deadline=waits.deadline) as waiting:
             client, response_type = self._open()
-            options: Any = {"headers": _JSON, "timeout": self._timeout(None)}
             response = await client.post(
                 path,
                 cast_to=response_type,
@@ -102,51 +114,41 @@ class Door:
                 stream_cls=_never_used(),
             )
         if waiting.cancelled_caught:
-            raise self._silent("first token", times.first_token)
+            raise self._errors.silent(waits.phase, waits.wait)
         try:
-            self._no_page(response)
-            await self._read(response, on_read)
+            self._take(response)
+            return await self._read(response, on_read, waits)
         finally:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    async def _read(self, response: httpx2.Response, on_read: Callable[[bytes], bool]) -> None:
-        phase, wait = "first token", self.timeouts.first_token
+    async def _read(
+        self, response: httpx2.Response, on_read: Callable[[bytes], bool], waits: Waits
+    ) -> bool:
         done = False
         failed: ServerError | None = None
-        with anyio.CancelScope(deadline=anyio.current_time() + wait) as scope:
+        with anyio.CancelScope(deadline=waits.deadline) as scope:
             try:
                 async for read in response.aiter_bytes():
                     # After the last event the body is read to its end, for the connection's next
                     # use. An error stops the reading from within, so that no generator of the
                     # transport is left half read.
+                    if done or failed is not None:
+                        continue
                     try:
-                        done = done or failed is not None or on_read(read)
+                        done = on_read(read)
                     except ServerError as error:
                         failed = error
                         scope.cancel()
-                    phase, wait = "between tokens", self.timeouts.between_tokens
-                    scope.deadline = anyio.current_time() + wait
+                    scope.deadline = waits.linger() if done else waits.again()
             except Exception as error:
-                if failed is None:
-                    raise MalformedOutput(
-                        f"{self.base_url}: the stream broke off: {_shown(error)}"
-                    ) from error
+                if failed is None and not done:
+                    raise self._errors.broken(error) from error
         if failed is not None:
             raise failed
         if scope.cancelled_caught and not done:
-            raise self._silent(phase, wait)
-
-    def _silent(self, phase: str, wait: float) -> ServerTimeout:
-        return ServerTimeout(f"{self.base_url}: nothing came for {wait:g} s ({phase})", phase)
-
-    def _no_page(self, response: httpx2.Response) -> None:
-        """Refuse a web page: a proxy's, or that of a server of another kind."""
-        if response.headers.get("content-type", "").startswith("text/html"):
-            raise MalformedOutput(
-                f"{self.base_url} answered with a web page: this does not look like an "
-                "OpenAI-compatible server. Check base_url; vLLM's is http://HOST:8000/v1"
-            )
+            raise self._errors.silent(waits.phase, waits.wait)
+        return done
 
     async def get(self, url: str) -> bytes:
         """The body of a GET; `url` is a path below the base URL, or absolute.
@@ -154,11 +156,15 @@ class Door:
         Raises:
             ServerError: as the subclass says.
         """
-        with self._wrapped("first token"):
+        options: Any = {"timeout": self._timeout()}
+        wait = self.timeouts.first_token
+        with self._wrapped("first token"), anyio.move_on_after(wait) as waiting:
             client, response_type = self._open()
-            options: Any = {"timeout": self._timeout(self.timeouts.first_token)}
             response = await client.get(url, cast_to=response_type, options=options)
-            return response.content
+        if waiting.cancelled_caught:
+            raise self._errors.silent("first token", wait)
+        self._errors.answered = True
+        return response.content
 
     async def models(self) -> list[str]:
         """The names of the models that the server serves.
@@ -169,7 +175,7 @@ class Door:
         body = await self.get("/models")
         try:
             listed = msgspec.json.decode(body, type=_Models)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise MalformedOutput(
                 f"{self.base_url}/models does not answer like an OpenAI-compatible server "
                 f"({error}); is the path right? vLLM's ends in /v1"
@@ -209,62 +215,34 @@ class Door:
             self._client._custom_headers = self._headers  # noqa: SLF001 - nothing public sets it
         return self._client, self._response
 
-    def _timeout(self, read: float | None) -> httpx2.Timeout:
+    def _timeout(self) -> httpx2.Timeout:
         import httpx2
 
-        return httpx2.Timeout(read, connect=self.timeouts.connect, pool=None)
+        return httpx2.Timeout(None, connect=self.timeouts.connect)
+
+    def _take(self, response: httpx2.Response) -> None:
+        self._errors.answered = True
+        if (page := self._errors.page(response)) is not None:
+            raise page
 
     @contextmanager
     def _wrapped(self, phase: str) -> Iterator[None]:
         """SDK errors as toolrun's, with what to do next."""
         try:
             yield
-        except ServerError:
+        except ToolrunError:
             raise
         except Exception as error:
             import openai
 
             if isinstance(error, openai.APIStatusError):
-                raise self._status(error) from error
-            if isinstance(error, openai.APITimeoutError | openai.APIConnectionError):
-                raise self._silence(error, phase) from error
+                self._errors.answered = True
+                raise self._errors.status(error) from error
+            # The transport lets some of aiohttp's through: those of a reply that is not HTTP.
+            of_transport = type(error).__module__.startswith(("aiohttp", "httpx"))
+            if of_transport or isinstance(error, openai.APIConnectionError):
+                raise self._errors.transport(error, phase) from error
             raise
-
-    def _silence(self, error: Exception, phase: str) -> ServerError:
-        chain = _chain(error)
-        names = {type(each).__name__ for each in chain}
-        # aiohttp's transport wraps all of aiohttp's connection errors as ConnectTimeout.
-        if names & _BROKEN:
-            return MalformedOutput(
-                f"{self.base_url}: the server broke its reply off: {_shown(chain[-1])}"
-            )
-        if not any(name.startswith("ClientConnector") for name in names):
-            if names & {"ConnectionTimeoutError", "ConnectTimeout"}:
-                wait = self.timeouts.connect
-                return ServerTimeout(f"{self.base_url}: no connection within {wait:g} s", "connect")
-            if "ReadTimeout" in names:
-                return ServerTimeout(f"{self.base_url}: no answer in time ({phase})", phase)
-        return ServerUnreachable(
-            f"no server at {self.base_url}: {_shown(chain[-1])}. Start one with\n"
-            f"    {START}\nor give the base URL of one that runs"
-        )
-
-    def _status(self, error: APIStatusError) -> ServerError:
-        status, text = error.status_code, _message(error.body, error.response.text)
-        kind = error.response.headers.get("content-type", "")
-        where = f"{self.base_url} answered {status}"
-        if status == 404 and "model" in text.lower() and "json" in kind:  # noqa: PLR2004
-            return ModelNotFound(f"{where}: {text}")
-        if status in (404, 405) or "json" not in kind:
-            hint = "" if self.base_url.endswith("/v1") else " Is /v1 missing at its end?"
-            return ServerStatus(
-                f"{where} with {text!r}: this does not look like an OpenAI-compatible server.{hint}"
-                f" Check base_url; vLLM's is http://HOST:8000/v1",
-                status,
-            )
-        if status in (401, 403):
-            return ServerStatus(f"{where}: {text}. Check api_key", status)
-        return ServerStatus(f"{where}: {text}", status)
 
 
 class _Card(Struct):
@@ -276,11 +254,42 @@ class _Models(Struct):
 
 
 _JSON = {"Content-Type": "application/json"}
-_BROKEN = {
-    *("ServerDisconnectedError", "ClientPayloadError", "ClientOSError"),  # aiohttp
-    *("RemoteProtocolError", "ReadError", "DecodingError"),  # httpx
-}
-"""Errors of a connection that was made, and ended before its reply was whole."""
+
+
+def _check_url(base_url: str) -> None:
+    try:
+        parts = urlsplit(base_url)
+        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or not _is_sendable(base_url):
+        raise ConfigError(
+            f"base_url must begin with http:// or https:// and name a host, not {base_url!r}; "
+            'a local vLLM has "http://localhost:8000/v1"'
+        )
+
+
+def _asked(api_key: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
+    """The user's function, whose failures are named."""
+
+    async def key() -> str:
+        try:
+            given = await api_key()
+        except Exception as error:
+            raise ConfigError(f"api_key: the function that gives it failed: {error!r}") from error
+        return _sendable(given)
+
+    return key
+
+
+def _sendable(key: object) -> str:
+    if isinstance(key, str) and key and _is_sendable(key):
+        return key
+    raise ConfigError("api_key must be of printable ASCII characters, without blanks at its ends")
+
+
+def _is_sendable(text: object) -> bool:
+    return isinstance(text, str) and text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _never_used() -> Any:
@@ -288,26 +297,3 @@ def _never_used() -> Any:
     from openai import AsyncStream
 
     return AsyncStream[object]
-
-
-def _chain(error: BaseException) -> list[BaseException]:
-    """An error and what it was raised from, outermost first."""
-    chain: list[BaseException] = [error]
-    while (inner := chain[-1].__cause__ or chain[-1].__context__) is not None:
-        chain.append(inner)
-    return chain
-
-
-def _message(body: object, text: str) -> str:
-    """What an error body says, whichever of the usual forms it has."""
-    fields: Any = body
-    if isinstance(fields, dict):
-        fields = fields.get("error", fields)
-        if isinstance(fields, dict):
-            fields = fields.get("message") or fields.get("detail") or fields
-        return str(fields)
-    return text[:200]
-
-
-def _shown(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

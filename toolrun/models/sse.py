@@ -1,7 +1,8 @@
 """How are server-sent events cut out of the bytes that arrive?
 
 The split is done on whole reads, not line by line: one read often holds several events, and the
-payloads of one read are decoded together.
+payloads of one read are decoded together. No byte is looked at more than twice, however the reads
+are cut.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ class EventSplitter:
     """Cuts a byte stream into the `data` payloads of server-sent events (WHATWG HTML, 9.2)."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        self._held = b""
 
     def feed(self, read: bytes) -> list[bytes]:
         """The payloads that are complete after this read, in order.
@@ -25,21 +27,35 @@ class EventSplitter:
         Raises:
             MalformedOutput: an event grows past `MAX_EVENT` bytes.
         """
-        data = self._rest + read if self._rest else read
-        if b"\r" in data:
-            # A CR at the end may be half of a CRLF: it waits for what comes next.
-            held = b"\r" if data.endswith(b"\r") else b""
-            data = data.removesuffix(held).replace(b"\r\n", b"\n").replace(b"\r", b"\n") + held
-        *blocks, self._rest = data.split(b"\n\n")
-        if len(self._rest) > MAX_EVENT:
-            raise MalformedOutput(f"an event of the stream has more than {MAX_EVENT} bytes")
+        if self._held or b"\r" in read:
+            read = self._with_plain_ends(read)
+        if self._rest:
+            begin = len(self._rest) - 1
+            self._rest += read
+            if self._rest.find(b"\n\n", begin) < 0:
+                self._check()
+                return []
+            read = bytes(self._rest)
+        *blocks, rest = read.split(b"\n\n")
+        self._rest = bytearray(rest)
+        self._check()
         return [payload for block in blocks if (payload := _payload(block)) is not None]
 
     def end(self) -> list[bytes]:
         """The payload of a last event that no empty line closed, if it looks whole."""
-        rest, self._rest = self._rest, b""
-        payload = _payload(rest.strip(b"\r\n"))
+        rest, self._rest, self._held = bytes(self._rest), bytearray(), b""
+        payload = _payload(rest.strip(b"\n"))
         return [payload] if payload else []
+
+    def _with_plain_ends(self, read: bytes) -> bytes:
+        """The read with LF for each end of line; a last CR may be half of one, and waits."""
+        read = self._held + read
+        self._held = b"\r" if read.endswith(b"\r") else b""
+        return read.removesuffix(self._held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _check(self) -> None:
+        if len(self._rest) > MAX_EVENT:
+            raise MalformedOutput(f"an event of the stream has more than {MAX_EVENT} bytes")
 
 
 def _payload(block: bytes) -> bytes | None:

@@ -100,6 +100,10 @@ class Sandbox:
 
     async def aclose(self) -> None:
         """Give back what `open` and the calls have prepared."""
+        self.close()
+
+    def close(self) -> None:
+        """The same where no event loop runs any more."""
         while self._passages:
             self._passages.popitem()[1].close()
 
@@ -158,7 +162,7 @@ class Sandbox:
         seconds = min(timeout, self.profile.wall_seconds)
         content = {**_code(), "argv": list(argv)}
         box, elapsed = await self._run(view, content, input, seconds, env or {}, on_output)
-        status, error = box.ended or ("ok", None)
+        status, error = _ended(box, seconds) or ("ok", None)
         return Completed(
             status=status,
             exit=box.exit if status == "ok" else None,
@@ -296,10 +300,8 @@ def _outcome(box: Box, elapsed: float, seconds: float) -> Outcome:
         "stderr": box.stderr.decode(errors="replace"),
         "seconds": elapsed,
     }
-    if box.ended is not None:
-        status, why = box.ended
-        if status == "timeout":
-            why = f"did not finish within {seconds:g} s and was stopped"
+    if (ended := _ended(box, seconds)) is not None:
+        status, why = ended
         return Outcome(status=status, error=why, **common)
     if not box.reply.complete:
         status, why = _how_it_ended(box.exit)
@@ -312,6 +314,13 @@ def _outcome(box: Box, elapsed: float, seconds: float) -> Outcome:
         return Outcome(status="ok", value=box.reply.value(), **common)
     except Malformed as error:
         return Outcome(status="crash", error=f"wrote to the result's pipe: {error}", **common)
+
+
+def _ended(box: Box, seconds: float) -> tuple[Status, str] | None:
+    """Which limit ended a box, and in which words."""
+    if box.ended is not None and box.ended[0] == "timeout":
+        return "timeout", f"did not finish within {seconds:g} s and was stopped"
+    return box.ended
 
 
 def _how_it_ended(exit_status: int | None) -> tuple[Status, str]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.lowlevel
 import msgspec
 from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError, ReplayMismatch, TraceError
 from toolrun.limits import Limits, Meter
 from toolrun.options import Settings
+from toolrun.retries import Retries
 from toolrun.runtime import Parts, Runtime
 from toolrun.session import Session
 from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.plan import Act, Decide, Plan, Turn
+from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
 from toolrun.trace.reader import read_trace
 from toolrun.trace.replay import Cast
 from toolrun.transcript import Message
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from toolrun.errors import ServerError
     from toolrun.events import Durable, Event
     from toolrun.options import Options
+    from toolrun.trace.comparison import Cursor
 
 
 class ReplayReport(Struct, frozen=True):
@@ -86,6 +90,8 @@ async def _act(session: Session, act: Act, cast: Cast) -> None:
     try:
         if isinstance(act, Decide):
             await session.decide(act.call_id, act.decision)
+        elif isinstance(act, Undo):
+            await session.undo()
         else:
             await _run(session, act, cast)
     except ConfigError as error:
@@ -101,12 +107,16 @@ async def _run(session: Session, turn: Turn, cast: Cast) -> None:
     cast.expect(turn.stop, time_is_up if of_time else session.cancel)
     try:
         if turn.stream:
-            stream = session.stream(turn.text) if turn.text is not None else session.stream_on()
+            stream = (
+                session.stream_on()
+                if turn.text is None
+                else session.stream(turn.text, output=turn.output)
+            )
             async with stream as events:
                 async for _ in events:
                     pass
         elif turn.text is not None:
-            await session.ask(turn.text)
+            await session.ask(turn.text, output=turn.output)
         else:
             await session.go_on()
     except Exception as error:
@@ -142,6 +152,23 @@ class _UnhurriedMeter(Meter):
         return None
 
 
+class _RecordedWaits(Retries, frozen=True):
+    """Retries where the trace has them, after the waits that it has."""
+
+    def wait(self, error: ServerError, attempt: int, key: str) -> float | None:  # noqa: ARG002
+        return error.retry_after
+
+
+class _Unwaiting:
+    """The trace's clock, by which no wait takes any time."""
+
+    def __init__(self, cursor: Cursor) -> None:
+        self.time = cursor.now
+
+    async def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the cursor keeps the pace
+        await anyio.lowlevel.checkpoint()
+
+
 class _Recorded(Settings, frozen=True):
     """Settings that say of themselves what the trace says."""
 
@@ -172,11 +199,14 @@ class _Replayed(Runtime):
             cast.model,
             Toolbox(plan.tools(), trusted=cast.runner, sandboxed=cast.runner),
             structs.replace(
-                settings, limits=_Unhurried(limits.steps, limits.tool_calls, limits.seconds)
+                settings,
+                limits=_Unhurried(**structs.asdict(limits)),
+                retries=_RecordedWaits(**structs.asdict(settings.retries)),
             ),
             cast.approver,
-            plan.messages,
+            plan.history,
             None,
             plan.opened.date,
-            plan.opened.version,
+            _Unwaiting(cast.cursor),
+            version=plan.opened.version,
         )

@@ -18,6 +18,7 @@ from toolrun.sandbox import Job, Sandbox, load_profile
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
 from toolrun.tools.results import cut, shown, to_text
+from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.trusted import returned
 
 if TYPE_CHECKING:
@@ -251,8 +252,12 @@ class Sandboxes:
 
     async def aclose(self) -> None:
         """Close all of them."""
+        self.close()
+
+    def close(self) -> None:
+        """The same where no event loop runs any more."""
         while self._open:
-            await self._open.popitem()[1].aclose()
+            self._open.popitem()[1].close()
 
 
 _TAIL_CHARACTERS = 4_000

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from typing import TYPE_CHECKING, Any, TypeAlias
+import traceback
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import msgspec
+import structlog
 from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.events import ToolCall, ToolResult
 from toolrun.tools.definition import Tool, define
+from toolrun.tools.gates import Gates
+from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
 from toolrun.tools.runners import Runner, SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
+from toolrun.tools.violations import said_again
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from toolrun.events import ApprovalDecided
-    from toolrun.journal import State
+    from toolrun.state import State
     from toolrun.tools.context import CallContext
     from toolrun.tools.runners import Output
+
+__all__ = ["Checked", "Mend", "Ready", "Toolbox", "Undecided", "Wrong", "plain_name"]
+
+MAX_NAMES = 50
+"""Names that the model is told when it calls a tool that is not there."""
 
 
 class Wrong(Struct, frozen=True):
@@ -44,6 +58,14 @@ class Ready(Struct, frozen=True):
     arguments: dict[str, Any]
     profile: str | None
     runner: Runner
+    gates: Gates
+
+    def slot(self) -> AbstractAsyncContextManager[None]:
+        """Hold one of the tool's own places (`concurrency`) while inside; wait for it in line."""
+        limit = self.tool.options.concurrency
+        if limit is None:
+            return contextlib.nullcontext()
+        return self.gates.slot(_identity(self.tool), limit)
 
     async def run(self, context: CallContext, output: Output | None) -> ToolResult:
         """Run it; see `Runner.run`."""
@@ -60,6 +82,7 @@ class Toolbox:
         tools: functions, marked by `@tool` or not, or tools that were defined before.
         trusted: runs the trusted ones.
         sandboxed: runs all others.
+        gates: hold the tools' own limits, over all toolboxes that share them.
     """
 
     def __init__(
@@ -68,6 +91,7 @@ class Toolbox:
         *,
         trusted: Runner,
         sandboxed: Runner,
+        gates: Gates | None = None,
     ) -> None:
         """Define every tool.
 
@@ -83,8 +107,11 @@ class Toolbox:
         self._validators: dict[str, Validator] = {}
         self._trusted = trusted
         self._sandboxed = sandboxed
+        self._gates = Gates() if gates is None else gates
         self.schemas: list[dict[str, Any]] = [tool.to_openai() for tool in self._tools.values()]
         """The tools in the form of Chat Completions."""
+        self.repeatables = tuple(n for n, tool in self._tools.items() if tool.options.repeatable)
+        """The names of those that may be called again and again."""
 
     async def prepare(self) -> None:
         """Open the sandboxes that the tools need, so that a session refuses at its start.
@@ -98,27 +125,77 @@ class Toolbox:
                 if not tool.options.trusted:
                     await self._sandboxed.prepare(tool)
 
+    def mend(self, call: ToolCall) -> tuple[ToolCall, list[Mend]]:
+        """The call as far as it can be mended without a guess, and what was mended."""
+        tool = self._tool(call.name)
+        if tool is None:
+            return call, []
+        mends: list[Mend] = []
+        if call.name != tool.name:
+            mends.append(Mend("name", call.name, tool.name))
+
+        def fits(arguments: dict[str, Any]) -> bool:
+            try:
+                self._validator(tool).check(arguments)
+            except ArgumentsInvalid:
+                return False
+            return True
+
+        arguments = mend_arguments(tool.name, call.arguments, fits)
+        if arguments is not None:
+            mends.append(Mend("arguments", call.arguments, arguments))
+        if not mends:
+            return call, []
+        return ToolCall(call.id, tool.name, arguments or call.arguments), mends
+
+    def flaw(self, call: ToolCall) -> Literal["truncated", "garbled"] | None:
+        """What sampling again may better.
+
+        "truncated": the arguments end in mid-JSON. "garbled": they are no JSON otherwise, or the
+        name is empty or has markup and fits no tool. None also for what the model has to correct:
+        unknown plain names, JSON that does not fit.
+        """
+        if self._tool(call.name) is None and ("<|" in call.name or not plain_name(call.name)):
+            return "garbled"
+        return flaw_of(call.arguments)
+
     def check(self, call: ToolCall, state: State) -> Checked:
         """Name, arguments, schema, approval, in this order."""
-        tool = self._tools.get(call.name) or self._tools.get(plain_name(call.name))
+        tool = self._tool(call.name)
         if tool is None:
             return Wrong(self._unknown(call.name))
         decided = state.decided.get(call.id)
         try:
             arguments = self._arguments(tool, call, decided)
         except ArgumentsInvalid as error:
-            return Wrong(ToolResult(str(error), "invalid"))
+            times = state.repeats(call.id)
+            text = (
+                str(error)
+                if times <= 1
+                else said_again(tool.name, tool.parameters, str(error), error.parameters, times)
+            )
+            return Wrong(ToolResult(text, "invalid"))
         if decided is not None and decided.decision == "deny":
             reason = f": {decided.reason}" if decided.reason else ""
             return Wrong(
                 ToolResult(f"{tool.name} was not run: the user denied it{reason}", "denied")
             )
-        if tool.options.approve and decided is None and tool.name not in state.standing:
+        asks = decided is None and not state.approves(tool.name, arguments)
+        if asks and _asks(tool, call, arguments):
             return Undecided(tool.name, arguments, f"{tool.name} asks for approval")
-        runner = self._trusted if tool.options.trusted else self._sandboxed
         return Ready(
-            tool, structs.replace(call, name=tool.name), arguments, self.profile(tool), runner
+            tool,
+            structs.replace(call, name=tool.name),
+            arguments,
+            self.profile(tool),
+            self._trusted if tool.options.trusted else self._sandboxed,
+            self._gates,
         )
+
+    def repeatable(self, call: ToolCall) -> bool:
+        """Whether the call's tool may be called again and again."""
+        tool = self._tool(call.name)
+        return tool is not None and tool.options.repeatable
 
     def check_edit(self, name: str, arguments: dict[str, Any]) -> None:
         """Pass where edited arguments fit.
@@ -127,7 +204,7 @@ class Toolbox:
             ConfigError: they do not; the message lists every violation.
         """
         try:
-            self._validator(self._tools[name]).check(arguments)
+            self._edited(self._tools[name], arguments)
         except ArgumentsInvalid as error:
             raise ConfigError(str(error)) from error
 
@@ -143,11 +220,25 @@ class Toolbox:
         self, tool: Tool, call: ToolCall, decided: ApprovalDecided | None
     ) -> dict[str, Any]:
         if decided is not None and decided.arguments is not None:
-            arguments = decided.arguments
-        else:
-            arguments = parse(tool.name, call.arguments)
+            return self._edited(tool, decided.arguments)
+        arguments = parse(tool.name, call.arguments)
         self._validator(tool).check(arguments)
         return arguments
+
+    def _edited(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Arguments that a user wrote, under the same rules as the model's."""
+        try:
+            text = msgspec.json.encode(arguments).decode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ArgumentsInvalid(
+                f"The arguments of {tool.name} are not JSON: {error}."
+            ) from error
+        plain = parse(tool.name, text)
+        self._validator(tool).check(plain)
+        return plain
+
+    def _tool(self, name: str) -> Tool | None:
+        return self._tools.get(name) or self._tools.get(plain_name(name))
 
     def _validator(self, tool: Tool) -> Validator:
         if (ready := self._validators.get(tool.name)) is None:
@@ -155,13 +246,34 @@ class Toolbox:
         return ready
 
     def _unknown(self, name: str) -> ToolResult:
+        """Says the nearest names, then others, at most 50 of them all."""
         shown = plain_name(name)[:64]
-        near = difflib.get_close_matches(shown, self._tools, n=1)
+        near = difflib.get_close_matches(shown, self._tools, n=3)
         hint = f" Did you mean {near[0]}?" if near else ""
-        names = ", ".join(self._tools) or "none"
-        return ToolResult(f"There is no tool {shown!r}.{hint} The tools are: {names}.", "invalid")
+        others = islice((each for each in self._tools if each not in near), MAX_NAMES - len(near))
+        names = ", ".join([*near, *others]) or "none"
+        more = len(self._tools) - MAX_NAMES
+        rest = f", and {more} more" if more > 0 else ""
+        return ToolResult(
+            f"There is no tool {shown!r}.{hint} The tools are: {names}{rest}.", "invalid"
+        )
 
 
-def plain_name(name: str) -> str:
-    """A name without the harmony markup that vLLM lets through (#32587, #31677)."""
-    return name.split("<|", 1)[0].strip().removeprefix("functions.")
+def _identity(tool: Tool) -> Hashable:
+    """What a tool's limit belongs to: the same for a tool that is defined or loaded anew."""
+    words = None if tool.command is None else tool.command.words
+    return tool.name, tool.function, tool.source, words
+
+
+def _asks(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> bool:
+    """Whether a tool wants a decision on these arguments; one whose function raises does."""
+    approve = tool.options.approve
+    if isinstance(approve, bool):
+        return approve
+    try:
+        return bool(approve(arguments))
+    except Exception:  # noqa: BLE001 - the user's code; when in doubt somebody decides
+        structlog.get_logger("toolrun").error(
+            "approve raised", call=call.id, tool=tool.name, traceback=traceback.format_exc()
+        )
+        return True

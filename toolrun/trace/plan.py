@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+import msgspec
 from msgspec import Struct
 
 from toolrun.decisions import Approve, Decision, Deny, Edit
@@ -18,6 +19,7 @@ from toolrun.events import (
     ApprovalRequested,
     Durable,
     Event,
+    ForkedFrom,
     LimitReached,
     ReasoningDelta,
     RequestSent,
@@ -28,16 +30,16 @@ from toolrun.events import (
     ToolCallFinished,
     ToolCallStarted,
     TurnFinished,
+    TurnUndone,
     UserMessage,
     Warned,
 )
-from toolrun.journal import fold
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
-from toolrun.tools.toolbox import plain_name
-from toolrun.transcript import to_openai
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolrun.trace.reader import Trace
 
 
@@ -60,6 +62,7 @@ class Turn(Struct, frozen=True):
 
     Attributes:
         text: what was said; None for `go_on`.
+        output: the JSON Schema that the answer had to fit, where one was asked for.
         stream: whether the replies were wanted piece by piece.
         status: how it ended; None where the file ends before.
         end: the number of the first event after it.
@@ -70,6 +73,11 @@ class Turn(Struct, frozen=True):
     status: Status | None
     stop: Stop | None
     end: int
+    output: dict[str, Any] | None = None
+
+
+class Undo(Struct, frozen=True):
+    """The user took the last turn back."""
 
 
 class Decide(Struct, frozen=True):
@@ -79,7 +87,7 @@ class Decide(Struct, frozen=True):
     decision: Decision
 
 
-Act: TypeAlias = Turn | Decide
+Act: TypeAlias = Turn | Decide | Undo
 
 
 class Plan(Struct, frozen=True):
@@ -88,7 +96,7 @@ class Plan(Struct, frozen=True):
     Attributes:
         session: the id of the session.
         opened: what it began with: version, date, settings, tools.
-        messages: the transcript that it began with, as Chat Completions messages.
+        history: the events that it began with: of an imported transcript, or of a fork.
         acts: what the user did, in order.
         approves: whether an approver decided while turns ran.
         unfinished: whether the trace ends in the middle of a turn.
@@ -96,7 +104,7 @@ class Plan(Struct, frozen=True):
 
     session: str
     opened: SessionOpened
-    messages: list[dict[str, Any]]
+    history: list[Durable]
     acts: list[Act]
     approves: bool
     unfinished: bool
@@ -132,7 +140,7 @@ class Plan(Struct, frozen=True):
         return cls(
             session=trace.header.session,
             opened=opened,
-            messages=to_openai(fold(history).transcript),
+            history=history,
             acts=acts,
             approves=_approves(events, decided),
             unfinished=isinstance(last, Turn) and last.status is None,
@@ -142,14 +150,15 @@ class Plan(Struct, frozen=True):
     def tools(self) -> list[Tool]:
         """The session's tools as the model saw them, without their functions."""
         profiles: dict[str, str | None] = {}
-        asked: set[str] = set()
+        asked: set[tuple[str, bytes]] = set()
         for event in self.events:
             if isinstance(event, ToolCallStarted):
                 profiles.setdefault(event.name, event.profile)
             elif isinstance(event, ApprovalRequested):
-                asked.add(plain_name(event.name))
+                asked.add((event.name, _exact(event.arguments)))
+        repeatable = self.opened.settings.get("repeatable", ())
         return [
-            _stand_in(schema["function"], profiles, asked=schema["function"]["name"] in asked)
+            _stand_in(schema["function"], profiles, asked, repeatable)
             for schema in self.opened.tools
         ]
 
@@ -158,7 +167,7 @@ def decision_of(event: ApprovalDecided) -> Decision:
     """The decision that an event recorded."""
     match event.decision:
         case "approve":
-            return Approve(event.scope)
+            return Approve(event.rule or "call")
         case "edit":
             return Edit(event.arguments or {})
         case "deny":
@@ -176,6 +185,8 @@ def _approves(events: list[Event], decided: set[str]) -> bool:
 
 def _first_turn(events: list[Event]) -> int:
     """The number of the event that the first turn begins with; before it is what was imported."""
+    if len(events) > 1 and isinstance(fork := events[1], ForkedFrom):
+        return 2 + fork.copied
     said = len(events)
     for index, event in enumerate(events):
         if isinstance(event, UserMessage):
@@ -195,19 +206,26 @@ def _end(events: list[Event], start: int) -> int:
 def _acts(events: list[Event], start: int, end: int) -> list[Act]:
     """What the user did between the end of one turn and the end of the next."""
     acts: list[Act] = []
-    while start < end and isinstance(event := events[start], ApprovalDecided):
-        acts.append(Decide(event.call_id, decision_of(event)))
+    while start < end:
+        match events[start]:
+            case ApprovalDecided() as event:
+                acts.append(Decide(event.call_id, decision_of(event)))
+            case TurnUndone():
+                acts.append(Undo())
+            case _:
+                break
         start += 1
     if start == end:
         return acts
     turn = events[start:end]
-    text = next((event.content for event in turn if isinstance(event, UserMessage)), None)
+    said = next((event for event in turn if isinstance(event, UserMessage)), None)
     requests = [event.stream for event in turn if isinstance(event, RequestSent)]
     # A model that tells of no requests tells by its pieces.
     stream = requests[0] if requests else any(isinstance(event, _PIECES) for event in turn)
     last = turn[-1]
     status = last.status if isinstance(last, TurnFinished) else None
-    acts.append(Turn(text, stream, status, _stop(events, start, end), end))
+    text, output = (said.content, said.output) if said is not None else (None, None)
+    acts.append(Turn(text, stream, status, _stop(events, start, end), end, output))
     return acts
 
 
@@ -237,18 +255,32 @@ def _was_cancelled(event: Event) -> bool:
     return isinstance(event, ToolCallFinished) and event.result.outcome == "cancelled"
 
 
-def _stand_in(function: dict[str, Any], profiles: dict[str, str | None], *, asked: bool) -> Tool:
+def _stand_in(
+    function: dict[str, Any],
+    profiles: dict[str, str | None],
+    asked: set[tuple[str, bytes]],
+    repeatable: Sequence[str],
+) -> Tool:
     name = function["name"]
     profile = profiles.get(name)
     return Tool(
         name=name,
         description=function["description"],
         parameters=function["parameters"],
-        options=Options(trusted=profile is None, profile=profile, approve=asked),
+        options=Options(
+            trusted=profile is None,
+            profile=profile,
+            approve=lambda arguments: (name, _exact(arguments)) in asked,
+            repeatable=name in repeatable,
+        ),
         function=_never_run,
         build=dict,
         source=None,
     )
+
+
+def _exact(arguments: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(arguments, order="sorted")
 
 
 def _never_run(**_: Any) -> None:

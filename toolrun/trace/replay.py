@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import anyio.lowlevel
 
 from toolrun import errors
-from toolrun.errors import MalformedOutput, ReplayMismatch
+from toolrun.errors import ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
@@ -128,8 +128,7 @@ class ReplayModel:
                     await cursor.pace()
                     return event
                 case Retried():
-                    # Whatever it was, it was of the kind that is sampled again.
-                    raise MalformedOutput(event.reason)
+                    raise _recorded_fault(event)
                 case RequestSent():
                     observe(self._checked(request, event))
                 case None:
@@ -150,14 +149,15 @@ class ReplayModel:
         added = added_messages(request)
         self._recorded.add(event.adds, len(request.messages))
         if not event.digest:
-            found = self._recorded.difference(body, dialect, stream=event.stream)
+            found = self._recorded.difference(body, request, dialect, stream=event.stream)
             if found is not None:
                 raise self._differs(event, found)
             return event
         digest = hashlib.sha256(body).hexdigest()
         if digest != event.digest:
-            raise self._differs(event, self._recorded.named(body, dialect, stream=event.stream))
-        return RequestSent(digest, len(body), added, dialect.name, request.stream)
+            named = self._recorded.named(body, request, dialect, stream=event.stream)
+            raise self._differs(event, named)
+        return RequestSent(digest, len(body), added, dialect.name, request.streams)
 
     def _differs(self, event: RequestSent, found: str) -> ReplayMismatch:
         mismatch = ReplayMismatch(
@@ -221,6 +221,13 @@ def failure(text: str) -> Exception:
         return kind(said)
     unknown: type[Exception] = type(name, (Exception,), {})
     return unknown(said)
+
+
+def _recorded_fault(event: Retried) -> ServerError:
+    """What a step was sampled again for; `retry_after` is the wait that the trace has."""
+    error = ServerError(event.reason)
+    error.code, error.retry_after = event.code, event.wait
+    return error
 
 
 def _approver(cursor: Cursor) -> Approver:

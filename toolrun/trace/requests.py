@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from toolrun.models.dialects import Dialect
+    from toolrun.models.model import Request
 
 _UNNAMED = (
     "the body's bytes differ, though its messages, settings and tools are those of the trace: "
@@ -48,15 +49,23 @@ class RecordedRequests:
             self._messages.clear()
         self._messages += messages
 
-    def difference(self, body: bytes, dialect: Dialect, *, stream: bool) -> str | None:
-        """The first thing in a body that is not as recorded; None where there is none."""
+    def difference(
+        self, body: bytes, request: Request, dialect: Dialect, *, stream: bool
+    ) -> str | None:
+        """The first thing in a body that is not as recorded; None where there is none.
+
+        What a request has of its own, beside the session's settings, is taken as it is: the trace
+        holds no more of it than the digest.
+        """
         seen: dict[str, Any] = msgspec.json.decode(body)
         said = seen.pop("messages")
-        head = self._head(stream=stream)
+        head = self._head(request, stream=stream)
         instructions = self._settings.get("instructions")
         expected = [{"role": "system", "content": instructions}] if instructions else []
         front = len(expected)
         expected += self._wire(dialect)
+        if request.nudge is not None:
+            expected.append({"role": "user", "content": request.nudge})
         for index, (before, after) in enumerate(zip(expected, said, strict=False)):
             if msgspec.json.encode(before) != msgspec.json.encode(after):
                 name = "the instructions" if index < front else f"message {index - front + 1}"
@@ -67,9 +76,9 @@ class RecordedRequests:
             return f"the settings: {_said(head, seen)}"
         return None
 
-    def named(self, body: bytes, dialect: Dialect, *, stream: bool) -> str:
+    def named(self, body: bytes, request: Request, dialect: Dialect, *, stream: bool) -> str:
         """As `difference`, where the digest says that there is one."""
-        return self.difference(body, dialect, stream=stream) or _UNNAMED
+        return self.difference(body, request, dialect, stream=stream) or _UNNAMED
 
     def _wire(self, dialect: Dialect) -> list[dict[str, Any]]:
         """The recorded messages as the server would get them."""
@@ -86,19 +95,23 @@ class RecordedRequests:
             wire.append(plain)
         return wire
 
-    def _head(self, *, stream: bool) -> dict[str, Any]:
+    def _head(self, request: Request, *, stream: bool) -> dict[str, Any]:
         settings = self._settings
         head: dict[str, Any] = {"model": settings.get("model")}
         if stream:
             head |= {"stream": True, "stream_options": {"include_usage": True}}
-        if self._tools:
+        if self._tools and request.response_format is None:
             head["tools"] = list(self._tools)
             if settings.get("tool_choice") is not None:
                 head["tool_choice"] = settings["tool_choice"]
         if settings.get("effort") is not None:
             head["reasoning_effort"] = settings["effort"]
         head |= settings.get("sampling", {})
-        return head | dict(settings.get("extra_body", {}))
+        head |= settings.get("extra_body", {})
+        head |= {name: value for name, value in request.extra.items() if name not in head}
+        if request.response_format is not None:
+            head["response_format"] = request.response_format
+        return head
 
 
 def _said(expected: dict[str, Any], seen: Any) -> str:

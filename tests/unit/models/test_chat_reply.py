@@ -19,7 +19,8 @@ from toolrun import (
     ToolCall,
     Usage,
 )
-from toolrun.models.chat_reply import StreamReader, read_reply
+from toolrun.models.chat_reply import read_reply
+from toolrun.models.chat_stream import StreamReader
 from toolrun.models.sse import DONE, EventSplitter
 
 SHAPES = Path(__file__).resolve().parents[2] / "rig" / "shapes"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from msgspec import structs
 
 from tests.rig.mock import Call, MockServer, Step
 from toolrun import (
@@ -201,7 +202,8 @@ async def test_silence_names_its_phase(
     mock.script(step)
     with anyio.fail_after(10):
         with pytest.raises(ServerTimeout) as caught:
-            await sampled(mock, stream=stream, timeouts=HASTY)
+            times = structs.replace(HASTY, step=5.0 if stream else 0.2)
+            await sampled(mock, stream=stream, timeouts=times)
 
     assert caught.value.phase == phase
     assert mock.url in str(caught.value)

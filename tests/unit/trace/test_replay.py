@@ -36,6 +36,7 @@ from toolrun.events import (
     UserMessage,
 )
 from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.state import fold
 from toolrun.models.dialects import vllm
 from toolrun.testing.replay import replay_trace
 from toolrun.trace.comparison import difference
@@ -279,7 +280,7 @@ def test_what_a_session_began_with_is_told_from_its_turns() -> None:
     plan = _plan(
         UserMessage("old"), AssistantMessage("answer"), UserMessage("new"), TurnFinished("finished")
     )
-    assert [message["content"] for message in plan.messages] == ["old", "answer"]
+    assert [message.content for message in fold(plan.history).transcript] == ["old", "answer"]
     assert [act.text for act in plan.acts if isinstance(act, Turn)] == ["new"]
 
 

@@ -246,6 +246,8 @@ def _filled(kind: type) -> Event:
         "stream": "stdout",
         "code": "c",
         "message": "m",
+        "parent": "s0",
+        "parent_seq": 3,
         "result": {"content": "7", "outcome": "error"},
         "usage": msgspec.to_builtins(Usage(1, 2, 3, 4)),
     }

@@ -1,0 +1,32 @@
+"""What time is it, and how does one wait?"""
+
+from __future__ import annotations
+
+import time
+from typing import Protocol
+
+import anyio
+
+
+class Clock(Protocol):
+    """Gives the times of events, and waits between two attempts at a step."""
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when so many seconds have passed."""
+        ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def time(self) -> float:
+        """See `Clock.time`."""
+        return time.time()
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`."""
+        await anyio.sleep(seconds)
