@@ -201,8 +201,8 @@ async def test_silence_names_its_phase(
 ) -> None:
     mock.script(step)
     with anyio.fail_after(10):
+        times = structs.replace(HASTY, step=5.0 if stream else 0.2)
         with pytest.raises(ServerTimeout) as caught:
-            times = structs.replace(HASTY, step=5.0 if stream else 0.2)
             await sampled(mock, stream=stream, timeouts=times)
 
     assert caught.value.phase == phase
