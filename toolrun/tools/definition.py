@@ -55,13 +55,18 @@ class Tool(Struct, frozen=True, eq=False):
         }
 
 
-def define(function: Callable[..., Any]) -> Tool:
+def define(function: Callable[..., Any], options: Options | None = None) -> Tool:
     """The tool that a callable is, marked by `@tool` or not; an unmarked one gets the defaults.
+
+    Args:
+        function: what the tool runs.
+        options: hold instead of those that it is marked with.
 
     Raises:
         ToolDefinitionError: no name, no schema or no file for it; the message says what to do.
     """
-    options = options_of(function)
+    marked = options_of(function)
+    options = options or marked
     kind = kind_of(function, options)
     check_options(kind.name, options)
     described = parameters_of(kind.name, kind)

@@ -21,6 +21,8 @@ from toolrun.tools.results import cut, shown, to_text
 from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.trusted import returned
 
+__all__ = ["Runner", "SandboxRunner", "Sandboxes", "TrustedRunner", "abandoned_threads"]
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from toolrun.sandbox.protocol import END, JSON, STARTED, TEXT, Malformed, Reply, TooLarge
+from toolrun.sandbox.protocol import (
+    END,
+    HEADER,
+    JSON,
+    PROGRESS,
+    STARTED,
+    TEXT,
+    Malformed,
+    Reply,
+    TooLarge,
+)
 
 LIMIT = 1000
 
@@ -16,7 +26,7 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
     return kind + len(payload).to_bytes(4, "big") + payload
 
 
-kinds = st.sampled_from([b"S", b"T", b"J", b"E", b"L", b".", b"?"])
+kinds = st.sampled_from([b"S", b"T", b"J", b"E", b"L", b"P", b".", b"?"])
 frames = st.lists(st.builds(frame, kinds, st.binary(max_size=40)), max_size=8).map(b"".join)
 
 
@@ -51,6 +61,39 @@ def test_what_follows_the_end_is_dropped() -> None:
     reply.feed(b"more")
 
     assert bytes(reply.value()) == b"1"
+
+
+@given(st.lists(st.text(max_size=30), max_size=5), st.integers(1, 50))
+def test_progress_is_told_in_order_however_it_is_cut(texts: list[str], size: int) -> None:
+    told: list[str] = []
+    sent = [text.encode(errors="replace") for text in texts]
+    data = frame(STARTED) + b"".join(frame(PROGRESS, each) for each in sent)
+    data += frame(JSON, b"1") + frame(END) + frame(PROGRESS, b"after the end")
+    reply = Reply(LIMIT, told.append)
+    for start in range(0, len(data), size):
+        reply.feed(data[start : start + size])
+
+    assert told == [each.decode() for each in sent]
+    assert bytes(reply.value()) == b"1"
+
+
+@given(st.binary(max_size=50))
+def test_progress_may_be_any_bytes(payload: bytes) -> None:
+    told: list[str] = []
+    Reply(LIMIT, told.append).feed(frame(PROGRESS, payload))
+
+    assert told == [payload.decode(errors="replace")]
+
+
+@pytest.mark.parametrize("size", [0, 1, 50, 400])
+def test_all_progress_together_is_bounded(size: int) -> None:
+    told: list[str] = []
+    reply = Reply(LIMIT, told.append)
+    with pytest.raises(TooLarge):
+        for _ in range(LIMIT):
+            reply.feed(frame(PROGRESS, b"x" * size))
+
+    assert len(told) == LIMIT // (HEADER + size)
 
 
 def test_a_large_announcement_is_refused_before_it_is_buffered() -> None:
