@@ -158,6 +158,8 @@ def _resolve_all(schema: dict[str, Any] | bool, registry: Any) -> None:  # noqa:
     Raises:
         referencing.exceptions.Unresolvable: what it refers to is neither in it nor in the registry.
     """
+    if "$ref" not in (text := repr(schema)) and "$dynamicRef" not in text:
+        return  # as most: 0.1 ms for each schema within, saved
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
     from referencing.jsonschema import DRAFT202012
 
