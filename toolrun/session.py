@@ -277,7 +277,7 @@ class Session:
         return await parts.model.prove(parts.settings.model, step, later)
 
     def _saying(self, text: str, output: Any) -> Callable[[], Awaitable[None]]:
-        check_text(text)
+        text = check_text(text)
         asked = None if output is None else Output(output)
 
         async def begin() -> None:

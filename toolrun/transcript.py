@@ -135,8 +135,8 @@ def from_openai(
     return "\n\n".join(instructions) or None, events
 
 
-def check_text(text: str) -> None:
-    """Pass where a text can be sent.
+def check_text(text: str) -> str:
+    """A text that can be sent, as a plain one.
 
     Raises:
         ConfigError: it is no text, or has a lone surrogate, which no encoding of Unicode holds.
@@ -150,6 +150,7 @@ def check_text(text: str) -> None:
             f"the text has a lone surrogate ({text[error.start]!r} at {error.start}): it was "
             "decoded from bytes that are not UTF-8; decode them with errors='replace'"
         ) from error
+    return str.__str__(text)  # an encoder refuses the subclasses that template engines make
 
 
 def _assistant(

@@ -449,6 +449,32 @@ async def test_what_cannot_be_sent_is_refused_and_the_session_goes_on(text: Any)
         assert (await chat.ask("Hi.\0")).text == "Hello."
 
 
+class Markup(str):
+    """A text as template engines make it."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return "something else"
+
+
+async def test_a_text_of_a_kind_of_its_own_is_a_text() -> None:
+    @tool(trusted=True)
+    async def mark() -> str:
+        """Give such a text."""
+        return Markup("marked")
+
+    model = ScriptedModel(call("mark"), "Done.")
+    async with Session(model=model, tools=[mark]) as chat:
+        answer = await chat.ask(Markup("Go."))
+
+    assert answer.text == "Done."
+    assert [each.content for each in model.requests[1].messages if each.content] == [
+        "Go.",
+        "marked",
+    ]
+
+
 async def test_one_turn_at_a_time_also_for_undo_and_fork() -> None:
     reached = anyio.Event()
 

@@ -45,7 +45,7 @@ async def returned(
         value = await value
     if isinstance(value, AsyncGenerator):
         value = await _last(tool, value, tell)
-    return value if isinstance(value, _Text) else _text(tool, value)
+    return str(value) if isinstance(value, _Text) else _text(tool, value)
 
 
 class _Text(str):
