@@ -30,6 +30,7 @@ def test_a_forged_frame_is_only_a_wrong_result(attack: Attack) -> None:
 @pytest.mark.parametrize(
     "payload",
     [
+        frame(b"P", b"\xff") * 100 + frame(b".", b""),
         b"garbage that is no frame at all",
         frame(b"S", b""),
         frame(b"J", b"{not json") + frame(b".", b""),
@@ -40,7 +41,7 @@ def test_a_forged_frame_is_only_a_wrong_result(attack: Attack) -> None:
         frame(b"J", b"1") + frame(b"T", b"1") + frame(b".", b""),
         frame(b".", b""),
     ],
-    ids=["noise", "twice", "syntax", "deep", "two", "utf-8", "text", "both", "none"],
+    ids=["progress", "noise", "twice", "syntax", "deep", "two", "utf-8", "text", "both", "none"],
 )
 def test_nonsense_is_a_crash(attack: Attack, payload: bytes) -> None:
     # The payload travels as an argument: the deep one is cut to what a pipe takes at once.
@@ -66,4 +67,11 @@ def test_closing_every_descriptor_is_a_crash(attack: Attack) -> None:
     attacked = attack("close_everything")
 
     assert attacked.outcome.status == "crash"
+    assert attacked.seconds < 5
+
+
+def test_a_flood_of_empty_progress_ends_the_call(attack: Attack) -> None:
+    attacked = attack("flood_progress")
+
+    assert attacked.outcome.status == "output_limit"
     assert attacked.seconds < 5

@@ -23,6 +23,14 @@ OnOutput = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 """Is told the stream and the text as a tool prints, and "progress" of each value it yields."""
 
 
+class Made(msgspec.Struct, frozen=True):
+    """An object that is made in the box: of a class there, with these keyword arguments."""
+
+    module: str
+    name: str
+    arguments: dict[str, Any]
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """One call of a function.
 
@@ -31,14 +39,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         module: the module's name; "__main__" is imported again as "__mp_main__".
         qualname: the function's name in the module, dotted where it sits in a class.
         arguments: its keyword arguments, a JSON object.
-        context: the parameter that takes the call's context, with the context's attributes.
+        objects: further arguments, which are no JSON.
     """
 
     file: str
     module: str
     qualname: str
     arguments: bytes = b"{}"
-    context: dict[str, dict[str, Any]] | None = None
+    objects: dict[str, Made] = {}
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -135,7 +135,9 @@ class Sandbox:
             "file": view.file,
             "qualname": job.qualname,
             "arguments": _arguments(job),
-            "context": job.context,
+            "objects": {
+                name: msgspec.structs.astuple(each) for name, each in job.objects.items()
+            },
             "by_name": view.by_name,
             "first": list(view.first),
             "path": [*view.path, *runtime().path],

@@ -99,8 +99,9 @@ def _call(function: Callable[..., Any], job: dict[str, Any], result: int) -> Any
     if getattr(function, "__annotations__", None):
         build = _part(job, "arguments_code", "build_arguments")
         arguments = build(function, arguments)
-    if job["context"]:
-        arguments = {**arguments, **_contexts(job["context"])}
+    for name, (module, kind, attributes) in job["objects"].items():
+        __import__(module)
+        arguments = {**arguments, name: getattr(sys.modules[module], kind)(**attributes)}
     returned = function(**arguments)
     if hasattr(returned, "__await__"):
         import asyncio
@@ -113,12 +114,6 @@ def _call(function: Callable[..., Any], job: dict[str, Any], result: int) -> Any
     if hasattr(returned, "gi_frame"):
         return _drain(returned, job, result)
     return returned
-
-
-def _contexts(given: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    from toolrun.tools.context import CallContext
-
-    return {parameter: CallContext(**attributes) for parameter, attributes in given.items()}
 
 
 async def _await(awaitable: Any) -> Any:

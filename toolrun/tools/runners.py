@@ -14,7 +14,7 @@ import sniffio
 import structlog
 
 from toolrun.events import Outcome, ToolResult
-from toolrun.sandbox import Job, Sandbox, load_profile
+from toolrun.sandbox import Job, Made, Sandbox, load_profile
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
 from toolrun.tools.results import cut, shown, to_text
@@ -172,7 +172,7 @@ class SandboxRunner:
                 module=tool.source.module,
                 qualname=tool.source.qualname,
                 arguments=msgspec.json.encode(arguments),
-                context=_shown_to_box(tool.context, context),
+                objects=_shown_to_box(tool.context, context),
             ),
             timeout=tool.options.timeout,
             env=env,
@@ -191,12 +191,13 @@ class SandboxRunner:
         return ToolResult(_said(tool, kind, reason), kind, seconds)
 
 
-def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Any] | None:
+def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made]:
     """The call's context as a box gets it: all but the user's own object, and where it goes."""
     if parameter is None:
-        return None
+        return {}
     names = [name for name in CallContext.__slots__ if name != "context"]
-    return {parameter: {name: getattr(context, name) for name in names}}
+    attributes = {name: getattr(context, name) for name in names}
+    return {parameter: Made(CallContext.__module__, CallContext.__name__, attributes)}
 
 
 async def _completed(
