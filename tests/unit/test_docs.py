@@ -27,6 +27,7 @@ from toolrun import config, errors, events, options, resources
 from toolrun.config import load_config
 from toolrun.models.door import START
 from toolrun.tools import decorator
+from toolrun.tools.manifest import load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,8 +175,11 @@ class Reader:
             case "console":
                 return "".join(self._types(snippet, line) for line in self._lines(snippet))
             case "toml":
-                assert snippet.title == "toolrun.toml"
-                assert load_config(self.writes(snippet), env={}).base_url == options.BASE_URL
+                file = self.writes(snippet)
+                if file.name == "toolrun.toml":
+                    assert load_config(file, env={}).base_url == options.BASE_URL
+                else:
+                    assert load_manifest(file)
         return ""
 
     def writes(self, snippet: Snippet) -> Path:
@@ -327,6 +331,13 @@ def test_every_option_of_a_session_and_of_a_tool_is_listed() -> None:
 
     assert [name for name in options.Options.__annotations__ if name not in api] == []
     assert [name for name in decorator.Options.__slots__ if name not in tool] == []
+
+
+def test_every_key_of_a_manifest_is_listed() -> None:
+    page = (DOCS / "reference/tools.md").read_text(encoding="utf-8")
+    keys = [*resources.schema("tool")["$defs"]["tool"]["properties"], "tools"]
+
+    assert [key for key in keys if f"`{key}`" not in page.partition("## Manifests")[2]] == []
 
 
 def test_every_command_and_option_of_the_command_line_is_listed() -> None:

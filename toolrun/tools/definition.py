@@ -55,16 +55,18 @@ class Tool(Struct, frozen=True, eq=False):
         }
 
 
-def define(function: Callable[..., Any], options: Options | None = None) -> Tool:
+def define(function: Callable[..., Any] | Tool, options: Options | None = None) -> Tool:
     """The tool that a callable is, marked by `@tool` or not; an unmarked one gets the defaults.
 
     Args:
-        function: what the tool runs.
+        function: what the tool runs; a tool that was defined before stays as it is.
         options: hold instead of those that it is marked with.
 
     Raises:
         ToolDefinitionError: no name, no schema or no file for it; the message says what to do.
     """
+    if isinstance(function, Tool):
+        return function
     marked = options_of(function)
     options = options or marked
     kind = kind_of(function, options)

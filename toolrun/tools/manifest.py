@@ -25,8 +25,15 @@ SUFFIXES = (".toml", ".json")
 _OPTIONS = ("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted")
 
 
-def define_all(tools: Sequence[Callable[..., Any] | Tool | str | Path]) -> list[Tool]:
+def define_all(
+    tools: Sequence[Callable[..., Any] | Tool | str | Path],
+    defined: Callable[[Callable[..., Any] | Tool], Tool] = define,
+) -> list[Tool]:
     """The tools that these are: functions, tools defined before, and paths of manifests.
+
+    Args:
+        tools: in the order that the model sees.
+        defined: defines what is no path; `define`, or one that remembers.
 
     Raises:
         ConfigError: a manifest that cannot be read, or does not fit its schema.
@@ -34,12 +41,10 @@ def define_all(tools: Sequence[Callable[..., Any] | Tool | str | Path]) -> list[
     """
     found: list[Tool] = []
     for each in tools:
-        if isinstance(each, Tool):
-            found.append(each)
-        elif isinstance(each, str | Path):
+        if isinstance(each, str | Path):
             found += load_manifest(each)
         else:
-            found.append(define(each))
+            found.append(defined(each))
     return found
 
 
