@@ -12,13 +12,14 @@ from toolrun import (
     ApprovalRequested,
     AssistantMessage,
     ConfigError,
+    Rule,
     ToolCall,
     ToolDefinitionError,
     ToolResult,
     UserMessage,
     tool,
 )
-from toolrun.journal import State, fold
+from toolrun.state import State, fold
 from toolrun.tools.definition import define
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong, plain_name
 
@@ -176,7 +177,7 @@ def test_an_approved_call_is_ready() -> None:
 
 @pytest.mark.parametrize("name", ["send_mail", "send_mail<|channel|>commentary"])
 def test_a_standing_approval_holds_for_later_calls(name: str) -> None:
-    state = asked(name, ApprovalDecided("a", "approve", "session"))
+    state = asked(name, ApprovalDecided("a", "approve", rule=Rule("send_mail")))
     later = ToolCall("b", "send_mail", '{"to": "Bob"}')
 
     assert isinstance(BOX.check(later, state), Ready)
