@@ -173,7 +173,7 @@ def test_help_is_quick_and_lists_the_commands(typed: Typed) -> None:
         [sys.executable, "-c", code], env=typed.env, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    for name in ("run", "chat", "replay", "demo"):
+    for name in ("run", "chat", "replay", "demo", "init", "tools"):
         assert re.search(rf"│ {name} ", done.stdout)
     assert typed("--version").stdout.strip() == toolrun.__version__
 
@@ -252,6 +252,35 @@ def test_chat_asks_before_a_call_that_waits(pane: Pane, mock: MockServer, folder
     history = (folder / "state" / "toolrun" / "chat-history").read_text()
     assert "[[script:send]] one" in history
     assert "not now" not in history
+
+
+def test_run_asks_a_person_before_a_call_that_waits(
+    folder: Path, env: dict[str, str], mock: MockServer
+) -> None:
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    mock.script(
+        Step("Hm.", tool_calls=(Call("send", '{"text":"hi"}'),)),
+        Step("Again.", tool_calls=(Call("send", '{"text":"all"}'),)),
+        Step(None, "Both done."),
+    )
+    words = ("run", "go", "--base-url", mock.url, "--tools", "my_tools.py", ">", "answer.txt")
+    pane = Pane(folder, env | {"LC_ALL": "C.UTF-8"}, *words)
+    try:
+        pane.shows("run it?")
+        pane.say("e")
+        pane.shows('arguments: {"text":"hi"}')
+        pane.press("BSpace", "BSpace")
+        pane.say(' there"}')
+        pane.shows("sent hi there")
+        until(lambda: pane.screen().count("run it?") == 2)
+        pane.say("not to all")
+        pane.shows("ended with 4")
+        assert "parked" not in pane.screen()
+        assert (folder / "answer.txt").read_text() == "Both done.\n"
+        assert "the user denied it: not to all" in mock.bodies()[2]["messages"][-1]["content"]
+    finally:
+        pane.close()
 
 
 def test_chat_takes_back_a_preamble_and_shows_it_as_one(pane: Pane, mock: MockServer) -> None:

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from toolrun.errors import ModelNotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+    from toolrun.cli.load_tools import Offered
     from toolrun.config import Config
+    from toolrun.tools.definition import Tool
 
 
 class ToolLine(Struct, frozen=True):
-    """A tool as a person sees it."""
+    """A tool as a person sees it.
+
+    `profile` is that of its sandbox; None where it is trusted.
+    """
 
     name: str
-    where: str
+    profile: str | None
     description: str
     approve: bool
 
+    @property
+    def where(self) -> str:
+        """Where it runs."""
+        return "TRUSTED, in this process" if self.profile is None else f"sandbox {self.profile}"
+
+    @property
+    def asks(self) -> str:
+        """Whether it asks for approval, in words."""
+        return ", asks for approval" if self.approve else ""
+
     def __str__(self) -> str:
         """Its name, where it runs, and whether it asks."""
-        return f"{self.name} [{self.where}{', asks for approval' if self.approve else ''}]"
+        return f"{self.name} [{self.where}{self.asks}]"
 
 
 async def server_name(config: Config) -> str:
@@ -53,21 +68,30 @@ async def server_name(config: Config) -> str:
     return dialect.name
 
 
-def tool_lines(tools: Sequence[Callable[..., Any]], config: Config) -> list[ToolLine]:
+def tool_lines(tools: Sequence[Offered], config: Config) -> list[ToolLine]:
     """The tools and where each of them runs.
 
     Raises:
         ToolDefinitionError: one of them cannot be offered.
     """
-    from toolrun.tools.definition import define
-
     lines = []
-    for tool in map(define, tools):
-        profile = tool.options.profile or config.profile
-        where = "TRUSTED, in this process" if tool.options.trusted else f"sandbox {profile}"
+    for tool in map(defined, tools):
+        options = tool.options
+        profile = None if options.trusted else options.profile or config.profile
         described = tool.description.partition("\n")[0]
-        lines.append(ToolLine(tool.name, where, described, tool.options.approve))
+        lines.append(ToolLine(tool.name, profile, described, bool(options.approve)))
     return lines
+
+
+def defined(tool: Offered) -> Tool:
+    """What the model gets to see of a tool.
+
+    Raises:
+        ToolDefinitionError: it cannot be offered.
+    """
+    from toolrun.tools.definition import Tool, define
+
+    return tool if isinstance(tool, Tool) else define(tool)
 
 
 def may_touch(lines: Sequence[ToolLine], config: Config) -> str:
@@ -79,7 +103,7 @@ def may_touch(lines: Sequence[ToolLine], config: Config) -> str:
     from toolrun.sandbox.profile import load_profile
 
     profile = load_profile(config.profile)
-    if not any(line.where.startswith("sandbox") for line in lines):
+    if all(line.profile is None for line in lines):
         return f"{profile.name} (no tool runs in it)"
     seen = profile.workspace != "none" and config.workspace is not None
     workspace = f"; workspace {config.workspace}" if seen else ""

@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from toolrun._version import __version__
 from toolrun.cli.exits import Exit, Interrupted, of_error
 from toolrun.cli.options import STDIN, Common
-from toolrun.cli.screen import visible
+from toolrun.cli.screen import ANSWER, Screen
 from toolrun.errors import ToolrunError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _COMMANDS = {
     "chat": "Talk with a model that has tools.",
     "replay": "Show a recorded session again, without a server.",
     "demo": "One session on your server, explained step by step, with proof and replay.",
+    "init": "Make a project: one tool, its settings, and a test that passes.",
+    "tools": "List, check, call and show the tools of a session.",
 }
 
 app = App(
@@ -38,7 +40,8 @@ app = App(
     default_parameter=Parameter(show_default=False, negative=()),
 )
 for _name, _help in _COMMANDS.items():
-    app.command(f"toolrun.cli.{_name}:{_name}", name=_name, help=_help)
+    _home = "toolrun.cli.tools:app" if _name == "tools" else f"toolrun.cli.{_name}:{_name}"
+    app.command(_home, name=_name, help=_help)
 
 
 @app.meta.default
@@ -108,5 +111,5 @@ def _given_keys(arguments: Sequence[str]) -> list[str]:
 
 def _failed(message: str, code: Exit) -> Exit:
     sys.stdout.flush()
-    print(visible(f"toolrun: {message}"), file=sys.stderr)
+    Screen.of(sys.stderr).line(ANSWER, f"toolrun: {message}")
     return code

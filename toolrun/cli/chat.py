@@ -12,6 +12,7 @@ from toolrun.cli.options import Common, SessionOptions, open_session, settings
 from toolrun.events import TurnFinished
 
 if TYPE_CHECKING:
+    from toolrun.answer import Answer
     from toolrun.cli.about import ToolLine
     from toolrun.cli.keyboard import Keyboard, Pipe
     from toolrun.cli.log import Mask
@@ -114,27 +115,37 @@ class _Conversation:
 
     async def _turn(self, text: str, interrupts: Interrupts) -> None:
         """Run a turn to its end; what it meets is shown, and the conversation goes on."""
-        from toolrun.cli.approval import decide
         from toolrun.cli.screen import WARNING
         from toolrun.cli.watch import watch
         from toolrun.errors import ToolrunError
 
-        where = {each.name: each.where for each in self._tools}
         stream: EventStream = self._session.stream(text)
         try:
             while True:
                 answer = await watch(
                     self._session, stream, self._show, interrupts, self._renderer.interrupted
                 )
-                if answer.status != "parked" or not await decide(
-                    self._session, answer.pending, self._reader, self._screen, where
-                ):
+                if answer.status != "parked":
+                    return
+                if not await self._decides(answer):
+                    self._say("left undecided; your next message goes on without it")
                     return
                 stream = self._session.stream_on()
         except ToolrunError as error:
             self._screen.line(WARNING, self._mask.text(str(error)))
         finally:
             self._renderer.close()
+
+    async def _decides(self, answer: Answer) -> bool:
+        """Ask the person about the calls that wait; False where one is left undecided."""
+        from toolrun.cli.approval import decide
+        from toolrun.cli.exits import Interrupted
+
+        where = {each.name: each.where for each in self._tools}
+        try:
+            return await decide(self._session, answer.pending, self._reader, self._screen, where)
+        except Interrupted:
+            return False
 
     def _show(self, event: Event) -> None:
         if not (isinstance(event, TurnFinished) and event.status == "parked"):  # is asked instead

@@ -28,10 +28,15 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def of_answer(answer: Answer) -> Exit:
-    """The code for how a turn ended."""
+def of_answer(answer: Answer, *, denied: bool = False) -> Exit:
+    """The code for how a turn ended.
+
+    Args:
+        answer: of the turn.
+        denied: whether one of its calls was denied by whoever decides.
+    """
     match answer.status:
-        case "finished" if answer.text:
+        case "finished" if answer.text and not denied:
             return Exit.ANSWER
         case "limited":
             return Exit.LIMITED
@@ -39,8 +44,6 @@ def of_answer(answer: Answer) -> Exit:
             return Exit.PARKED
         case "cancelled":
             return Exit.INTERRUPTED
-    results = [call.result for call in answer.tool_calls]
-    denied = any(result is not None and result.outcome == "denied" for result in results)
     return Exit.DENIED if denied else Exit.NO_ANSWER
 
 

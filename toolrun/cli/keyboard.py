@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TextIO
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.application import Application
@@ -24,12 +25,13 @@ _CHUNK: Final = 65_536
 class Reader(Protocol):
     """Gives what is typed, line by line."""
 
-    async def read(self, prompt: str, *, remember: bool = True) -> str | None:
+    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:
         """The next line; None at the end.
 
         Args:
             prompt: is shown to a person.
             remember: whether it goes into the history.
+            text: stands on the line, for a person to change.
 
         Raises:
             KeyboardInterrupt: Ctrl-C; what was typed is dropped.
@@ -47,23 +49,34 @@ class Keyboard:
         typed: what stood on the line that Ctrl-C dropped last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shown: TextIO | None = None) -> None:
+        """Take the terminal.
+
+        Args:
+            shown: what the prompts are written to; stdout where None.
+        """
         self.typed = ""
+        self._shown = shown
         self._sessions: dict[bool, PromptSession[str]] = {}
         self._app: Application[str] | None = None
         self._interrupted = False
 
-    async def read(self, prompt: str, *, remember: bool = True) -> str | None:
+    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:
         """See `Reader.read`."""
         if remember not in self._sessions:
             from prompt_toolkit import PromptSession
+            from prompt_toolkit.output import create_output
 
-            self._sessions[remember] = PromptSession(history=_history() if remember else None)
+            self._sessions[remember] = PromptSession(
+                history=_history() if remember else None, output=create_output(self._shown)
+            )
         session = self._sessions[remember]
         self._app = session.app
         self.typed = ""
         try:
-            return await session.prompt_async(prompt, handle_sigint=False, pre_run=self._deliver)
+            return await session.prompt_async(
+                prompt, handle_sigint=False, pre_run=self._deliver, default=text
+            )
         except EOFError:
             return None
         except KeyboardInterrupt:
@@ -95,7 +108,7 @@ class Pipe:
         self._waiting: asyncio.Future[bytes] | None = None
         self._ended = False
 
-    async def read(self, prompt: str, *, remember: bool = True) -> str | None:  # noqa: ARG002
+    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:  # noqa: ARG002
         """See `Reader.read`; after Ctrl-C there are no more lines."""
         while b"\n" not in self._buffer and not self._ended:
             chunk = await self._chunk()

@@ -1,4 +1,4 @@
-"""Which tools are in a file? `my_tools.py`, or one of them: `my_tools.py:word_count`."""
+"""Which tools are in a file? In `my_tools.py`, in a manifest; `FILE:NAME` for one of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import difflib
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.errors import ConfigError
 from toolrun.tools.decorator import MARK
@@ -14,33 +14,66 @@ from toolrun.tools.decorator import MARK
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import ModuleType
+    from typing import TypeAlias
+
+    from toolrun.tools.definition import Tool
+
+    Offered: TypeAlias = Callable[..., Any] | Tool
+
+_MANIFESTS: Final = (".toml", ".json")
 
 
-def load_tools(references: Sequence[str]) -> list[Callable[..., Any]]:
-    """Import the files and return their tools, in order, each once.
+def load_tools(references: Sequence[str]) -> list[Offered]:
+    """Import the files, read the manifests, and return their tools, in order, each once.
 
     Args:
-        references: a path for all functions that `@tool` marks in a file, or `path:name`.
+        references: a path for all functions that `@tool` marks in a file, or all tools of a
+            manifest; or `path:name` for one of them.
 
     Raises:
         ConfigError: no such file or name, a file that cannot be imported or holds no tool.
+        ToolDefinitionError: a manifest whose tool cannot be offered.
     """
-    found: list[Callable[..., Any]] = []
+    found: list[Offered] = []
     for reference in references:
-        path, name = _split(reference)
-        module = _imported(path)
-        for function in _named(module, path, name) if name else _marked(module, path):
-            if function not in found:
-                found.append(function)
+        for each in _loaded(*_split(reference)):
+            if each not in found:
+                found.append(each)
     return found
+
+
+def _loaded(path: Path, name: str) -> Sequence[Offered]:
+    if path.suffix in _MANIFESTS:
+        from toolrun.tools.manifest import load_manifest
+
+        tools = load_manifest(path)
+        return _listed(tools, path, name) if name else tools
+    module = _imported(path)
+    return _named(module, path, name) if name else _marked(module, path)
+
+
+def _listed(tools: Sequence[Tool], path: Path, name: str) -> list[Tool]:
+    """The tool of that name in a manifest."""
+    if found := [each for each in tools if each.name == name]:
+        return found
+    raise _no_such(path, name, "tool", [each.name for each in tools])
+
+
+def _no_such(path: Path, name: str, what: str, names: Sequence[str]) -> ConfigError:
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"its tools are {', '.join(names) or 'none'}"
+    return ConfigError(f"tools {path.name}:{name}: there is no {what} {name!r} in it; {hint}")
 
 
 def _split(reference: str) -> tuple[Path, str]:
     path, colon, name = reference.rpartition(":")
     if not colon or Path(reference).exists():
         path, name = reference, ""
-    if not path.endswith(".py"):
-        raise ConfigError(f"tools {reference!r}: give a Python file, FILE.py or FILE.py:NAME")
+    if not path.endswith((".py", *_MANIFESTS)):
+        raise ConfigError(
+            f"tools {reference!r}: give a Python file or a manifest, FILE.py, FILE.toml or "
+            "FILE.json, or one of its tools, FILE.py:NAME"
+        )
     file = Path(path).expanduser()
     if not file.is_file():
         raise ConfigError(f"tools {reference!r}: there is no file {path}")
@@ -102,6 +135,4 @@ def _named(module: ModuleType, path: Path, name: str) -> list[Callable[..., Any]
     if callable(value):
         return [value]
     names = [each for each, there in vars(module).items() if hasattr(there, MARK)]
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"its tools are {', '.join(names) or 'none'}"
-    raise ConfigError(f"tools {path.name}:{name}: there is no function {name!r} in it; {hint}")
+    raise _no_such(path, name, "function", names)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
+from toolrun.cli.screen import visible
 from toolrun.config import MASK
 
 if TYPE_CHECKING:
@@ -129,8 +131,12 @@ def _renderer(stream: TextIO) -> Any:
     colour = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
     def render(logger: Any, method: str, event: MutableMapping[str, Any]) -> str:
+        # A traceback is for reading: lines of its own, behind the others.
+        traceback = str(event.pop("traceback", "")).rstrip("\n")
         # repr of each value: control characters come out escaped.
         line = keys(logger, method, event)
+        if traceback:
+            line += "\n" + textwrap.indent(visible(traceback), "    ")
         return f"\x1b[2m{line}\x1b[0m" if colour else str(line)
 
     return render

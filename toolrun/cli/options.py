@@ -40,7 +40,33 @@ class Common:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SessionOptions:
+class ToolOptions:
+    """The options of tools, and what those that are sandboxed may see."""
+
+    tools: Annotated[
+        tuple[str, ...] | None,
+        Parameter(
+            group=_TOOLS,
+            metavar="FILE[:NAME]",
+            consume_multiple=False,
+            help=(
+                "FILE.py: all that @tool marks in it; FILE.toml, FILE.json: a manifest; FILE:NAME: "
+                "one of them. May be repeated."
+            ),
+        ),
+    ] = None
+    workspace: Annotated[
+        Path | None, Parameter(group=_TOOLS, help="Folder that sandboxed tools may see.")
+    ] = None
+    profile: Annotated[
+        str | None,
+        Parameter(group=_TOOLS, help="Sandbox profile: pure, workspace-ro, or a TOML file."),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions(ToolOptions):
     """The options of a session; None: not given, then `toolrun.toml`, variables and defaults."""
 
     model: Annotated[
@@ -73,22 +99,6 @@ class SessionOptions:
         None
     )
     seed: Annotated[int | None, Parameter(group=_MODEL, help="Of the sampling.")] = None
-    tools: Annotated[
-        tuple[str, ...] | None,
-        Parameter(
-            group=_TOOLS,
-            metavar="FILE[:NAME]",
-            consume_multiple=False,
-            help="FILE.py: all that @tool marks in it; FILE.py:NAME: one. May be repeated.",
-        ),
-    ] = None
-    workspace: Annotated[
-        Path | None, Parameter(group=_TOOLS, help="Folder that sandboxed tools may see.")
-    ] = None
-    profile: Annotated[
-        str | None,
-        Parameter(group=_TOOLS, help="Sandbox profile: pure, workspace-ro, or a TOML file."),
-    ] = None
     limits_steps: Annotated[int | None, Parameter(group=_LIMITS, help="Samplings.")] = None
     limits_tool_calls: Annotated[int | None, Parameter(group=_LIMITS, help="Tool calls.")] = None
     limits_seconds: Annotated[
@@ -97,7 +107,7 @@ class SessionOptions:
     trace: Annotated[Path | None, Parameter(help="File to write a trace to.")] = None
 
 
-def settings(options: SessionOptions | None, common: Common) -> tuple[Config, Mask]:
+def settings(options: ToolOptions | None, common: Common) -> tuple[Config, Mask]:
     """The settings that hold, and what masks their secrets; logging is set up by them.
 
     Raises:
@@ -107,7 +117,7 @@ def settings(options: SessionOptions | None, common: Common) -> tuple[Config, Ma
     from toolrun.config import load_config
 
     given: dict[str, Any] = asdict(options or SessionOptions())
-    if given["extra_body"] is not None:
+    if given.get("extra_body") is not None:
         given["extra_body"] = _object(given["extra_body"], "--extra-body")
     config = load_config(common.config, log_level=common.log_level, **given)
     mask = Mask([config.api_key])

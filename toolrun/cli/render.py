@@ -142,8 +142,18 @@ class Renderer:
             return  # the error says it all
         why = event.error if self._recorded and event.error else self._turn.limit
         if event.status == "parked":
-            why = "a call waits for approval; toolrun chat asks for it"
+            why = "a call waits for approval; --approve all or none decides, and toolrun chat asks"
         self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''} ({summary})")
+
+    def _again(self, event: ev.Retried) -> None:
+        """The step begins anew: what has been seen of it is taken back, or said to be void."""
+        seen = self._reasoned or (bool(self._text) and self.answer.cursor)
+        if self._text and self.answer.cursor and self.answer.erase():
+            seen = self._reasoned
+        self._text, self._reasoned = "", False
+        wait = f" in {event.wait:.1f} s" if event.wait else ""
+        void = "; what it had said of this step is void" if seen else ""
+        self._line(s.WARNING, f"sampling again{wait} ({event.attempt}): {event.reason}{void}")
 
     def _aside(self, event: ev.Event) -> None:
         match event:
@@ -152,9 +162,7 @@ class Renderer:
                 if event.limit == "max_tokens":
                     self._turn.limit = f"cut off at {event.value:g} tokens"
             case ev.Retried():
-                # What came of the step so far is void; on a terminal it has been seen.
-                self._text, self._reasoned = "", False
-                self._line(s.WARNING, f"sampling again ({event.attempt}): {event.reason}")
+                self._again(event)
             case ev.Warned():
                 self._line(s.WARNING, event.message)
             case ev.Repaired():

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import re
 import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias
+from pathlib import Path  # noqa: TC003 - cyclopts reads it
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
+from msgspec import MsgspecError, Struct, json
 
 from toolrun.cli.options import Common, SessionOptions, open_session, prompt_of, settings
+from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
     from toolrun.answer import Answer
+    from toolrun.cli.exits import Exit
+    from toolrun.cli.view import View
+    from toolrun.cli.watch import Interrupts
     from toolrun.config import Config
-    from toolrun.events import Event
+    from toolrun.decisions import Approver, Decision
+    from toolrun.events import ToolCall
+    from toolrun.session import Session
 
-    Shown: TypeAlias = tuple[Callable[[Event], None], Callable[[], None], Callable[[], None]]
-
-_UNESCAPED: Final = re.compile(r"[\x7f-\x9f]")
+Approval: TypeAlias = Literal["ask", "all", "none"]
 
 
 def run(
@@ -30,6 +35,17 @@ def run(
     as_json: Annotated[
         bool, Parameter(name="--json", help="All events on stdout, one JSON a line.")
     ] = False,
+    output: Annotated[
+        Path | None,
+        Parameter(metavar="SCHEMA", help="File with a JSON Schema: the answer is JSON that fits."),
+    ] = None,
+    approve: Annotated[
+        Approval,
+        Parameter(
+            help="Who decides on calls that ask for approval. By default you are asked at a "
+            "terminal, and elsewhere they end the run with 6."
+        ),
+    ] = "ask",
     common: Annotated[Any, Parameter(parse=False)] = None,
 ) -> int:
     """Run one prompt: the answer on stdout, what happens on stderr.
@@ -38,53 +54,95 @@ def run(
         prompt: What to ask; - reads it from stdin.
         options: Of the session.
         as_json: Events instead of the answer.
+        output: Of the answer.
+        approve: Who decides.
         common: What every command has.
     """
     import anyio
 
-    from toolrun.cli.exits import of_answer
-
     config, _ = settings(options, common or Common())
-    text = prompt_of(prompt)
-    return of_answer(anyio.run(_run, config, text, as_json))
+    schema = None if output is None else _schema(output)
+    return anyio.run(_run, config, _Asked(prompt_of(prompt), as_json, schema, approve))
 
 
-async def _run(config: Config, prompt: str, as_json: bool) -> Answer:  # noqa: FBT001 - anyio.run
+class _Asked(Struct, frozen=True):
+    """What the command line asks for, beside the settings of the session."""
+
+    prompt: str
+    as_json: bool
+    schema: dict[str, Any] | None
+    approve: Approval
+
+
+async def _run(config: Config, asked: _Asked) -> Exit:
     import structlog
 
+    from toolrun.cli.about import tool_lines
+    from toolrun.cli.exits import of_answer
+    from toolrun.cli.load_tools import load_tools
+    from toolrun.cli.view import JsonLines, Screens
     from toolrun.cli.watch import Interrupts, watch
 
-    show, interrupted, close = _json() if as_json else _screens()
     log = structlog.get_logger("toolrun")
+    view = JsonLines() if asked.as_json else Screens(as_value=asked.schema is not None)
+    view.asks = asked.approve == "ask" and sys.stdin.isatty() and sys.stderr.isatty()
     try:
         with Interrupts() as interrupts:
-            async with open_session(config) as session:
+            tools = load_tools(config.tools)
+            approver = _approver(asked.approve)
+            async with open_session(config, tools=tools, sinks=[view], approve=approver) as session:
                 log.info("session", id=session.id, model=config.model, base_url=config.base_url)
-                turn = session.stream(prompt)
-                answer = await watch(session, turn, show, interrupts, interrupted)
+                turn = session.stream(asked.prompt, output=asked.schema)
+                answer = await watch(session, turn, view.show, interrupts, view.interrupted)
+                if view.asks and answer.status == "parked":
+                    where = {each.name: each.where for each in tool_lines(tools, config)}
+                    answer = await _decided(session, answer, view, interrupts, where)
                 log.info("turn", status=answer.status, tokens=answer.usage.total_tokens)
-                return answer
+        view.answered(answer)
+        return of_answer(answer, denied=view.denied)
     finally:
-        close()
+        view.close()
 
 
-def _screens() -> Shown:
-    from toolrun.cli.render import Renderer
+async def _decided(
+    session: Session, answer: Answer, view: View, interrupts: Interrupts, where: Mapping[str, str]
+) -> Answer:
+    """What a parked turn comes to when a person decides on its calls."""
+    from toolrun.cli.approval import decide
+    from toolrun.cli.keyboard import Keyboard
     from toolrun.cli.screen import Screen
+    from toolrun.cli.watch import watch
 
-    renderer = Renderer(Screen.of(sys.stdout), Screen.of(sys.stderr))
-    return renderer.show, renderer.interrupted, renderer.close
-
-
-def _json() -> Shown:
-    from msgspec import json
-
-    def show(event: Event) -> None:
-        print(json_line(json.encode(event).decode()), flush=True)
-
-    return show, sys.stdout.flush, sys.stdout.flush
+    keyboard, screen = Keyboard(sys.stderr), Screen.of(sys.stderr)
+    while answer.status == "parked":
+        if not await decide(session, answer.pending, keyboard, screen, where):
+            return answer
+        turn = session.stream_on()
+        answer = await watch(session, turn, view.show, interrupts, view.interrupted)
+    return answer
 
 
-def json_line(text: str) -> str:
-    """JSON with the control characters escaped that JSON itself allows: C1 reaches terminals."""
-    return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+def _approver(approve: Approval) -> Approver | None:
+    from toolrun.decisions import Approve, Deny
+
+    async def all_run(call: ToolCall) -> Decision:  # noqa: ARG001 - whatever it is
+        return Approve()
+
+    async def none_runs(call: ToolCall) -> Decision:  # noqa: ARG001 - as above
+        return Deny("nobody is there to approve it")
+
+    return {"ask": None, "all": all_run, "none": none_runs}[approve]
+
+
+def _schema(path: Path) -> dict[str, Any]:
+    """The JSON Schema in a file.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    try:
+        return json.decode(path.read_bytes(), type=dict[str, Any])
+    except OSError as error:
+        raise ConfigError(f"--output {path}: cannot be read: {error.strerror}") from error
+    except MsgspecError as error:
+        raise ConfigError(f"--output {path}: no JSON Schema: {error}") from error

@@ -55,6 +55,10 @@ WARNING: Final = Style("! ", "! ", "33")
 QUESTION: Final = Style("? ", "? ", "1;33")
 TITLE: Final = Style("\u2500\u2500 ", "== ", "1")
 ANSWER: Final = Style("", "", "")
+NAME: Final = Style("", "", "1")
+INDENTED: Final = Style("    ", "    ", "", every_line=True)
+GOOD: Final = Style("\u2713 ", "ok ", "32")
+BAD: Final = Style("\u2717 ", "x ", "31")
 
 
 class Screen:
@@ -80,12 +84,15 @@ class Screen:
 
     @classmethod
     def of(cls, file: TextIO, env: Mapping[str, str] = os.environ) -> Self:
-        """The screen for a stream: plain where it is no terminal, or NO_COLOR or TERM say so."""
+        """The screen for a stream: plain where it is no terminal, or NO_COLOR or TERM say so.
+
+        FORCE_COLOR gives colours to what is no terminal, such as the log of a CI.
+        """
         terminal = file.isatty() and env.get("TERM") != "dumb"
         encoding = (getattr(file, "encoding", None) or "ascii").lower().replace("-", "")
         return cls(
             file,
-            colour=terminal and not env.get("NO_COLOR"),
+            colour=(terminal or bool(env.get("FORCE_COLOR"))) and not env.get("NO_COLOR"),
             cursor=terminal,
             unicode=encoding.startswith("utf"),
         )

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolrun.cli.approval import decide
+from toolrun.cli.exits import Interrupted
 from toolrun.cli.screen import Screen
-from toolrun.decisions import Approve, Decision, Deny
+from toolrun.decisions import Approve, Decision, Deny, Edit
+from toolrun.errors import ConfigError
 from toolrun.events import ApprovalRequested
 
 if TYPE_CHECKING:
@@ -23,9 +25,11 @@ class Words:
 
     def __init__(self, *words: str | type[BaseException] | None) -> None:
         self._words: Iterator[Any] = iter(words)
+        self.offered = ""
 
-    async def read(self, prompt: str, *, remember: bool = True) -> str | None:
+    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:
         assert not remember, "a decision is no part of the history"
+        self.offered = text
         word = next(self._words)
         if isinstance(word, type):
             raise word
@@ -40,6 +44,8 @@ class Decided:
         self.decisions: dict[str, Decision] = {}
 
     async def decide(self, call_id: str, decision: Decision) -> None:
+        if decision == Edit({"path": 7}):
+            raise ConfigError("path is a text")
         self.decisions[call_id] = decision
 
 
@@ -76,9 +82,30 @@ async def test_an_empty_line_decides_nothing() -> None:
     assert decisions == {"c1": Deny(), "c2": Deny()}
 
 
-@pytest.mark.parametrize("end", [None, KeyboardInterrupt])
-async def test_leaving_leaves_the_rest_undecided(end: type[BaseException] | None) -> None:
-    whole, decisions, shown = await decided("y", end)
+async def test_leaving_leaves_the_rest_undecided() -> None:
+    whole, decisions, _ = await decided("y", None)
     assert not whole
     assert decisions == {"c1": Approve()}
-    assert "left undecided" in shown
+
+
+async def test_ctrl_c_ends_the_questions() -> None:
+    with pytest.raises(Interrupted):
+        await decided("y", KeyboardInterrupt)
+
+
+async def test_arguments_can_be_changed_until_they_fit() -> None:
+    words = ("e", "{", "e", '{"path": 7}', "e", '{"path": "new"}', "y")
+    whole, decisions, shown = await decided(*words)
+    assert whole
+    assert decisions == {"c1": Edit({"path": "new"}), "c2": Approve()}
+    assert "! the arguments are no JSON object" in shown
+    assert "! path is a text" in shown
+
+
+async def test_the_arguments_stand_there_to_be_changed() -> None:
+    session: Any = Decided()
+    reader = Words("e", '{"path":"b"}')
+    waiting = [ApprovalRequested("c1", "rm", {"path": "a"}, "asks")]
+    assert await decide(session, waiting, reader, Screen(io.StringIO()), {})
+    assert reader.offered == '{"path":"a"}'
+    assert session.decisions == {"c1": Edit({"path": "b"})}

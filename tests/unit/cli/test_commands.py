@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.rig.mock import Call, Step
-from tests.unit.cli.work import PROMPT, READING, counting
+from tests.unit.cli.work import COUNT, PROMPT, READING, counting
 
 if TYPE_CHECKING:
     from tests.rig.mock import MockServer
@@ -37,7 +37,8 @@ def test_run_json_gives_the_events(typed: Typed, mock: MockServer) -> None:
     done = typed("run", "hi", "--json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert (done.returncode, done.stderr) == (0, "")
-    assert [events[0]["type"], events[-1]["type"]] == ["UserMessage", "TurnFinished"]
+    assert [events[0]["type"], events[-1]["type"]] == ["SessionOpened", "TurnFinished"]
+    assert [e["seq"] for e in events if not e.get("sub")] == list(range(1, events[-1]["seq"] + 1))
     assert "".join(e["text"] for e in events if e["type"] == "TextDelta") == "Hello \x9b31m."
     assert "\x9b" not in done.stdout
 
@@ -112,7 +113,7 @@ def test_a_limit_and_a_call_that_waits_have_codes_of_their_own(
     parked = typed("run", "x", "--tools", "my_tools.py")
     assert (parked.returncode, parked.stdout) == (6, "")
     assert '? waits for approval: send(text="x")' in parked.stderr
-    assert "! parked: a call waits for approval; toolrun chat asks for it" in parked.stderr
+    assert "! parked: a call waits for approval; --approve all or none decides" in parked.stderr
 
 
 def test_no_secret_is_shown(typed: Typed, mock: MockServer) -> None:
@@ -217,3 +218,60 @@ def test_a_file_of_settings_that_does_not_fit_is_named(typed: Typed) -> None:
     done = typed("run", "hi")
     assert done.returncode == 2
     assert done.stderr == "toolrun: toolrun.toml: unknown key 'modle'; did you mean 'model'?\n"
+
+
+SEND = Call("send", '{"text":"x"}')
+SENDING = ("run", "x", "--tools", "my_tools.py")
+
+
+def test_approve_all_runs_what_asks(typed: Typed, mock: MockServer) -> None:
+    mock.script(Step("Hm.", tool_calls=(SEND,)), Step(None, "Sent."))
+    done = typed(*SENDING, "--approve", "all")
+    assert (done.returncode, done.stdout) == (0, "Sent.\n")
+    assert mock.bodies()[1]["messages"][-1]["content"] == "sent x"
+
+
+def test_approve_none_denies_and_has_a_code_of_its_own(typed: Typed, mock: MockServer) -> None:
+    mock.script(Step("Hm.", tool_calls=(SEND,)), Step(None, "I may not."))
+    done = typed(*SENDING, "--approve", "none")
+    assert (done.returncode, done.stdout) == (4, "I may not.\n")
+    assert "nobody is there to approve it" in mock.bodies()[1]["messages"][-1]["content"]
+    mock.script(Step("Hm.", tool_calls=(SEND,)), Step(None, "I may not."))
+    done = typed(*SENDING, "--approve", "none", "--json")
+    assert done.returncode == 4
+    assert '"decision":"deny"' in done.stdout
+
+
+PERSON = '{"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}'
+
+
+def test_output_gives_json_that_fits_the_schema(typed: Typed, mock: MockServer) -> None:
+    (typed.folder / "person.json").write_text(PERSON)
+    mock.script(
+        Step("Hm.", "Counting.", tool_calls=(COUNT,)), Step("So.", '{"name": "Ann \\u009b"}')
+    )
+    done = typed("run", "Who?", *READING, "--output", "person.json")
+    assert (done.returncode, done.stdout) == (0, '{"name":"Ann \\u009b"}\n')
+    assert "» Counting." in done.stderr
+    mock.reset()
+    mock.script(*[Step("Hm.", '{"nam": 1}')] * 9)
+    other = typed("run", "Who?", "--output", "person.json")
+    assert (other.returncode, other.stdout) == (1, "")
+    assert "toolrun: " in other.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "toolrun: --output person.json: cannot be read: No such file or directory\n"),
+        ("{", "toolrun: --output person.json: no JSON Schema: "),
+        ("[]", "toolrun: --output person.json: no JSON Schema: "),
+        ('{"type": "objekt"}', "toolrun: output: "),
+    ],
+)
+def test_a_schema_that_is_none_is_named(typed: Typed, text: str | None, message: str) -> None:
+    if text is not None:
+        (typed.folder / "person.json").write_text(text)
+    done = typed("run", "Who?", "--output", "person.json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)

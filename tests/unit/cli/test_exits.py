@@ -9,7 +9,6 @@ from toolrun.answer import Answer, MadeCall
 from toolrun.cli.exits import Exit, of_answer, of_error
 from toolrun.events import ToolResult
 
-DENIED = MadeCall("c", "rm", "{}", ToolResult("no", "denied"))
 FAILED = MadeCall("c", "rm", "{}", ToolResult("no", "error"))
 
 
@@ -17,18 +16,30 @@ FAILED = MadeCall("c", "rm", "{}", ToolResult("no", "error"))
     ("answer", "code"),
     [
         (Answer("42", "finished"), 0),
-        (Answer("42", "finished", tool_calls=(DENIED,)), 0),
         (Answer("", "finished"), 1),
         (Answer("", "finished", tool_calls=(FAILED,)), 1),
         (Answer("", "failed"), 1),
         (Answer("some", "limited"), 3),
-        (Answer("", "finished", tool_calls=(DENIED,)), 4),
         (Answer("", "parked"), 6),
         (Answer("some", "cancelled"), 130),
     ],
 )
 def test_of_an_answer(answer: Answer, code: int) -> None:
     assert of_answer(answer) == code
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer("42", "finished"), 4),
+        (Answer("", "finished"), 4),
+        (Answer("some", "limited"), 3),
+        (Answer("", "parked"), 6),
+        (Answer("some", "cancelled"), 130),
+    ],
+)
+def test_of_an_answer_to_a_turn_in_which_a_call_was_denied(answer: Answer, code: int) -> None:
+    assert of_answer(answer, denied=True) == code
 
 
 @pytest.mark.parametrize(

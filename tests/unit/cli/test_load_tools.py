@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -52,8 +52,12 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def loaded(*references: str) -> list[Any]:
+    return list(load_tools(references))
+
+
 def test_all_marked_functions_of_a_file(file: Path) -> None:
-    tools = load_tools([file.name])
+    tools = loaded(file.name)
     assert [tool.__name__ for tool in tools] == ["double", "triple"]
     assert tools[0](4) == 8
     source = define(tools[0]).source
@@ -62,7 +66,7 @@ def test_all_marked_functions_of_a_file(file: Path) -> None:
 
 
 def test_one_by_name_marked_or_not_and_each_once(file: Path) -> None:
-    tools = load_tools([f"{file}:unmarked", f"{file.name}:double", file.name])
+    tools = loaded(f"{file}:unmarked", f"{file.name}:double", file.name)
     assert [tool.__name__ for tool in tools] == ["unmarked", "double", "triple"]
 
 
@@ -70,7 +74,7 @@ def test_one_by_name_marked_or_not_and_each_once(file: Path) -> None:
     ("reference", "message"),
     [
         ("missing.py", "tools 'missing.py': there is no file missing.py"),
-        ("tools_of_a_test", "give a Python file, FILE.py or FILE.py:NAME"),
+        ("tools_of_a_test", "give a Python file or a manifest, FILE.py, FILE.toml or FILE.json"),
         ("tools_of_a_test.py:duoble", "no function 'duoble' in it; did you mean 'double'?"),
         ("tools_of_a_test.py:zzz", "no function 'zzz' in it; its tools are double, triple"),
         ("tools_of_a_test.py:FACTOR", "no function 'FACTOR' in it"),
@@ -101,3 +105,24 @@ def test_what_cannot_be_imported_says_where(file: Path, name: str, text: str, me
         load_tools([name])
     assert message in str(caught.value)
     assert "broken_tools" not in sys.modules
+
+
+MANIFEST = """
+[[tools]]
+name = "lines"
+description = "Count the lines of a file."
+command = ["wc", "-l", "--", "{path}"]
+parameters = { type = "object", properties = { path = { type = "string" } }, required = ["path"] }
+
+[[tools]]
+name = "twice"
+function = "tools_of_a_test:double"
+"""
+
+
+def test_the_tools_of_a_manifest_all_or_one(file: Path) -> None:
+    (file.parent / "tools.toml").write_text(MANIFEST)
+    assert [tool.name for tool in loaded("tools.toml")] == ["lines", "twice"]
+    assert [tool.name for tool in loaded("tools.toml:twice")] == ["twice"]
+    with pytest.raises(ConfigError, match=r"no tool 'twcie' in it; did you mean 'twice'\?"):
+        load_tools(["tools.toml:twcie"])

@@ -92,3 +92,15 @@ def test_what_is_public_or_too_short_is_not_masked() -> None:
 
 def test_the_longer_of_two_secrets_goes_first() -> None:
     assert Mask(["secret", "secret-longer"]).text("secret-longer") == "***"
+
+
+def test_a_terminal_gets_a_traceback_as_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = Terminal()
+    set_up("info", Mask([KEY]), file)
+    trace = f"Traceback:\n  File x\nValueError: \x1b[2J {KEY}\n"
+    structlog.get_logger("toolrun").warning("tool raised", tool="boom", traceback=trace)
+    first, *rest = file.getvalue().splitlines()
+    assert "event='tool raised'" in first
+    assert "traceback" not in first
+    assert rest == ["    Traceback:", "      File x", "    ValueError: \u241b[2J ***"]

@@ -144,6 +144,10 @@ def test_output_of_tools_that_run_at_once_is_told_apart() -> None:
         ),
         ([ev.TurnFinished("cancelled")], "! cancelled (0 steps, 0 calls, 0 tokens)"),
         ([ev.Retried(1, "a stream broke off")], "! sampling again (1): a stream broke off"),
+        (
+            [ev.Retried(2, "answered 503", wait=1.25, code="http-503")],
+            "! sampling again in 1.2 s (2): answered 503",
+        ),
         ([ev.Warned("code", "the server drops it")], "! the server drops it"),
         (
             [ev.ApprovalRequested("c1", "rm", {"path": "x" * 500}, "it deletes")],
@@ -165,6 +169,13 @@ def test_text_of_a_step_that_did_not_complete_is_no_answer() -> None:
 def test_text_of_a_step_that_is_sampled_again_is_not_repeated() -> None:
     events = [ev.TextDelta("Ther"), ev.Retried(1, "cut"), *turn(streamed=True)[-4:]]
     assert shown(events)[0] == "There are 42.\n"
+
+
+def test_on_a_terminal_what_a_retry_made_void_is_taken_back_or_named() -> None:
+    seen = [ev.ReasoningDelta("Hm."), ev.TextDelta("Ther "), ev.Retried(1, "cut")]
+    out, err = shown([*seen, *turn(streamed=True)[-4:]], live=True)
+    assert out == "Ther\r\x1b[JThere are 42.\n"
+    assert "! sampling again (1): cut; what it had said of this step is void\n" in err
 
 
 def test_a_failure_is_told_by_its_error_and_in_a_recording_by_its_event() -> None:

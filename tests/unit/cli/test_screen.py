@@ -155,6 +155,15 @@ def test_the_environment_decides(env: dict[str, str], colour: bool, cursor: bool
     assert (screen.colour, screen.cursor) == (colour, cursor)
 
 
+@pytest.mark.parametrize(
+    ("env", "colour"),
+    [({"FORCE_COLOR": "1"}, True), ({}, False), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_colours_can_be_forced_on_what_is_no_terminal(env: dict[str, str], colour: bool) -> None:  # noqa: FBT001
+    screen = Screen.of(io.StringIO(), env)
+    assert (screen.colour, screen.cursor) == (colour, False)
+
+
 def test_a_stream_of_another_encoding_gets_ascii_glyphs() -> None:
     buffer = io.BytesIO()
     file = io.TextIOWrapper(buffer, "ascii", errors="backslashreplace")
