@@ -29,6 +29,7 @@ _IDLE: Final = frozenset(
         ("concurrent/futures/thread.py", "_worker"),
         ("anyio/_backends/_asyncio.py", "run"),
         ("trio/_core/_thread_cache.py", "_work"),
+        ("toolrun/tools/threads.py", "_work"),
     }
 )
 _WAITING_MODULES = ("threading.py", "queue.py")

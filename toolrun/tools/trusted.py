@@ -69,7 +69,7 @@ async def _in_thread(
 ) -> Any:
     work = Work(partial(_work, tool, arguments, tell))
     try:
-        return await work.run(f"toolrun {tool.name}")
+        return await work.run()
     finally:
         if work.left:
             structlog.get_logger("toolrun").warning(
