@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from tests.rig.mock_app import MODEL, VERSION, MockVllm, Received, Settings, serve
+from tests.rig.mock_faults import PASSING
 from tests.rig.mock_steps import Call, Script, Step
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-__all__ = ["MODEL", "Call", "MockServer", "Received", "Step"]
+__all__ = ["MODEL", "PASSING", "Call", "MockServer", "Received", "Step"]
 
 _START_S = 20
 
@@ -93,7 +94,7 @@ class MockServer:
         return f"[[script:{name}]]"
 
     def settings(self, **changes: Any) -> None:
-        """Be another server: `version` (None: not a vLLM), `model`, `api_key`."""
+        """Be another server; see `Settings`."""
         self._post("settings", msgspec.json.encode(changes))
 
     def requests(self, path: str = "/v1/chat/completions") -> list[Received]:

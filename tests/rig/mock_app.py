@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from tests.rig import mock_bytes, mock_http
-from tests.rig.mock_http import ABORT, BREAK, EVENT_STREAM, HANG, STREAM_END, Break, whole
-from tests.rig.mock_steps import SCRIPTS, ChatRequest, Script, Step, choose, spoil
+from tests.rig import mock_bytes, mock_faults, mock_http, mock_versions
+from tests.rig.mock_http import EVENT_STREAM, STREAM_END, Break, whole
+from tests.rig.mock_steps import SCRIPTS, ChatRequest, Fault, Script, Step, choose, spoil
 
 if TYPE_CHECKING:
     from tests.rig.mock_http import Connection, Request
-    from tests.rig.mock_steps import ReasoningFields
 
 MODEL: Final = "openai/gpt-oss-20b"
 VERSION: Final = "0.32.0"
 _KEPT = 10_000
 _EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_HTTP_FAULT = re.compile(r"http_(\d+)")
-_MALFORMED = 'unexpected tokens remaining in message header: Some("to=functions.f")'
-_HTML = b"<!DOCTYPE html><html><body><h1>502 Bad Gateway</h1></body></html>"
 
 _PERMISSION: Final = {
     "id": "modelperm-0123456789abcdef",
@@ -40,29 +35,33 @@ _PERMISSION: Final = {
     "group": None,
     "is_blocking": False,
 }
-_WHOLE_FAULTS: Final[dict[str, list[bytes | float | Break]]] = {
-    "header_500": whole(500, mock_bytes.failure(_MALFORMED, "InternalServerError", None, 500)),
-    "html": whole(200, _HTML, "text/html"),
-    "gzip_garbage": whole(200, b"\x1f\x8bnot gzip at all" * 8, content_encoding="gzip"),
-    "empty_body": whole(200, b""),
-    "closed_early": [BREAK],
-    "hang_early": [HANG],
-}
-_MIDWAY_FAULTS: Final = frozenset(
-    {"truncated_json", "sse_error", "cut", "closed_midway", "hang_midway"}
-)
 
 _chat = msgspec.json.Decoder(ChatRequest)
 _script = msgspec.json.Decoder(tuple[Step, ...] | Script)
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What the server is; `version` None: one that isn't vLLM."""
+    """What the server is.
+
+    Attributes:
+        version: of vLLM; None: a server that isn't one.
+        keep: how many requests it remembers.
+        tool_parser: whether it was started with one; without, calls vanish.
+        seed: where it is given, ids and times follow from the request's bytes.
+        fault_rate: how likely a request meets a fault, from 0 to 1; see `mock_faults.drawn`.
+        faults: which ones.
+        retry_after: the header of that name, beside an HTTP fault.
+    """
 
     model: str = MODEL
     version: str | None = VERSION
     api_key: str | None = None
     keep: int = _KEPT
+    tool_parser: bool = True
+    seed: int | None = None
+    fault_rate: float = 0.0
+    faults: tuple[Fault, ...] = mock_faults.PASSING
+    retry_after: str | None = None
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -87,6 +86,7 @@ class MockVllm:
         self.scripts = dict(SCRIPTS)
         self.received: deque[Received] = deque(maxlen=self.settings.keep)
         self.met: Counter[bytes] = Counter()
+        self.came: Counter[bytes] = Counter()
         self._encoded: dict[tuple[bytes, bool], mock_bytes.Template] = {}
         self.running = 0
 
@@ -168,7 +168,8 @@ class MockVllm:
             return _bad("There is no such script.", "vllm_xargs")
         self.running += 1
         connection.at_end(self._one_less)
-        return self._plan(self._meet(step, request.body), chat)
+        step = self._chance(self._meet(step, request.body), request.body)
+        return self._plan(step, chat, request.body)
 
     def _read(self, request: Request) -> ChatRequest | mock_http.Plan:
         """The request, or the answer that says what is wrong with it."""
@@ -200,9 +201,25 @@ class MockVllm:
         met = self.met[digest] <= step.fault_times
         return step if met else msgspec.structs.replace(step, fault=None)
 
-    def _plan(self, step: Step, chat: ChatRequest) -> mock_http.Plan:
-        parts = self._fill(step, chat)
-        broken = _broken(step, parts, stream=bool(chat.stream))
+    def _chance(self, step: Step, body: bytes) -> Step:
+        """The step with the fault that this request meets by chance, and by the server's nature."""
+        changes: dict[str, Any] = {}
+        now = self.settings
+        if step.fault is None and now.fault_rate:
+            digest = hashlib.blake2b(body, digest_size=16).digest()
+            self.came[digest] += 1
+            drawn = (now.seed or 0, body, self.came[digest], now.fault_rate, now.faults)
+            changes = {"fault": mock_faults.drawn(*drawn), "retry_after": now.retry_after}
+        fault = changes.get("fault", step.fault)
+        if fault == "malformed_header":
+            changes["fault"] = mock_faults.header_fault(now.version)
+        if fault is None and not (now.tool_parser and mock_versions.calls(now.version)):
+            changes["fault"] = "no_tool_parser"
+        return msgspec.structs.replace(step, **changes) if changes else step
+
+    def _plan(self, step: Step, chat: ChatRequest, body: bytes) -> mock_http.Plan:
+        parts = self._fill(step, chat, body)
+        broken = mock_faults.broken(step, parts, stream=bool(chat.stream))
         wait: list[bytes | float | Break] = [step.delay_s] if step.delay_s else []
         if broken is not None:
             return wait + broken
@@ -210,8 +227,8 @@ class MockVllm:
             return wait + whole(200, parts[0])
         return [*wait, EVENT_STREAM, *_paced(step, parts), STREAM_END]
 
-    def _fill(self, step: Step, chat: ChatRequest) -> list[bytes]:
-        fields = step.reasoning_fields or _reasoning_fields(self.settings.version)
+    def _fill(self, step: Step, chat: ChatRequest, body: bytes) -> list[bytes]:
+        fields = step.reasoning_fields or mock_versions.reasoning_fields(self.settings.version)
         style = mock_bytes.Style(
             self.settings.model,
             fields,
@@ -225,7 +242,8 @@ class MockVllm:
         if template is None:
             make = mock_bytes.streamed if chat.stream else mock_bytes.unstreamed
             template = self._encoded[key] = make(spoil(step), style)
-        return template.fill()
+        seed = self.settings.seed
+        return template.fill(None if seed is None else b"%d." % seed + body)
 
 
 def _invalid(message: str, where: str) -> mock_http.Plan:
@@ -243,17 +261,6 @@ def _bad(message: str, param: str | None) -> mock_http.Plan:
     return whole(400, mock_bytes.failure(message, "BadRequestError", param, 400))
 
 
-def _reasoning_fields(version: str | None) -> ReasoningFields:
-    """What vLLM of that version calls the reasoning in its replies (#27752, #33402)."""
-    try:
-        numbers = tuple(int(number) for number in (version or VERSION).split(".")[:3])
-    except ValueError:
-        return "reasoning"
-    if numbers < (0, 11, 1):
-        return "reasoning_content"
-    return "both" if numbers < (0, 16) else "reasoning"
-
-
 def _paced(step: Step, parts: list[bytes]) -> list[bytes | float | Break]:
     plan: list[bytes | float | Break] = []
     for part in parts:
@@ -261,59 +268,6 @@ def _paced(step: Step, parts: list[bytes]) -> list[bytes | float | Break]:
         if step.chunk_delay_s:
             plan.append(step.chunk_delay_s)
     return plan
-
-
-def _broken(step: Step, parts: list[bytes], *, stream: bool) -> list[bytes | float | Break] | None:
-    """The plan of a fault of the transport or the server; None for other faults, and for none."""
-    fault = step.fault or ""
-    if found := _HTTP_FAULT.match(fault):
-        status = int(found[1])
-        retry = {"retry_after": step.retry_after} if step.retry_after is not None else {}
-        body = mock_bytes.failure(f"The mock says {status}.", "InternalServerError", None, status)
-        return whole(status, body, **retry)
-    if fault in _WHOLE_FAULTS:
-        return list(_WHOLE_FAULTS[fault])
-    if fault in _MIDWAY_FAULTS:
-        return _half_stream(fault, parts) if stream else _half_body(fault, parts[0])
-    return None
-
-
-def _half_body(fault: str, body: bytes) -> list[bytes | float | Break]:
-    half = body[: len(body) // 2]
-    match fault:
-        case "truncated_json":
-            return whole(200, half)
-        case "sse_error":  # unstreamed, the same failure is an ordinary error
-            error = mock_bytes.failure(_MALFORMED, "InternalServerError", None, 500)
-            return whole(500, error)
-    promised = mock_http.head(
-        200, {"content-length": str(len(body)), "content-type": "application/json"}
-    )
-    return [promised + half, _end_of(fault)]
-
-
-def _half_stream(fault: str, parts: list[bytes]) -> list[bytes | float | Break]:
-    events = b"".join(parts).split(b"\n\n")
-    half = events[: max(1, len(events) // 2)]
-    begun = [EVENT_STREAM, mock_http.frames(b"\n\n".join(half) + b"\n\n")]
-    match fault:
-        case "truncated_json":
-            torn = half[-1][: len(half[-1]) // 2] + b"\n\n"
-            return [*begun, mock_http.frames(torn), STREAM_END]
-        case "sse_error":
-            return [*begun, mock_http.frames(mock_bytes.sse_error(_MALFORMED)), STREAM_END]
-        case "cut":
-            return [*begun, STREAM_END]
-    return [*begun, _end_of(fault)]
-
-
-def _end_of(fault: str) -> float | Break:
-    match fault:
-        case "hang_midway":
-            return HANG
-        case "cut":
-            return BREAK
-    return ABORT
 
 
 async def serve(app: MockVllm, host: str, port: int) -> asyncio.Server:

@@ -6,6 +6,7 @@ Field orders are those of vLLM 0.32 (`ChatCompletionResponse.model_dump()`; chun
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import time
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _ID = "0123456789abcdef"  # stands for the id, then for the ids of the calls
 _CALL = "fedcba98{:08d}"
 _CREATED = 9876543210
+_SEEDED_TIME = 1767225600
 _HARMONY_HEADER = 3  # <|channel|> NAME <|message|>: tokens that carry no text
 _CALL_HEADER = 9
 _RETURN, _CALL_STOP = None, 200012
@@ -52,14 +54,23 @@ class Template(Struct, frozen=True):
     parts: tuple[bytes, ...]
     calls: int
 
-    def fill(self) -> list[bytes]:
-        """The bytes to send, with ids of their own; as long as those of the template."""
-        news = [(_ID.encode(), os.urandom(8).hex().encode())]
-        news.append((str(_CREATED).encode(), str(int(time.time())).encode()))
-        news += [
-            (_CALL.format(at).encode(), os.urandom(8).hex().encode()) for at in range(self.calls)
-        ]
+    def fill(self, seed: bytes | None = None) -> list[bytes]:
+        """The bytes to send, with ids of their own; as long as those of the template.
+
+        Args:
+            seed: what the ids follow from, and a fixed time with them; None for new ones.
+        """
+        created = _SEEDED_TIME if seed is not None else int(time.time())
+        news = [(str(_CREATED).encode(), str(created).encode())]
+        stand_ins = [_ID, *(_CALL.format(at) for at in range(self.calls))]
+        news += [(old.encode(), _new_id(seed, at)) for at, old in enumerate(stand_ins)]
         return [_replace(part, news) for part in self.parts]
+
+
+def _new_id(seed: bytes | None, at: int) -> bytes:
+    if seed is None:
+        return os.urandom(8).hex().encode()
+    return hashlib.blake2b(b"%d." % at + seed, digest_size=8).hexdigest().encode()
 
 
 def _replace(part: bytes, news: list[tuple[bytes, bytes]]) -> bytes:
@@ -123,14 +134,16 @@ def chunks(step: Step, style: Style) -> list[bytes]:
     start |= {"prompt_token_ids": None, "prompt_text": None}
     events = [start]
     events += [_chunk(style, delta, "more") for delta in _deltas(step, style)]
-    events.append(_chunk(style, {}, "end", step))
+    if step.fault != "no_finish":
+        events.append(_chunk(style, {}, "end", step))
     if not style.usage:
         events[-1]["system_fingerprint"] = _FINGERPRINT  # on the last chunk that there is
     else:
         last: dict[str, Any] = {key: start[key] for key in ("id", "object", "created", "model")}
         last |= {"choices": [], "usage": _usage(step), "system_fingerprint": _FINGERPRINT}
         events.append(last)
-    return [*(_event(event) for event in events), b"data: [DONE]\n\n"]
+    after = [b"data: {nonsense\n\n"] if step.fault == "after_done" else []
+    return [*(_event(event) for event in events), b"data: [DONE]\n\n", *after]
 
 
 def streamed(step: Step, style: Style) -> Template:
@@ -145,9 +158,9 @@ def failure(message: str, kind: str, param: str | None, code: int) -> bytes:
     return encode({"error": {"message": message, "type": kind, "param": param, "code": code}})
 
 
-def sse_error(message: str) -> bytes:
+def sse_error(message: str, code: int = 500) -> bytes:
     """How vLLM ends a stream in which something went wrong: an error, then the usual end."""
-    error = {"message": message, "type": "InternalServerError", "param": None, "code": 500}
+    error = {"message": message, "type": "InternalServerError", "param": None, "code": code}
     body = json.dumps({"error": error})  # with spaces, as vLLM does here and nowhere else
     return f"data: {body}\n\ndata: [DONE]\n\n".encode()
 
@@ -189,14 +202,23 @@ def _deltas(step: Step, style: Style) -> Iterator[dict[str, Any]]:
             yield {"content": token}
     for at, call in enumerate(step.tool_calls):
         yield from ([{}] * (_CALL_HEADER if style.token_ids else 0))
-        named = {"name": call.name, "arguments": ""}
-        if step.fault == "garbled_calls":
-            yield {"tool_calls": [{"index": at, "function": {"arguments": call.name}}]}
-        else:
-            first = {"id": _call_id(at, call), "type": "function", "index": at, "function": named}
-            yield {"tool_calls": [first]}
-        for token in tokens(call.arguments):
-            yield {"tool_calls": [{"index": at, "function": {"arguments": token}}]}
+        yield from _call_deltas(at, call, step, style)
+
+
+def _call_deltas(at: int, call: Call, step: Step, style: Style) -> Iterator[dict[str, Any]]:
+    """A call's name, then its arguments; faults of the stream alone garble them."""
+    if step.fault == "lost_calls":  # the arguments end up in the reasoning (#27641)
+        yield from (_reasoning(token, style) for token in tokens(call.arguments))
+        return
+    named = {"name": call.name, "arguments": ""}
+    index = 0 if step.fault == "merged_calls" else at
+    if step.fault == "garbled_calls":
+        yield {"tool_calls": [{"index": index, "function": {"arguments": call.name}}]}
+    else:
+        first = {"id": _call_id(at, call), "type": "function", "index": index, "function": named}
+        yield {"tool_calls": [first]}
+    for token in tokens(call.arguments):
+        yield {"tool_calls": [{"index": index, "function": {"arguments": token}}]}
 
 
 def _call_id(at: int, call: Call) -> str:
@@ -213,7 +235,7 @@ def _finish(step: Step) -> str:
 
 
 def _stop(step: Step) -> int | None:
-    return _CALL_STOP if step.tool_calls else _RETURN
+    return _CALL_STOP if step.tool_calls or step.fault == "no_tool_parser" else _RETURN
 
 
 def _usage(step: Step, **more: None) -> dict[str, Any]:

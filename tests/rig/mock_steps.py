@@ -15,11 +15,17 @@ from msgspec import Struct
 
 Fault: TypeAlias = Literal[
     # The server answers with an error, or with something that isn't an answer.
+    "http_400",
     "http_408",
+    "http_425",
     "http_429",
     "http_500",
+    "http_502",
     "http_503",
+    "http_504",
     "header_500",
+    "header_200",
+    "malformed_header",
     "html",
     "gzip_garbage",
     "empty_body",
@@ -31,15 +37,29 @@ Fault: TypeAlias = Literal[
     "hang_early",
     "hang_midway",
     "sse_error",
+    "sse_503",
     # The answer is whole and wrong: the parser, or the model, failed.
+    "nothing_said",
     "null_content",
     "analysis_only",
     "name_with_channel",
     "name_with_namespace",
     "markup_in_content",
     "hidden_truncation",
-    "garbled_calls",
     "duplicate_ids",
+    "unknown_tool",
+    "invalid_json",
+    "deep_json",
+    "huge_arguments",
+    "many_calls",
+    "aborted",
+    "no_tool_parser",
+    # The stream is wrong; unstreamed, the answer is right.
+    "garbled_calls",
+    "lost_calls",
+    "merged_calls",
+    "no_finish",
+    "after_done",
 ]
 
 ReasoningFields: TypeAlias = Literal["reasoning", "reasoning_content", "both"]
@@ -65,6 +85,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
         fault: what goes wrong.
         fault_times: how many requests with the same body meet the fault; None for all of them.
         retry_after: the header of that name, beside an HTTP fault.
+        retry_after_ms: the header of that name, beside an HTTP fault.
         reasoning_fields: the fields that carry the reasoning; None for those of the version.
     """
 
@@ -79,6 +100,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     fault: Fault | None = None
     fault_times: int | None = None
     retry_after: str | None = None
+    retry_after_ms: str | None = None
     reasoning_fields: ReasoningFields | None = None
 
 
@@ -134,12 +156,17 @@ SCRIPTS: dict[str, tuple[Step, ...]] = {
     "long": (Step(None, " word" * 400),),
 }
 
+_DEEP, _MANY = 10_000, 1000
+_HUGE, _PIECE = 1024 * 1024, 64 * 1024
+
 _MARKER = re.compile(r"\[\[script:([^\]]+)\]\]")
 _TOKEN = re.compile(r"\s*\S{1,6}|\s+")
 
 
 def tokens(text: str) -> list[str]:
-    """Cut a text into pieces of about a token each; joined, they are the text."""
+    """Cut a text into pieces of about a token each, a huge one into fewer; joined, they are it."""
+    if len(text) > _HUGE:
+        return [text[at : at + _PIECE] for at in range(0, len(text), _PIECE)]
     return _TOKEN.findall(text)
 
 
@@ -179,6 +206,8 @@ def spoil(step: Step) -> Step:
     """The step as a faulty parser or model gives it; other faults leave it as it is."""
     changes: dict[str, Any] = {}
     match step.fault:
+        case "nothing_said":
+            changes = {"reasoning": None, "content": None, "tool_calls": ()}
         case "null_content":
             changes = {"content": None, "tool_calls": ()}
         case "analysis_only":
@@ -187,6 +216,13 @@ def spoil(step: Step) -> Step:
         case "markup_in_content":
             content = f"<|channel|>final<|message|>{step.content or 'oops'}"
             changes = {"content": content, "tool_calls": ()}
+        case "aborted":
+            half = (step.content or "It is")[: len(step.content or "") // 2 + 1]
+            changes = {"content": half, "tool_calls": (), "finish_reason": "abort"}
+        case "no_tool_parser" if step.tool_calls:
+            changes = {"tool_calls": (), "finish_reason": "stop"}
+        case "no_tool_parser":
+            changes = {"fault": None}
         case _ if step.tool_calls:
             changes = {"tool_calls": _spoil_calls(step.fault, step.tool_calls)}
     return msgspec.structs.replace(step, **changes)
@@ -202,6 +238,18 @@ def _spoil_calls(fault: Fault | None, calls: tuple[Call, ...]) -> tuple[Call, ..
         case "hidden_truncation":
             half = first.arguments[: max(1, len(first.arguments) // 2)]
             first = msgspec.structs.replace(first, arguments=half)
+        case "unknown_tool":
+            first = msgspec.structs.replace(first, name=f"{first.name}_v2")
+        case "invalid_json":
+            first = msgspec.structs.replace(first, arguments=f"{first.arguments[:-1]} and so on}}")
+        case "deep_json":
+            first = msgspec.structs.replace(
+                first, arguments='{"x":' + "[" * _DEEP + "]" * _DEEP + "}"
+            )
+        case "huge_arguments":
+            first = msgspec.structs.replace(first, arguments=f'{{"city":"{"x" * _HUGE}"}}')
+        case "many_calls":
+            return calls * (_MANY // len(calls))
         case "duplicate_ids":
             both = calls if rest else calls * 2
             return tuple(Call(call.name, call.arguments, "chatcmpl-tool-0") for call in both)

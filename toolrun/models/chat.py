@@ -84,9 +84,8 @@ class ChatModel:
             if request.streams:
                 message, first = await self._stream(body, observe)
             else:
-                message = read_reply(await self.door.post(PATH, body))
-                if request.stream and observe is not None:
-                    _tell_whole(message, observe)
+                reply = await self.door.post(PATH, body)
+                message = _whole(reply, observe if request.stream else None)
         except ModelNotFound as error:
             raise await self._with_names(error) from error
         except MalformedOutput as error:
@@ -134,6 +133,9 @@ class ChatModel:
             return True
 
         if not await self.door.stream(PATH, body, on_read):
+            if reader.is_empty and splitter.rest.lstrip().startswith(b"{"):
+                # Not a stream, but one JSON body: an error, or a reply of a server that has none.
+                return _whole(splitter.rest, observe), first
             reader.feed([payload for payload in splitter.end() if payload != DONE])
         return reader.message(), first
 
@@ -155,14 +157,14 @@ class ChatModel:
     def _judged(self, error: MalformedOutput, request: Request) -> MalformedOutput:
         """The same error, if a call that was lost may not be lost again.
 
-        A server with a tool parser loses calls too: of built-in tools (#27385), and in streams. So
-        it is one without, where none of its calls was ever seen and the second is lost.
+        A server with a tool parser loses calls too: in streams, and of built-in tools (#27385). So
+        it is one without, where no call of it was ever seen, and the second is lost, unstreamed.
         """
         if error.code != "no-tool-parser":
             return error
         self._lost_calls += 1
         offered = bool(request.tools) and request.response_format is None
-        if offered and not self._parses and self._lost_calls > 1:
+        if offered and not (self._parses or request.streams) and self._lost_calls > 1:
             return error
         return MalformedOutput(str(error), "garbled-call")
 
@@ -175,12 +177,14 @@ class ChatModel:
         return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
 
 
-def _tell_whole(message: AssistantMessage, observe: Observe) -> None:
-    """Tell what a stream would have told piece by piece."""
-    if message.reasoning:
+def _whole(body: bytes, observe: Observe | None) -> AssistantMessage:
+    """A reply that came whole; whoever waits for its pieces is told them at once."""
+    message = read_reply(body)
+    if observe is not None and message.reasoning:
         observe(ReasoningDelta(message.reasoning))
-    if message.content:
+    if observe is not None and message.content:
         observe(TextDelta(message.content))
+    return message
 
 
 def not_returned(dialect: Dialect) -> Event:

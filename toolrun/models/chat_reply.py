@@ -104,7 +104,7 @@ def read_reply(body: bytes) -> AssistantMessage:
     if not reply.choices or (said := reply.choices[0].message) is None:
         raise MalformedOutput(f"the reply has no message: {_shown(body)}")
     choice = reply.choices[0]
-    if choice.stop_reason == CALL_TOKEN and not said.tool_calls:
+    if not said.tool_calls and lost_a_call(choice.finish_reason, choice.stop_reason):
         raise lost_call()
     return AssistantMessage(
         content=said.content or None,
@@ -135,6 +135,11 @@ def decoded(payload: bytes) -> Reply:
     if (said := bytes(reply.error)) not in (b"", b"null"):
         raise _error(said)
     return reply
+
+
+def lost_a_call(finish_reason: str | None, stop_reason: object) -> bool:
+    """Whether a reply without calls ended in one: a tool parser would have said `tool_calls`."""
+    return stop_reason == CALL_TOKEN and finish_reason == "stop"
 
 
 def lost_call() -> MalformedOutput:

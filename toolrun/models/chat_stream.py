@@ -12,7 +12,6 @@ from toolrun.errors import MalformedOutput
 from toolrun.events import AssistantMessage, ReasoningDelta, TextDelta
 from toolrun.models import faults
 from toolrun.models.chat_reply import (
-    CALL_TOKEN,
     CallPart,
     Choice,
     Function,
@@ -20,6 +19,7 @@ from toolrun.models.chat_reply import (
     decoded,
     finished_calls,
     ids_of,
+    lost_a_call,
     lost_call,
     usage_of,
 )
@@ -49,6 +49,7 @@ class StreamReader:
 
     def __init__(self, observe: Observe | None) -> None:
         self._observe = observe
+        self._fed = False
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self._size = 0
@@ -62,6 +63,11 @@ class StreamReader:
         self._prompt_ids: list[int] | None = None
         self._ids: list[int] | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has come yet."""
+        return not self._fed
+
     def feed(self, payloads: Sequence[bytes]) -> None:
         """Take the payloads of one read.
 
@@ -69,6 +75,7 @@ class StreamReader:
             MalformedOutput: a payload is not a chunk, or the message grows beyond any bound.
             ServerStatus: the server reports an error in mid-stream, after its HTTP 200.
         """
+        self._fed = self._fed or bool(payloads)
         for payload in payloads:
             chunk = decoded(payload)
             self._id = chunk.id or self._id
@@ -149,7 +156,7 @@ class StreamReader:
         """
         if self._finish is None:
             raise MalformedOutput("the stream stopped without a finish_reason", "broken-stream")
-        if self._stop == CALL_TOKEN and not self._calls:
+        if not self._calls and lost_a_call(self._finish, self._stop):
             raise lost_call()
         self._calls.sort(key=lambda call: call.index)
         if self._finish != "length":

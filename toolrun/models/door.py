@@ -81,10 +81,10 @@ class Door:
         Raises:
             ServerError: as the subclass says.
         """
+        client, response_type = self._open()
         options: Any = {"headers": _JSON, "timeout": self._timeout()}
         wait = self.timeouts.step
         with self._wrapped("step"), anyio.move_on_after(wait) as waiting:
-            client, response_type = self._open()
             response = await client.post(path, cast_to=response_type, content=body, options=options)
         if waiting.cancelled_caught:
             raise self._errors.silent("step", wait)
@@ -100,11 +100,11 @@ class Door:
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
         """
+        client, response_type = self._open()
         options: Any = {"headers": _JSON, "timeout": self._timeout()}
         waits = Waits(self.timeouts)
         # The waits are kept here: the transport knows only one for all of them.
         with self._wrapped(waits.phase), anyio.CancelScope(deadline=waits.deadline) as waiting:
-            client, response_type = self._open()
             response = await client.post(
                 path,
                 cast_to=response_type,
@@ -156,10 +156,10 @@ class Door:
         Raises:
             ServerError: as the subclass says.
         """
+        client, response_type = self._open()
         options: Any = {"timeout": self._timeout()}
         wait = self.timeouts.first_token
         with self._wrapped("first token"), anyio.move_on_after(wait) as waiting:
-            client, response_type = self._open()
             response = await client.get(url, cast_to=response_type, options=options)
         if waiting.cancelled_caught:
             raise self._errors.silent("first token", wait)
@@ -189,7 +189,7 @@ class Door:
             await client.close()
 
     def _open(self) -> tuple[AsyncOpenAI, type[httpx2.Response]]:
-        """The client, made at the first use: its import takes longer than all of toolrun's."""
+        """The client, made at the first use: its import is slow, and no silence of the server."""
         if self._client is None or self._response is None:
             import httpx2
             import openai
@@ -262,7 +262,7 @@ def _check_url(base_url: str) -> None:
         fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         fits = False
-    if not fits or not _is_sendable(base_url):
+    if not fits or " " in base_url or not _is_sendable(base_url):
         raise ConfigError(
             f"base_url must begin with http:// or https:// and name a host, not {base_url!r}; "
             'a local vLLM has "http://localhost:8000/v1"'

@@ -41,9 +41,14 @@ class EventSplitter:
         self._check()
         return [payload for block in blocks if (payload := _payload(block)) is not None]
 
+    @property
+    def rest(self) -> bytes:
+        """What came since the last event; of a body without events, all of it."""
+        return bytes(self._rest)
+
     def end(self) -> list[bytes]:
         """The payload of a last event that no empty line closed, if it looks whole."""
-        rest, self._rest, self._held = bytes(self._rest), bytearray(), b""
+        rest, self._rest, self._held = self.rest, bytearray(), b""
         payload = _payload(rest.strip(b"\n"))
         return [payload] if payload else []
 
