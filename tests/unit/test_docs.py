@@ -48,6 +48,7 @@ _WARM: Final = Step("The tool says how warm it is.", "It is 20 degrees in Paris.
 SCRIPTS: Final[dict[str, tuple[Step, ...]]] = {
     "final": (Step("The user greets me.", "Hello there, friend!"),),
     "one-call": (Step("I need the weather.", tool_calls=(_PARIS,)), _WARM),
+    "json": (Step("As JSON, then.", '{"city":"Rome","degrees":21}'),),
     "count": (
         Step("I count.", tool_calls=(Call("word_count", '{"path":"notes.txt"}'),)),
         Step("Counted.", "I have counted the words of notes.txt."),
