@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import sniffio
@@ -13,6 +15,7 @@ from toolrun.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Unpack
 
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from toolrun.decisions import Decision
     from toolrun.events import Event
     from toolrun.options import Options
+    from toolrun.stream import EventStream
     from toolrun.transcript import Message
 
 
 class BlockingSession:
     """A `Session` whose methods block; a context manager. See `Session` for each method.
 
-    Ctrl-C in a blocking call cancels the turn.
+    Any thread may use it, one turn at a time. Ctrl-C in a blocking call cancels the turn. In a
+    notebook a cell waits for its turns, as for any other call.
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
@@ -39,13 +44,10 @@ class BlockingSession:
         """Start the thread and open the session.
 
         Raises:
-            ConfigError: called inside a running event loop, which it would block.
+            ConfigError: called inside a running event loop, which it would block; a notebook's own
+                loop waits for its cells anyway.
         """
-        with contextlib.suppress(sniffio.AsyncLibraryNotFoundError):
-            raise ConfigError(
-                f"Session.sync would block the running {sniffio.current_async_library()} loop; "
-                "use `async with Session(...)` here"
-            )
+        _refuse_to_block()
         with contextlib.ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(self._session))
@@ -70,13 +72,17 @@ class BlockingSession:
         """See `Session.messages`."""
         return self._session.messages()
 
-    def ask(self, text: str) -> Answer:
+    def ask(self, text: str, *, output: Any = None) -> Answer:
         """See `Session.ask`."""
-        return self._waited(self._session.ask, text)
+        return self._waited(partial(self._session.ask, text, output=output))
 
-    def go_on(self) -> Answer:
+    def go_on(self, *, output: Any = None) -> Answer:
         """See `Session.go_on`."""
-        return self._waited(self._session.go_on)
+        return self._waited(partial(self._session.go_on, output=output))
+
+    def undo(self) -> str:
+        """See `Session.undo`."""
+        return self._thread().call(self._session.undo)
 
     def decide(self, call_id: str, decision: Decision) -> None:
         """See `Session.decide`."""
@@ -86,11 +92,17 @@ class BlockingSession:
         """See `Session.cancel`; from any thread."""
         self._thread().call(self._session.cancel)
 
-    @contextlib.contextmanager
-    def stream(self, text: str) -> Iterator[Iterator[Event]]:
+    def stream(self, text: str, *, output: Any = None) -> AbstractContextManager[Iterator[Event]]:
         """See `Session.stream`: `with session.stream(text) as events: for event in events: ...`."""
+        return self._watched(self._session.stream(text, output=output))
+
+    def stream_on(self, *, output: Any = None) -> AbstractContextManager[Iterator[Event]]:
+        """See `Session.stream_on`."""
+        return self._watched(self._session.stream_on(output=output))
+
+    @contextlib.contextmanager
+    def _watched(self, stream: EventStream) -> Iterator[Iterator[Event]]:
         portal = self._thread()
-        stream = self._session.stream(text)
 
         def events() -> Iterator[Event]:
             while True:
@@ -102,10 +114,10 @@ class BlockingSession:
         with portal.wrap_async_context_manager(stream):
             yield events()
 
-    def _waited(self, run: Callable[..., Awaitable[Answer]], *arguments: str) -> Answer:
+    def _waited(self, run: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run a turn; an interruption of the wait cancels the turn, and waits for its end."""
         portal = self._thread()
-        turn = portal.start_task_soon(run, *arguments)
+        turn = portal.start_task_soon(run)
         try:
             return turn.result()
         except BaseException:
@@ -118,3 +130,23 @@ class BlockingSession:
         if self._portal is None:
             raise ConfigError("the session is not open; use it in a with statement")
         return self._portal
+
+
+def _refuse_to_block() -> None:
+    """Pass where no loop runs in this thread, or a notebook's, which its cells hold anyway."""
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:
+        return
+    if not _in_notebook():
+        raise ConfigError(
+            f"Session.sync would block the running {library} loop; "
+            "use `async with Session(...)` here"
+        )
+
+
+def _in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook: each cell runs inside the kernel's loop."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from tests.rig.mock import Call, MockServer, Step
 from tests.unit.test_turn import TOOLS, call, results, sends
-from toolrun import Approve, ConfigError, ServerStatus, Session, TextDelta, TurnFinished, tool
+from toolrun import (
+    Approve,
+    ConfigError,
+    ServerStatus,
+    Session,
+    SessionBusy,
+    TextDelta,
+    TurnFinished,
+    tool,
+)
+from toolrun.testing import ScriptedModel
+from toolrun.testing import call as call_tool
 
 if TYPE_CHECKING:
+    from toolrun import Request
     from toolrun.blocking import BlockingSession
 
 
 def blocking(mock: MockServer, **options: Any) -> BlockingSession:
     return Session.sync(**{"model": mock.model, "base_url": mock.url, "tools": TOOLS, **options})
+
+
+def scripted(*steps: Any) -> BlockingSession:
+    tools: Any = TOOLS
+    return Session.sync(model=ScriptedModel(*steps), tools=tools)
 
 
 def test_asking(mock: MockServer) -> None:
@@ -82,8 +102,6 @@ def test_an_interruption_cancels_the_turn_and_the_session_goes_on(mock: MockServ
     @tool(trusted=True)
     async def interrupt() -> None:
         """Be the person at the keyboard, then hang."""
-        import anyio
-
         os.kill(os.getpid(), signal.SIGINT)
         await anyio.sleep_forever()
 
@@ -114,3 +132,69 @@ async def test_it_refuses_to_block_a_running_loop(mock: MockServer, anyio_backen
         blocking(mock),
     ):
         raise AssertionError
+
+
+def test_each_thread_may_have_a_session_of_its_own() -> None:
+    def talk(_: int) -> list[str]:
+        with scripted(call_tool("echo", {"text": "a"}), "first", "second") as chat:
+            return [chat.ask("a").text, chat.ask("b").text]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(talk, range(8))) == [["first", "second"]] * 8
+
+
+def test_threads_may_share_a_session_one_turn_at_a_time() -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def wait(request: Request) -> str:
+        begun.set()
+        await anyio.to_thread.run_sync(go_on.wait)
+        return "slow"
+
+    with (
+        scripted(wait, "quick") as chat,
+        ThreadPoolExecutor(1) as threads,
+    ):
+        slow = threads.submit(chat.ask, "a")
+        assert begun.wait(20)
+        with pytest.raises(SessionBusy):
+            chat.ask("b")
+        go_on.set()
+        assert slow.result(20).text == "slow"
+        assert chat.ask("b").text == "quick"
+
+
+def test_another_thread_may_cancel_a_turn() -> None:
+    begun = threading.Event()
+
+    async def hang(request: Request) -> str:
+        begun.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    with scripted(hang) as chat, ThreadPoolExecutor(1) as threads:
+        turn = threads.submit(chat.ask, "a")
+        assert begun.wait(20)
+        chat.cancel()
+        assert turn.result(20).status == "cancelled"
+
+
+def test_undoing_and_streaming_on() -> None:
+    with scripted(call_tool("send", {"to": "Ann"}), "Done.", "Otherwise.") as chat:
+        assert chat.ask("Go.").status == "parked"
+        chat.decide("call_1_1", Approve())
+        with chat.stream_on() as events:
+            assert isinstance(list(events)[-1], TurnFinished)
+        assert chat.undo() == "Go."
+        assert chat.transcript == []
+        assert chat.ask("Go.").text == "Otherwise."
+
+
+def test_an_answer_of_a_type() -> None:
+    schema = {"type": "object", "properties": {"name": {"type": "string"}}}
+    with scripted('{"name": "Ann"}', '{"name": "Bob"}') as chat:
+        assert chat.ask("Who?", output=schema).output == {"name": "Ann"}
+        with chat.stream("And?", output=schema) as events:
+            *_, last = events
+    assert isinstance(last, TurnFinished)
+    assert last.answer.output == {"name": "Bob"}
