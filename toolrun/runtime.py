@@ -34,6 +34,8 @@ from toolrun.options import (
 from toolrun.retries import Retries
 from toolrun.step import Sampler
 from toolrun.tools.definition import define
+from toolrun.tools.gates import Gates
+from toolrun.tools.manifest import define_all
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
@@ -145,6 +147,7 @@ class Runtime:
         self._private = False
         self._models: dict[Any, ChatModel] = {}
         self._sandboxes = Sandboxes()
+        self._gates = Gates()
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
         # for each session.
         self._defined = lru_cache(maxsize=1024)(define)
@@ -270,14 +273,18 @@ class Runtime:
         return ready, model
 
     def _new_toolbox(
-        self, functions: tuple[Callable[..., Any], ...], profile: str, workspace: str | None
+        self,
+        tools: tuple[Callable[..., Any] | str | Path, ...],
+        profile: str,
+        workspace: str | None,
     ) -> Toolbox:
         return Toolbox(
-            [self._defined(function) for function in functions],
+            define_all(tools, self._defined),
             trusted=TrustedRunner(),
             sandboxed=SandboxRunner(
                 self._sandboxes, profile, Path(workspace) if workspace is not None else None
             ),
+            gates=self._gates,
         )
 
 

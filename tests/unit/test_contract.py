@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import pydantic
@@ -35,6 +35,9 @@ from toolrun import (
     tool,
 )
 from toolrun.testing import Events, ScriptedModel, call, calls, say
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ran: list[str] = []
 
@@ -357,6 +360,47 @@ async def test_a_tool_knows_whom_it_serves() -> None:
     assert first.idempotency_key != second.idempotency_key
     assert first.deadline is not None
     assert 0 < first.deadline - time.time() <= 900
+
+
+async def test_a_tools_own_limit_holds_over_all_sessions_of_a_runtime() -> None:
+    now, most = 0, 0
+
+    @tool(trusted=True, concurrency=2)
+    async def narrow() -> str:
+        """Let few in at once."""
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await anyio.sleep(0.01)
+        now -= 1
+        return "through"
+
+    async def one() -> None:
+        async with runtime.session() as chat:
+            assert (await chat.ask("Go.")).text == "Done."
+
+    async with (
+        Runtime(model=ScriptedModel(call("narrow"), "Done."), tools=[narrow]) as runtime,
+        anyio.create_task_group() as group,
+    ):
+        for _ in range(8):
+            group.start_soon(one)
+    assert most == 2
+
+
+async def test_a_manifest_is_a_tool(tmp_path: Path) -> None:
+    manifest = tmp_path / "tools.toml"
+    manifest.write_text(
+        'name = "shout"\ndescription = "Say it loudly."\ncommand = ["echo", "{text}!"]\n'
+        '[parameters]\ntype = "object"\nrequired = ["text"]\n'
+        '[parameters.properties.text]\ntype = "string"\n'
+    )
+    async with session(call("shout", {"text": "hi"}), "Done.", tools=[echo, manifest]) as chat:
+        answer = await chat.ask("Go.")
+
+    result = answer.tool_calls[0].result
+    assert result is not None
+    assert (result.outcome, result.content.strip()) == ("ok", "hi!")
 
 
 class Audit:
