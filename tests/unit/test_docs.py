@@ -192,7 +192,7 @@ class Reader:
         """The code for this folder and this server; a script is asked for in the prompt."""
         code = code.replace("/srv/app", str(self.folder))
         code = code.replace(options.BASE_URL, self.url).replace(options.MODEL, self.model)
-        if self.url not in code:
+        if self.url not in code and "ScriptedModel" not in code:
             own = f'base_url="{self.url}", model="{self.model}", '
             code = re.sub(r"\bSession\((?=[\w)])", f"Session({own}", code)
         if self.script is not None:
@@ -219,6 +219,8 @@ class Reader:
         match words[0]:
             case "toolrun":
                 return self._run(snippet, [str(Path(sys.executable).parent / words[0]), *words[1:]])
+            case "pytest":
+                return self._run(snippet, [sys.executable, "-m", *words])
             case "make":
                 assert re.search(
                     rf"^{words[1]}:.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE
@@ -344,15 +346,16 @@ def test_every_key_of_a_manifest_is_listed() -> None:
 def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
-    for command in ("run", "chat", "replay", "demo"):
+    tools = ("tools list", "tools check", "tools call", "tools schema")
+    for command in ("run", "chat", "replay", "demo", "init", *tools):
         shown = subprocess.run(
-            [toolrun_command, command, "--help"],
+            [toolrun_command, *command.split(), "--help"],
             capture_output=True,
             text=True,
             timeout=60,
             check=True,
             env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
         ).stdout
-        assert f"## `toolrun {command}" in page
+        assert re.search(rf"^(## |\| )`toolrun {command}\b", page, re.MULTILINE), command
         found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
         assert [option for option in sorted(found) if f"`{option}" not in page] == [], command

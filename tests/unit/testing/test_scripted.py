@@ -12,6 +12,7 @@ from toolrun import (
     AssistantMessage,
     ReasoningDelta,
     Request,
+    Retried,
     Runtime,
     ServerStatus,
     Session,
@@ -118,6 +119,26 @@ async def test_a_transcript_that_it_wrote_is_gone_on_with() -> None:
 
     request = Request("m", [*there, UserMessage("b")])
     assert (await model.sample(request)).content == "second"
+
+
+async def test_a_fork_goes_on_in_the_script_where_its_parent_stands() -> None:
+    _, session = scripted("first", "second", "third")
+    async with session:
+        await session.ask("a")
+        async with session.fork() as other:
+            assert (await other.ask("b")).text == "second"
+            assert (await session.ask("b")).text == "second"
+            await session.undo()
+            assert (await session.ask("c")).text == "third"
+
+
+async def test_what_no_turn_can_use_is_sampled_again_and_takes_the_next_step() -> None:
+    _, session = scripted(AssistantMessage(reasoning="Only a thought."), "An answer.")
+    async with session:
+        with capture(session) as events:
+            assert (await session.ask("a")).text == "An answer."
+
+    assert [each.code for each in events.of(Retried)] == ["analysis-only"]
 
 
 async def test_an_exception_is_raised_and_the_step_after_it_taken() -> None:
