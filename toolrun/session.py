@@ -10,15 +10,16 @@ from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
 from toolrun.decisions import Edit
-from toolrun.errors import ConfigError, ServerError, SessionBusy
+from toolrun.errors import ConfigError, ServerError
 from toolrun.events import SessionOpened, TurnUndone, UserMessage
 from toolrun.journal import forked
 from toolrun.options import check_options
 from toolrun.output import Output
+from toolrun.running import Running
 from toolrun.step import Proving
 from toolrun.stream import EventStream
 from toolrun.transcript import check_text, to_openai
-from toolrun.turn import close_calls, decided, end_turn, run_turn
+from toolrun.turn import close_calls, decided, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolrun.blocking import BlockingSession
     from toolrun.decisions import Decision
-    from toolrun.events import AssistantMessage, Status
+    from toolrun.events import AssistantMessage
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
     from toolrun.options import Options
@@ -73,9 +74,7 @@ class Session:
         self._journal = parts.journal
         self._output: Output | None = None
         self._closed = False
-        self._scope: anyio.CancelScope | None = None
-        self._stopped = False
-        self._ended: anyio.Event | None = None
+        self._running = Running(parts.journal, parts.settings.limits)
         self.id = parts.journal.session
 
     @staticmethod
@@ -137,10 +136,9 @@ class Session:
         """Cancel a turn that runs, and let go of what the session holds."""
         self.cancel()
         with anyio.CancelScope(shield=True):
-            if self._ended is not None:
-                # Its end belongs into the trace. A tool that closes its own session waits in vain.
-                with anyio.move_on_after(CLOSING):
-                    await self._ended.wait()
+            # Its end belongs into the trace. A tool that closes its own session waits in vain.
+            with anyio.move_on_after(CLOSING):
+                await self._running.wait()
             self._parts.close()
             if not self._closed:
                 self._closed = True
@@ -213,7 +211,7 @@ class Session:
             ConfigError: there is no turn to take back.
             SessionBusy: a turn runs.
         """
-        self._idle()
+        self._running.check_idle()
         if not self.state.turns_from:
             raise ConfigError("there is no turn to take back")
         said = self.state.transcript[self.state.turns_from[-1]]
@@ -232,7 +230,7 @@ class Session:
             ConfigError, ToolDefinitionError: an option or a tool does not fit.
             SessionBusy: a turn runs.
         """
-        self._idle()
+        self._running.check_idle()
         mine: Options = {"instructions": self._parts.settings.instructions}
         whole: Options = {**self._options, **mine, **options, "messages": ()}
         check_options(whole)
@@ -248,7 +246,7 @@ class Session:
             ConfigError: no such call waits, or edited arguments do not fit the schema.
             SessionBusy: a turn runs.
         """
-        self._idle()
+        self._running.check_idle()
         request = self.state.pending.get(call_id)
         if request is None:
             waiting = ", ".join(self.state.pending) or "none"
@@ -259,9 +257,7 @@ class Session:
 
     def cancel(self) -> None:
         """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled"."""
-        if self._scope is not None:
-            self._stopped = True
-            self._scope.cancel()
+        self._running.cancel()
 
     async def prove(self, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Look for the reasoning of a step in the prompt that a later one was sampled from.
@@ -307,49 +303,9 @@ class Session:
     def _answer(self) -> Answer:
         return answer_of(self.state, self._output.parse if self._output else None)
 
-    def _idle(self) -> None:
-        if self.state.opened is None:
-            raise ConfigError(f"session {self.id} is not open; use it in `async with`")
-        if self._scope is not None:
-            raise SessionBusy(
-                f"session {self.id} runs a turn; await it or cancel it, a session has one at a time"
-            )
-
     async def _turn(self, begin: Callable[[], Awaitable[None]], *, stream: bool = False) -> Answer:
-        self._idle()
-        parts = self._parts
-        with anyio.CancelScope() as scope:
-            self._scope, self._stopped = scope, False
-            self._ended = ended = anyio.Event()
-            meter = parts.settings.limits.meter(anyio.current_time)
-            if (seconds := meter.remaining()) is not None:
-                scope.deadline = anyio.current_time() + seconds
-            before = self.state.finished
-            begun = False
-            try:
-                await begin()
-                begun = True
-                await run_turn(parts.turn(meter, self._output, stream=stream))
-            except anyio.get_cancelled_exc_class():
-                if self.state.finished in (None, before):
-                    await self._interrupted(scope, meter)
-                raise
-            except Exception as error:
-                if begun and self.state.finished in (None, before):
-                    with anyio.CancelScope(shield=True):
-                        why = f"{type(error).__name__}: {error}"
-                        await end_turn(self._journal, "failed", why)
-                raise
-            finally:
-                self._scope = self._ended = None
-                ended.set()
-        return self._answer()
+        async def drive(meter: Meter) -> None:
+            await run_turn(self._parts.turn(meter, self._output, stream=stream))
 
-    async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
-        """Leave a transcript that can go on, whoever stopped the turn."""
-        status: Status = "cancelled"
-        with anyio.CancelScope(shield=True):
-            if not self._stopped and anyio.current_time() >= scope.deadline:
-                status = "limited"
-                await self._journal.record(meter.out_of_time())
-            await end_turn(self._journal, status)
+        await self._running.run(begin, drive)
+        return self._answer()

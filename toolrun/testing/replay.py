@@ -99,10 +99,7 @@ async def _act(session: Session, act: Act, cast: Cast) -> None:
 
 
 async def _run(session: Session, turn: Turn, cast: Cast) -> None:
-    def time_is_up() -> None:
-        if session._scope is not None:  # noqa: SLF001 - the end of a turn's time has no other door
-            session._scope.deadline = anyio.current_time()  # noqa: SLF001
-
+    time_is_up = session._running.time_is_up  # noqa: SLF001 - only a trace has a turn end so
     of_time = turn.stop is not None and turn.stop.how == "seconds"
     cast.expect(turn.stop, time_is_up if of_time else session.cancel)
     try:

@@ -1,0 +1,112 @@
+"""How does a session run one turn at a time, and what is left whoever stops it?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+
+from toolrun.errors import ConfigError, SessionBusy
+from toolrun.turn import end_turn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from toolrun.events import Status
+    from toolrun.journal import Journal
+    from toolrun.limits import Limits, Meter
+
+
+class Running:
+    """The turn that a session runs, if any.
+
+    Args:
+        journal: of the session.
+        limits: of each turn.
+    """
+
+    def __init__(self, journal: Journal, limits: Limits) -> None:
+        self._journal = journal
+        self._limits = limits
+        self._scope: anyio.CancelScope | None = None
+        self._stopped = False
+        self._ended: anyio.Event | None = None
+
+    def check_idle(self) -> None:
+        """Pass where the session is open and runs no turn.
+
+        Raises:
+            ConfigError: it is not open.
+            SessionBusy: it runs one.
+        """
+        name = self._journal.session
+        if self._journal.state.opened is None:
+            raise ConfigError(f"session {name} is not open; use it in `async with`")
+        if self._scope is not None:
+            raise SessionBusy(
+                f"session {name} runs a turn; await it or cancel it, a session has one at a time"
+            )
+
+    def cancel(self) -> None:
+        """Stop the turn; it ends as cancelled."""
+        if self._scope is not None:
+            self._stopped = True
+            self._scope.cancel()
+
+    def time_is_up(self) -> None:
+        """End the turn as if its time had run out."""
+        if self._scope is not None:
+            self._scope.deadline = anyio.current_time()
+
+    async def wait(self) -> None:
+        """Return when no turn runs."""
+        if self._ended is not None:
+            await self._ended.wait()
+
+    async def run(
+        self, begin: Callable[[], Awaitable[None]], drive: Callable[[Meter], Awaitable[None]]
+    ) -> None:
+        """Run a turn to its end, within its time; the transcript can go on whatever happens.
+
+        Args:
+            begin: records what the turn begins with; where it raises there was no turn.
+            drive: drives the turn, and records its end where nothing stops it.
+
+        Raises:
+            Exception: what `begin` or `drive` raises.
+        """
+        self.check_idle()
+        state = self._journal.state
+        with anyio.CancelScope() as scope:
+            self._scope, self._stopped = scope, False
+            self._ended = ended = anyio.Event()
+            meter = self._limits.meter(anyio.current_time)
+            if (seconds := meter.remaining()) is not None:
+                scope.deadline = anyio.current_time() + seconds
+            before = state.finished
+            begun = False
+            try:
+                await begin()
+                begun = True
+                await drive(meter)
+            except anyio.get_cancelled_exc_class():
+                if state.finished in (None, before):
+                    await self._interrupted(scope, meter)
+                raise
+            except Exception as error:
+                if begun and state.finished in (None, before):
+                    with anyio.CancelScope(shield=True):
+                        why = f"{type(error).__name__}: {error}"
+                        await end_turn(self._journal, "failed", why)
+                raise
+            finally:
+                self._scope = self._ended = None
+                ended.set()
+
+    async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
+        status: Status = "cancelled"
+        with anyio.CancelScope(shield=True):
+            if not self._stopped and anyio.current_time() >= scope.deadline:
+                status = "limited"
+                await self._journal.record(meter.out_of_time())
+            await end_turn(self._journal, status)
