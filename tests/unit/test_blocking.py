@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from tests.rig.mock import Call, MockServer, Step
-from tests.unit.test_turn import TOOLS, call, results, sends
+from tests.unit.test_turn import TOOLS, results
 from toolrun import (
     Approve,
     ConfigError,
@@ -40,9 +40,8 @@ def scripted(*steps: Any) -> BlockingSession:
     return Session.sync(model=ScriptedModel(*steps), tools=tools)
 
 
-def test_asking(mock: MockServer) -> None:
-    mock.script(Step("Why.", tool_calls=(call("echo", text="a"),)), Step(content="Done."))
-    with blocking(mock) as chat:
+def test_asking() -> None:
+    with scripted(call_tool("echo", {"text": "a"}, reasoning="Why."), "Done.") as chat:
         answer = chat.ask("Go.")
         assert [each["role"] for each in chat.messages()] == [
             *("user", "assistant", "tool", "assistant")
@@ -52,11 +51,10 @@ def test_asking(mock: MockServer) -> None:
     assert (answer.text, results(answer)) == ("Done.", ["a"])
 
 
-def test_deciding_and_going_on(mock: MockServer) -> None:
-    mock.script(Step(tool_calls=sends("Ann")), Step(content="Done."))
-    with blocking(mock) as chat:
+def test_deciding_and_going_on() -> None:
+    with scripted(call_tool("send", {"to": "Ann"}), "Done.") as chat:
         assert chat.ask("Go.").status == "parked"
-        chat.decide("s0", Approve())
+        chat.decide("call_1_1", Approve())
         assert chat.go_on().text == "Done."
 
 

@@ -23,7 +23,7 @@ import pytest
 
 import toolrun
 from tests.rig.mock import Call, Step
-from toolrun import config, errors, events, options, resources
+from toolrun import config, errors, events, options, resources, testing
 from toolrun.config import load_config
 from toolrun.models.door import START
 from toolrun.tools import decorator
@@ -328,6 +328,12 @@ def test_every_public_name_is_listed() -> None:
     assert [n for n in toolrun.__all__ if not re.search(rf"`{n}\b", pages)] == []
 
 
+def test_every_public_name_for_tests_is_listed() -> None:
+    page = (DOCS / "how-to/test-your-agent.md").read_text(encoding="utf-8")
+
+    assert [n for n in testing.__all__ if not re.search(rf"`{n}\b", page)] == []
+
+
 def test_every_option_of_a_session_and_of_a_tool_is_listed() -> None:
     api = _names("reference/api.md")
     tool = _names("how-to/add-a-tool.md")
@@ -347,7 +353,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
     tools = ("tools list", "tools check", "tools call", "tools schema")
-    for command in ("run", "chat", "replay", "demo", "init", *tools):
+    for command in ("run", "chat", "replay", "demo", "init", "completion", *tools):
         shown = subprocess.run(
             [toolrun_command, *command.split(), "--help"],
             capture_output=True,

@@ -1,4 +1,4 @@
-"""What does a person type? `toolrun run | chat | replay | demo`."""
+"""What does a person type? `toolrun run | chat | replay | demo | init | tools | completion`."""
 
 from __future__ import annotations
 

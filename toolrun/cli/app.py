@@ -27,6 +27,7 @@ _COMMANDS = {
     "demo": "One session on your server, explained step by step, with proof and replay.",
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",
+    "completion": "Print what completes commands and options in a shell.",
 }
 
 app = App(

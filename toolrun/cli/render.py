@@ -40,7 +40,7 @@ class Renderer:
         self._text = ""
         self._reasoned = False
         self._open: dict[str, str] = {}
-        self._calls: dict[str, ev.ToolCall] = {}
+        self._calls: dict[str, ToolCall] = {}
         self._turn = _Turn()
         self._output_of = ""
 
@@ -184,7 +184,7 @@ class _Turn:
         self.limit = ""
         self._began = began
         self.steps = self._calls = 0
-        self._usage = ev.Usage()
+        self._usage = Usage()
 
     def took(self, message: ev.AssistantMessage) -> None:
         self.steps += 1

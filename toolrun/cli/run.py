@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from toolrun.cli.watch import Interrupts
     from toolrun.config import Config
     from toolrun.decisions import Approver, Decision
-    from toolrun.events import ToolCall
     from toolrun.session import Session
+    from toolrun.values import ToolCall
 
 Approval: TypeAlias = Literal["ask", "all", "none"]
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from toolrun.cli.load_tools import Offered
     from toolrun.config import Config
     from toolrun.decisions import Decision
-    from toolrun.events import Event, ToolCall
+    from toolrun.events import Event
+    from toolrun.values import ToolCall
 
 _SHOWN = (ToolCallStarted, ToolOutput, ToolCallFinished, Repaired, Warned)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -275,3 +276,30 @@ def test_a_schema_that_is_none_is_named(typed: Typed, text: str | None, message:
     done = typed("run", "Who?", "--output", "person.json")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        (("to",), ["tools"]),
+        (("tools", "ca"), ["call"]),
+        (("run", "--approve", ""), ["ask", "all", "none"]),
+        (("run", "--outp"), ["--output"]),
+    ],
+)
+def test_a_shell_completes(typed: Typed, words: tuple[str, ...], completed: list[str]) -> None:
+    (typed.folder / "completion").write_text(typed("completion", "bash").stdout)
+    script = (
+        f"source ./completion; COMP_WORDS=(toolrun {' '.join(map(repr, words))}); "
+        f"COMP_CWORD={len(words)}; _toolrun; printf '%s\\n' \"${{COMPREPLY[@]}}\""
+    )
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == completed
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish"])
+def test_other_shells_get_theirs(typed: Typed, shell: str) -> None:
+    done = typed("completion", shell)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "toolrun" in done.stdout
+    assert "approve" in done.stdout

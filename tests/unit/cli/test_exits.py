@@ -7,7 +7,7 @@ import pytest
 from toolrun import errors
 from toolrun.answer import Answer, MadeCall
 from toolrun.cli.exits import Exit, of_answer, of_error
-from toolrun.events import ToolResult
+from toolrun.values import ToolResult
 
 FAILED = MadeCall("c", "rm", "{}", ToolResult("no", "error"))
 

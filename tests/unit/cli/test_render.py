@@ -16,12 +16,12 @@ from toolrun.cli.screen import Screen
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CALL = ev.ToolCall("c1", "word_count", '{"path":"a.txt"}')
+CALL = ToolCall("c1", "word_count", '{"path":"a.txt"}')
 ASKED = ev.UserMessage("How many?", time=1.0)
 STARTED = ev.ToolCallStarted("c1", "word_count", {"path": "a.txt"}, "workspace-ro")
-RESULT = ev.ToolCallFinished("c1", "word_count", ev.ToolResult("42", seconds=0.123))
+RESULT = ev.ToolCallFinished("c1", "word_count", ToolResult("42", seconds=0.123))
 DONE = ev.TurnFinished("finished", time=3.5)
-USAGE = ev.Usage(prompt_tokens=1000, completion_tokens=50)
+USAGE = Usage(prompt_tokens=1000, completion_tokens=50)
 
 
 @pytest.fixture(autouse=True)
@@ -104,8 +104,8 @@ def test_one_screen_for_both_keeps_the_order() -> None:
 
 
 def test_a_call_that_never_ran_is_shown_with_the_reason() -> None:
-    bad = ev.ToolCall("c1", "word_count", '{"path":')
-    result = ev.ToolResult("The arguments are not valid JSON.", "invalid")
+    bad = ToolCall("c1", "word_count", '{"path":')
+    result = ToolResult("The arguments are not valid JSON.", "invalid")
     _, err = shown(
         [
             ev.AssistantMessage(None, None, (bad,)),
@@ -194,8 +194,8 @@ EVIL = "\x1b]52;c;x\x07\x1b[2J\x9b1A\r\u202e"
 
 
 def test_hostile_text_in_any_field_reaches_no_terminal() -> None:
-    call = ev.ToolCall("c1", EVIL, EVIL)
-    result = ev.ToolResult(EVIL, "error")
+    call = ToolCall("c1", EVIL, EVIL)
+    result = ToolResult(EVIL, "error")
     events: list[ev.Event] = [
         *(ev.UserMessage(EVIL), ev.ReasoningDelta(EVIL), ev.TextDelta(EVIL), ev.Warned(EVIL, EVIL)),
         *(ev.AssistantMessage(EVIL, EVIL, (call,)), ev.ToolCallFinished("c1", EVIL, result)),
