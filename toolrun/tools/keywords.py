@@ -1,17 +1,17 @@
-"""Which keywords of JSON Schema can take unbounded time, and how are they bounded?
+"""Which keywords of JSON Schema can take unbounded time or memory, and how are they bounded?
 
 jsonschema's own keywords are kept, so every verdict is its verdict. Two grow faster than what they
 check: `uniqueItems` compares every pair of items that cannot be sorted, and references that recurse
-through `anyOf` visit an argument again for each alternative, which doubles with every level.
+through `anyOf` visit an argument again for each alternative, which doubles with every level. And
+each violation that is found on the way holds a text of the whole value.
 """
 
 from __future__ import annotations
 
+import json
 import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,28 +19,25 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_REFERENCES = 20_000
-"""References that any arguments may take (17 µs each); larger ones may take 4 a value."""
+"""References that checking one call may follow: seconds, and more than a model's context holds."""
 _FEW = 100
+_LONG = 200
 
 
 class TooComplex(Exception):
-    """Checking takes more references than arguments of this size may."""
+    """Checking takes more references than it may."""
 
 
 class _Allowance(threading.local):
     left = 0
-    arguments: Any = None
-    extended = False
 
 
 _allowance = _Allowance()
 
 
-def begin(arguments: Any) -> None:
-    """Grant the references that checking these arguments may take, in this thread."""
+def begin() -> None:
+    """Grant the references that checking one call may follow, in this thread."""
     _allowance.left = MAX_REFERENCES
-    _allowance.arguments = arguments
-    _allowance.extended = False
 
 
 @cache
@@ -73,26 +70,40 @@ def validator_class() -> Any:
 
 def _take() -> None:
     _allowance.left -= 1
-    if _allowance.left >= 0:
-        return
-    if not _allowance.extended:
-        _allowance.extended = True
-        _allowance.left = 4 * _values(_allowance.arguments) - MAX_REFERENCES
     if _allowance.left < 0:
         raise TooComplex
 
 
-def _values(arguments: Any) -> int:
-    """How many values JSON has in it, itself included."""
-    count, todo = 0, [arguments]
-    while todo:
-        value = todo.pop()
-        count += 1
-        if isinstance(value, dict):
-            todo += value.values()
-        elif isinstance(value, list):
-            todo += value
-    return count
+def lean(value: Any) -> Any:
+    """The same JSON value, but its `repr`, which jsonschema puts into each violation, is short."""
+    if isinstance(value, str):
+        return _Text(value) if len(value) > _LONG else value
+    if isinstance(value, dict):
+        return _Object((lean(key), lean(each)) for key, each in value.items())
+    if isinstance(value, list):
+        return _Array(map(lean, value))
+    return value
+
+
+class _Text(str):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{str.__repr__(self[:_LONG])}..."
+
+
+class _Object(dict[Any, Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "{...}"
+
+
+class _Array(list[Any]):
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "[...]"
 
 
 def _sortable(items: list[Any]) -> bool:
@@ -123,4 +134,4 @@ def _canonical(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     # A text, not the number: chosen integers have equal hashes.
-    return msgspec.json.encode(value).decode()
+    return json.dumps(value)

@@ -7,11 +7,12 @@ one: that a circle is no square helps nobody who wrote a circle.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from toolrun.tools.results import sound
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -40,7 +41,7 @@ def describe(errors: Sequence[ValidationError]) -> list[str]:
     if len(errors) > MAX_VIOLATIONS:
         least = "at least " if len(errors) >= MAX_ERRORS else ""
         lines.append(f"and {least}{len(errors) - MAX_VIOLATIONS} more")
-    return lines
+    return [sound(line) for line in lines]
 
 
 def parameters_at_fault(errors: Iterable[ValidationError]) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ def said_again(
     if known and (used := _definitions(schema, shown)):
         shown = {**shown, "$defs": used}
     required = ", ".join(schema.get("required", ())) or "nothing"
-    return (
+    return sound(
         f"This is the same call of {name} as before, made {times} times now; it was not run, and "
         f"it will fail again as it is.\n{text}\n"
         f"{name} requires: {_cut(required)}.\n"
@@ -147,13 +148,15 @@ def _brief(error: ValidationError, at: int, errors: Sequence[ValidationError]) -
     """An alternative in short; one that is a reference is shown as what it refers to."""
     top = next((each for each in errors if not each.relative_path), None)
     schema = error.validator_value[at] if top is None else top.schema
+    if isinstance(schema, dict) and isinstance(ref := schema.get("$ref"), str):
+        return _cut(ref.rpartition("/")[2], _BRIEF)
     if isinstance(schema, dict) and (required := schema.get("required")):
         return _cut(f"an object with {', '.join(required)}", _BRIEF)
     return _cut(_json(schema), _BRIEF)
 
 
 def _json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
 def _cut(text: str, limit: int = MAX_SHOWN) -> str:

@@ -5,40 +5,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from typing import Any, Literal
 
-import anyio
 import pytest
 from msgspec import structs
 
 from toolrun import AssistantMessage, ConfigError, ToolCall, ToolResult, UserMessage, tool
 from toolrun.state import State, fold
-from toolrun.tools.context import CallContext
 from toolrun.tools.definition import Tool, define
-from toolrun.tools.gates import Gates
 from toolrun.tools.repair import Mend
 from toolrun.tools.toolbox import MAX_NAMES, Ready, Toolbox, Undecided, Wrong
-
-
-class Echo:
-    """A runner that counts how many calls it runs at once, and in which order."""
-
-    def __init__(self) -> None:
-        self.now = self.most = 0
-        self.order: list[str] = []
-
-    async def run(
-        self, tool: Any, call: ToolCall, arguments: Any, context: CallContext, output: Any
-    ) -> ToolResult:
-        self.now += 1
-        self.most = max(self.most, self.now)
-        self.order.append(call.id)
-        await anyio.sleep(0.01)
-        self.now -= 1
-        return ToolResult(json.dumps(arguments))
 
 
 @tool(trusted=True)
@@ -70,9 +48,17 @@ def unsure(amount: int) -> int:
 TOOLS: list[Any] = [get_weather, narrow, single, pay, unsure]
 
 
-def toolbox(gates: Gates | None = None, tools: Any = TOOLS) -> Toolbox:
-    runner = Echo()
-    return Toolbox(tools, trusted=runner, sandboxed=runner, gates=gates)
+class Nobody:
+    """A runner that is never asked."""
+
+    async def run(
+        self, tool: Any, call: ToolCall, arguments: Any, context: Any, output: Any
+    ) -> ToolResult:
+        raise AssertionError
+
+
+def toolbox(tools: Any = TOOLS) -> Toolbox:
+    return Toolbox(tools, trusted=Nobody(), sandboxed=Nobody())
 
 
 BOX = toolbox()
@@ -253,55 +239,3 @@ def test_thousands_of_tools_cost_nothing_per_call() -> None:
         return best
 
     assert seconds(5000) < 3 * seconds(2)
-
-
-async def run(ready: object, results: list[str]) -> None:
-    assert isinstance(ready, Ready)
-    async with ready.slot():
-        results.append((await ready.run(CallContext(), None)).content)
-
-
-@pytest.mark.parametrize(("name", "most"), [("single", 1), ("narrow", 2), ("get_weather", 10)])
-async def test_so_many_calls_of_a_tool_run_at_once_over_all_sessions(name: str, most: int) -> None:
-    runner, gates = Echo(), Gates()
-    # Two sessions that differ, of one runtime.
-    boxes = [Toolbox(TOOLS, trusted=runner, sandboxed=runner, gates=gates) for _ in range(2)]
-    arguments = '{"city": "Paris"}' if name == "get_weather" else '{"n": 1}'
-    results: list[str] = []
-    async with anyio.create_task_group() as group:
-        for number in range(10):
-            ready = boxes[number % 2].check(call(name, arguments, str(number)), State())
-            group.start_soon(run, ready, results)
-
-    assert len(results) == 10
-    assert runner.most == most
-    assert gates._gates == {}
-
-
-async def test_who_comes_first_runs_first() -> None:
-    box = toolbox()
-    results: list[str] = []
-    async with anyio.create_task_group() as group:
-        for number in range(20):
-            ready = box.check(call("single", f'{{"n": {number}}}', str(number)), State())
-            group.start_soon(run, ready, results)
-            await anyio.wait_all_tasks_blocked()
-
-    assert results == [f'{{"n": {number}}}' for number in range(20)]
-
-
-async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
-    gates = Gates()
-    async with gates.slot("key", 1):
-        with anyio.move_on_after(0.02) as gave_up:
-            async with gates.slot("key", 1):
-                raise AssertionError
-        assert gave_up.cancelled_caught
-    with contextlib.suppress(ZeroDivisionError):
-        async with gates.slot("key", 1):
-            raise ZeroDivisionError
-
-    assert gates._gates == {}
-    with anyio.fail_after(1):
-        async with gates.slot("key", 1):
-            pass

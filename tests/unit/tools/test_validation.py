@@ -5,18 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
-import time
 from typing import Any, NoReturn
 
-import jsonschema
 import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
 from toolrun import ToolDefinitionError
 from toolrun.tools.validation import (
-    MAX_BYTES,
-    MAX_DEPTH,
     ArgumentsInvalid,
     Validator,
     parse,
@@ -131,31 +127,6 @@ def test_what_is_not_an_object_in_json_is_refused(text: str, said: str) -> None:
 @pytest.mark.parametrize("text", ["", "  \n", "{}"])
 def test_no_arguments_are_an_empty_object(text: str) -> None:
     assert parse("weather", text) == {}
-
-
-def test_arguments_up_to_one_mebibyte_are_read() -> None:
-    room = MAX_BYTES - len('{"x":""}')
-    assert len(parse("weather", '{"x":"' + "a" * room + '"}')["x"]) == room
-    with pytest.raises(ArgumentsInvalid, match=f"at most {MAX_BYTES}"):
-        parse("weather", '{"x":"' + "a" * (room + 1) + '"}')
-
-
-def test_the_size_is_that_in_bytes() -> None:
-    with pytest.raises(ArgumentsInvalid, match=f"at most {MAX_BYTES}"):
-        parse("weather", '{"x":"' + "ü" * (MAX_BYTES // 2) + '"}')
-
-
-def nested(depth: int, opening: str, closing: str) -> str:
-    return '{"x":' + opening * (depth - 1) + "1" + closing * (depth - 1) + "}"
-
-
-@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"x":', "}")])
-def test_sixty_four_deep_is_the_end(opening: str, closing: str) -> None:
-    assert parse("weather", nested(MAX_DEPTH, opening, closing))
-    with pytest.raises(ArgumentsInvalid, match="nested more than 64 deep"):
-        parse("weather", nested(MAX_DEPTH + 1, opening, closing))
-    with pytest.raises(ArgumentsInvalid, match="weather"):
-        parse("weather", nested(100_000, opening, closing))
 
 
 def test_a_schema_that_is_none_is_refused() -> None:
@@ -280,170 +251,5 @@ def test_the_parameters_at_fault_are_told() -> None:
     assert set(caught.value.parameters) == {"city", "days", "places"}
 
 
-def test_a_name_that_the_model_made_up_is_cut() -> None:
-    schema = {"type": "object", "additionalProperties": {"type": "integer"}}
-
-    assert len(refusal({"k" * MAX_BYTES: "x"}, schema)) < 1000
-
-
 def test_the_last_of_two_equal_keys_holds() -> None:
     assert parse("weather", '{"city": 1, "city": "Paris"}') == {"city": "Paris"}
-
-
-def test_arguments_of_ten_megabytes_are_refused_at_once() -> None:
-    text = '{"city": "' + "a" * (10 * 1024 * 1024) + '"}'
-    began = time.perf_counter()
-    with pytest.raises(ArgumentsInvalid, match=f"at most {MAX_BYTES}"):
-        parse("weather", text)
-
-    assert time.perf_counter() - began < 0.5
-
-
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [
-        ("1" * 100_000, "a number of 100000 digits is too long; at most 4300"),
-        ("1" * 1_000_000, "a number of 1000000 digits is too long; at most 4300"),
-        ("1e999999", "out of range"),
-        ("1e" + "9" * 1_000_000, "out of range"),
-        ("NaN", "NaN is not JSON; give a number, null or a string"),
-        ("-Infinity", "-Infinity is not JSON"),
-    ],
-    ids=range(6),
-)
-def test_numbers_beyond_all_bounds_are_refused_at_once(number: str, said: str) -> None:
-    began = time.perf_counter()
-    with pytest.raises(ArgumentsInvalid, match=said):
-        parse("weather", f'{{"n": {number}}}')
-
-    assert time.perf_counter() - began < 2
-
-
-NUMBERS: dict[str, Any] = {
-    "properties": {"n": {"type": "integer", "maximum": 5, "multipleOf": 3}},
-    "uniqueItems": True,
-}
-
-
-@pytest.mark.parametrize("number", ["1" * 4300, "0." + "1" * 1_000_000, "1e-999999"], ids=range(3))
-def test_long_numbers_are_checked_in_bounded_time(number: str) -> None:
-    began = time.perf_counter()
-    assert "$.n" in refusal(parse("weather", f'{{"n": {number}, "x": 1}}') | {"n": 7.5}, NUMBERS)
-    with contextlib.suppress(ArgumentsInvalid):
-        Validator("weather", NUMBERS).check(parse("weather", f'{{"n": {number}}}'))
-
-    assert time.perf_counter() - began < 2
-
-
-@pytest.mark.parametrize(
-    ("rule", "value"),
-    [
-        ({"multipleOf": 0.5}, 10**400),
-        ({"format": "regex"}, "a{99999999999}"),
-        ({"format": "regex"}, "(" * 5000),
-    ],
-)
-def test_what_jsonschema_fails_on_is_refused(rule: dict[str, Any], value: Any) -> None:
-    said = refusal({"x": value}, {"properties": {"x": rule}})
-
-    assert "cannot be checked, so it was not run" in said
-    assert len(said) < 300
-
-
-def test_a_schema_that_refers_to_itself_without_end_is_no_crash() -> None:
-    assert "cannot be checked" in refusal({}, {"$ref": "#/$defs/x", "$defs": {"x": {"$ref": "#"}}})
-
-
-EXPRESSION: dict[str, Any] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "properties": {"x": {"$ref": "#/$defs/E"}},
-    "$defs": {
-        "E": {"anyOf": [{"$ref": "#/$defs/Add"}, {"$ref": "#/$defs/Not"}, {"type": "integer"}]},
-        "Add": {
-            "properties": {"of": {"$ref": "#/$defs/E"}, "op": {"const": "add"}},
-            "required": ["op"],
-            "type": "object",
-        },
-        "Not": {
-            "properties": {"of": {"$ref": "#/$defs/E"}, "op": {"const": "not"}},
-            "required": ["op"],
-            "type": "object",
-        },
-    },
-}
-
-
-def expression(depth: int) -> dict[str, Any]:
-    value: Any = 1
-    for _ in range(depth):
-        value = {"op": "not", "of": value}
-    return {"x": value}
-
-
-def test_recursive_alternatives_take_bounded_time() -> None:
-    validator = Validator("f", EXPRESSION)
-    validator.check(expression(8))
-    began = time.perf_counter()
-    with pytest.raises(ArgumentsInvalid, match="too many alternatives; make them simpler"):
-        validator.check(expression(60))  # 2 to the 60 visits, left to itself
-
-    assert time.perf_counter() - began < 10
-
-
-def test_large_arguments_may_take_a_reference_for_each_value() -> None:
-    schema = {
-        "properties": {"x": {"items": {"$ref": "#/$defs/I"}}},
-        "$defs": {"I": {"type": "integer"}},
-    }
-    Validator("f", schema).check({"x": list(range(30_000))})
-
-
-def test_many_items_are_told_apart_in_bounded_time() -> None:
-    validator = Validator("f", {"properties": {"x": {"uniqueItems": True}}})
-    items: list[Any] = [{"n": number} for number in range(50_000)]
-    began = time.perf_counter()
-    validator.check({"x": items})
-    with pytest.raises(ArgumentsInvalid, match="uniqueItems"):
-        validator.check({"x": [*items, {"n": 7}]})
-
-    assert time.perf_counter() - began < 10
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        (1, 1.0),
-        (1, True),
-        (0, False),
-        ([1], [True]),
-        ({"a": 1, "b": [2]}, {"b": [2.0], "a": 1}),
-        ("1", 1),
-        ("[1]", [1]),
-        (None, "null"),
-        (1e308, int(1e308)),
-        (0.0, -0.0),
-        ({}, []),
-        ("a", "b"),
-    ],
-)
-def test_many_items_are_told_apart_as_jsonschema_does(one: Any, other: Any) -> None:
-    schema = {"properties": {"x": {"uniqueItems": True}}}
-    # Objects among them: nothing is sorted.
-    arguments = {"x": [*({"n": number} for number in range(200)), one, other]}
-    theirs = jsonschema.Draft202012Validator(schema).is_valid(arguments)
-    try:
-        Validator("f", schema).check(arguments)
-    except ArgumentsInvalid:
-        assert not theirs
-    else:
-        assert theirs
-
-
-def test_a_hundred_thousand_violations_are_one_short_message() -> None:
-    schema = {"properties": {"x": {"items": {"type": "string"}}}}
-    began = time.perf_counter()
-    said = refusal({"x": list(range(100_000))}, schema)
-
-    assert "- and at least 980 more" in said
-    assert len(said) < 5000
-    assert time.perf_counter() - began < 2
