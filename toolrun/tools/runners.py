@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import anyio
@@ -13,13 +14,13 @@ import msgspec
 import sniffio
 import structlog
 
-from toolrun.events import Outcome, ToolResult
 from toolrun.sandbox import Job, Made, Sandbox, load_profile
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
 from toolrun.tools.results import cut, shown, to_text
 from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.trusted import returned
+from toolrun.values import Outcome, ToolResult
 
 __all__ = ["Runner", "SandboxRunner", "Sandboxes", "TrustedRunner", "abandoned_threads"]
 
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolrun.events import ToolCall
     from toolrun.tools.definition import Tool
+    from toolrun.values import ToolCall
 
     Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 
@@ -176,7 +177,7 @@ class SandboxRunner:
             ),
             timeout=tool.options.timeout,
             env=env,
-            on_output=output,
+            on_output=None if output is None else partial(_told, output, tool.options.max_output),
         )
         seconds = round(outcome.seconds, 6)
         if outcome.status == "ok":
@@ -198,6 +199,13 @@ def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made
     names = [name for name in CallContext.__slots__ if name != "context"]
     attributes = {name: getattr(context, name) for name in names}
     return {parameter: Made(CallContext.__module__, CallContext.__name__, attributes)}
+
+
+def _told(
+    output: Output, limit: int, stream: Literal["stdout", "stderr", "progress"], text: str
+) -> None:
+    """Tell what a box says; a value that is yielded is cut like one that is returned."""
+    output(stream, cut(text, limit) if stream == "progress" else text)
 
 
 async def _completed(

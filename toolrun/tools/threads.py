@@ -1,8 +1,8 @@
 """How does a plain function run beside the loop, when it may never return?
 
 In a daemon thread. A thread cannot be stopped: one whose caller is cancelled is left behind and
-counted, and does not keep the process from ending, as one of anyio's pool would on asyncio. A thread
-whose function has returned waits a while for another: a new one costs 0.1 ms.
+counted, and does not keep the process from ending, as one of anyio's pool would on asyncio. A
+thread whose function has returned waits a while for another: a new one costs 0.1 ms.
 """
 
 from __future__ import annotations

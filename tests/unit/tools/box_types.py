@@ -198,6 +198,13 @@ def flood() -> Iterator[str]:
         yield "x" * 10_000
 
 
+@tool
+def ramble() -> Iterator[str]:
+    """Report much, once."""
+    yield "x" * 100_000
+    yield "done"
+
+
 @tool(timeout=1)
 def dawdle() -> Iterator[str]:
     """Report, then hang."""

@@ -135,6 +135,14 @@ async def test_a_flood_of_progress_is_ended() -> None:
     assert 50 < len(said) <= 104
 
 
+async def test_a_long_value_is_cut_on_the_way(runner: tuple[Runner, str]) -> None:
+    _, said = await told(runner[0], of(runner[1], box_types.ramble))
+
+    assert len(said) == 2
+    assert "bytes left out" in said[0]
+    assert len(said[0]) < 17_000
+
+
 async def test_a_time_out_closes_an_async_generator() -> None:
     closed = anyio.Event()
 
