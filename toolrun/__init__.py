@@ -55,20 +55,15 @@ if TYPE_CHECKING:
     from toolrun.events import Repaired as Repaired
     from toolrun.events import RequestSent as RequestSent
     from toolrun.events import Retried as Retried
-    from toolrun.events import Rule as Rule
-    from toolrun.events import Sampling as Sampling
     from toolrun.events import SessionOpened as SessionOpened
     from toolrun.events import SettingsChanged as SettingsChanged
     from toolrun.events import StepFinished as StepFinished
     from toolrun.events import TextDelta as TextDelta
-    from toolrun.events import ToolCall as ToolCall
     from toolrun.events import ToolCallFinished as ToolCallFinished
     from toolrun.events import ToolCallStarted as ToolCallStarted
     from toolrun.events import ToolOutput as ToolOutput
-    from toolrun.events import ToolResult as ToolResult
     from toolrun.events import TurnFinished as TurnFinished
     from toolrun.events import TurnUndone as TurnUndone
-    from toolrun.events import Usage as Usage
     from toolrun.events import UserMessage as UserMessage
     from toolrun.events import Warned as Warned
     from toolrun.journal import Sink as Sink
@@ -86,6 +81,11 @@ if TYPE_CHECKING:
     from toolrun.tools.decorator import tool as tool
     from toolrun.transcript import Message as Message
     from toolrun.transcript import ToolMessage as ToolMessage
+    from toolrun.values import Rule as Rule
+    from toolrun.values import Sampling as Sampling
+    from toolrun.values import ToolCall as ToolCall
+    from toolrun.values import ToolResult as ToolResult
+    from toolrun.values import Usage as Usage
 
 _HOMES = {
     "toolrun._version": ("__version__",),
@@ -102,10 +102,10 @@ _HOMES = {
     ),
     "toolrun.events": (
         *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "ForkedFrom"),
-        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried", "Rule"),
-        *("Sampling", "SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
-        *("ToolCall", "ToolCallFinished", "ToolCallStarted", "ToolOutput", "ToolResult"),
-        *("TurnFinished", "TurnUndone", "Usage", "UserMessage", "Warned"),
+        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried"),
+        *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
+        *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
+        *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),
     ),
     "toolrun.journal": ("Sink",),
     "toolrun.limits": ("Budget", "Limits", "Prices"),
@@ -118,6 +118,7 @@ _HOMES = {
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),
     "toolrun.transcript": ("Message", "ToolMessage"),
+    "toolrun.values": ("Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -7,14 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from msgspec import Struct
 
 from toolrun.errors import ToolrunError, TurnCancelled, TurnIncomplete, TurnLimited, TurnParked
-from toolrun.events import (
-    ApprovalRequested,
-    AssistantMessage,
-    LimitReached,
-    Status,
-    ToolResult,
-    Usage,
-)
+from toolrun.events import ApprovalRequested, AssistantMessage, LimitReached
+from toolrun.values import Status, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

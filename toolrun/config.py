@@ -19,8 +19,8 @@ from msgspec import Struct
 
 from toolrun import resources
 from toolrun.errors import ConfigError
-from toolrun.events import Sampling
 from toolrun.limits import Limits
+from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

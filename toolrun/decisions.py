@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from toolrun.events import Rule, ToolCall
+from toolrun.values import Rule, ToolCall
 
 
 class Approve(Struct, frozen=True):

@@ -8,95 +8,11 @@ an event gives its own fields alone. The same names stand in Python, JSONL, data
 
 from __future__ import annotations
 
-from collections.abc import Mapping  # noqa: TC003 - msgspec reads the annotations
-from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field, structs
 
-Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
-Outcome: TypeAlias = Literal["ok", "error", "timeout", "crash", "invalid", "denied", "cancelled"]
-
-
-class ToolCall(Struct, frozen=True):
-    """A call that the model wants made.
-
-    `arguments` is the text that the model wrote, unparsed: it goes back to the server as it came.
-    """
-
-    id: str
-    name: str
-    arguments: str
-
-
-class Usage(Struct, frozen=True, omit_defaults=True):
-    """Tokens of a step or a turn, as the server counted them."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int = 0
-    reasoning_tokens: int = 0
-
-    @property
-    def total_tokens(self) -> int:
-        """Prompt and completion together."""
-        return self.prompt_tokens + self.completion_tokens
-
-    def __add__(self, other: Usage) -> Usage:
-        """The sum of two usages, field by field."""
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            self.cached_tokens + other.cached_tokens,
-            self.reasoning_tokens + other.reasoning_tokens,
-        )
-
-
-class ToolResult(Struct, frozen=True, omit_defaults=True):
-    """What a tool call came to.
-
-    `content` is what the model reads. `seconds` is the wall time of the run itself.
-    """
-
-    content: str
-    outcome: Outcome = "ok"
-    seconds: float = 0.0
-
-
-class Sampling(Struct, frozen=True, omit_defaults=True):
-    """Sampling parameters of a session; None leaves the server's default."""
-
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
-    seed: int | None = None
-    stop: tuple[str, ...] | None = None
-
-
-class Rule(Struct, frozen=True, omit_defaults=True):
-    """Which calls are meant: of which tool, with which arguments.
-
-    Attributes:
-        tool: its name; `*` and `?` stand for any characters, any one.
-        arguments: those that matter, by name. A text is a pattern as above for texts; any other
-            value must be equal. An argument that the call does not have does not match.
-    """
-
-    tool: str
-    arguments: dict[str, Any] = {}
-
-    def matches(self, tool: str, arguments: Mapping[str, Any]) -> bool:
-        """Whether a call is meant."""
-        return fnmatchcase(tool, self.tool) and all(
-            name in arguments and _fits(pattern, arguments[name])
-            for name, pattern in self.arguments.items()
-        )
-
-
-def _fits(pattern: Any, value: Any) -> bool:
-    if isinstance(pattern, str):
-        return isinstance(value, str) and fnmatchcase(value, pattern)
-    return type(pattern) is type(value) and bool(pattern == value)
+from toolrun.values import Rule, Status, ToolCall, ToolResult, Usage
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from toolrun.errors import ConfigError
-from toolrun.events import LimitReached, Usage
+from toolrun.events import LimitReached
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from toolrun.values import Usage
 
 
 class Limits(Struct, frozen=True):

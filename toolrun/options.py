@@ -12,12 +12,12 @@ from msgspec import Struct, field
 from toolrun.clock import Clock
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
-from toolrun.events import Sampling
 from toolrun.journal import Sink
 from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
 from toolrun.retries import Retries
+from toolrun.values import Sampling
 
 Effort = Literal["low", "medium", "high"]
 BASE_URL = "http://localhost:8000/v1"

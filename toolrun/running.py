@@ -12,9 +12,9 @@ from toolrun.turn import end_turn
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from toolrun.events import Status
     from toolrun.journal import Journal
     from toolrun.limits import Limits, Meter
+    from toolrun.values import Status
 
 
 class Running:

@@ -17,7 +17,7 @@ from toolrun._version import __version__
 from toolrun.clock import Clock, SystemClock
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
-from toolrun.events import Durable, Sampling
+from toolrun.events import Durable
 from toolrun.journal import Journal
 from toolrun.limits import Budget, Limits
 from toolrun.models.chat import ChatModel
@@ -41,6 +41,7 @@ from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.transcript import from_openai
 from toolrun.turn import Turn
+from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable

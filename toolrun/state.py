@@ -16,19 +16,16 @@ from toolrun.events import (
     Event,
     ForkedFrom,
     LimitReached,
-    Rule,
     SessionOpened,
     SettingsChanged,
-    ToolCall,
     ToolCallFinished,
     ToolCallStarted,
-    ToolResult,
     TurnFinished,
     TurnUndone,
-    Usage,
     UserMessage,
 )
 from toolrun.transcript import Message, ToolMessage
+from toolrun.values import Rule, ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

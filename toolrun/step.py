@@ -17,7 +17,7 @@ from msgspec import Struct, structs
 
 from toolrun.clock import Clock
 from toolrun.errors import MalformedOutput, ServerError
-from toolrun.events import AssistantMessage, Repaired, Retried, ToolCall, Warned
+from toolrun.events import AssistantMessage, Repaired, Retried, Warned
 from toolrun.models import faults
 from toolrun.models.model import Model, Request
 from toolrun.retries import Retries
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolrun.journal import Journal
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
+    from toolrun.values import ToolCall
 
 Accept: TypeAlias = Callable[[AssistantMessage], None]
 """Raises MalformedOutput for a message that will not do."""

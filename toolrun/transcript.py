@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import msgspec
 
 from toolrun.errors import ConfigError
-from toolrun.events import (
-    AssistantMessage,
-    Durable,
-    ToolCall,
-    ToolCallFinished,
-    ToolResult,
-    UserMessage,
-)
+from toolrun.events import AssistantMessage, Durable, ToolCallFinished, UserMessage
+from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

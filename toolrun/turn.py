@@ -15,11 +15,9 @@ from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     LimitReached,
-    Rule,
     ToolCallFinished,
     ToolCallStarted,
     ToolOutput,
-    ToolResult,
     TurnFinished,
     Warned,
 )
@@ -30,13 +28,15 @@ from toolrun.output import Output
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
+from toolrun.values import Rule, ToolResult
 
 if TYPE_CHECKING:
     from typing import Literal
 
     from toolrun.decisions import Decision
-    from toolrun.events import AssistantMessage, Status, ToolCall
+    from toolrun.events import AssistantMessage
     from toolrun.tools.toolbox import Checked
+    from toolrun.values import Status, ToolCall
 
 WARN_FROM = 3
 """The same call is remarked upon from this time on."""

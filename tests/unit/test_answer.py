@@ -27,7 +27,7 @@ from toolrun.answer import answer_of
 from toolrun.state import fold
 
 if TYPE_CHECKING:
-    from toolrun.events import Status
+    from toolrun.values import Status
 
 CALL = ToolCall("a", "f", "{}")
 

@@ -15,9 +15,9 @@ import pytest
 from toolrun import resources
 from toolrun.config import Config, load_config
 from toolrun.errors import ConfigError
-from toolrun.events import Sampling
 from toolrun.limits import Limits
 from toolrun.options import BASE_URL, MODEL
+from toolrun.values import Sampling
 
 KEY = "sk-very-secret-0123"
 

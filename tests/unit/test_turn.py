@@ -241,10 +241,10 @@ async def test_the_limit_of_calls(mock: MockServer) -> None:
 
 def let_time_run_out(chat: Session) -> None:
     """Make now the moment at which the seconds of the turn are over."""
-    assert chat._scope is not None
-    left = chat._scope.deadline - anyio.current_time()
+    assert chat._running._scope is not None
+    left = chat._running._scope.deadline - anyio.current_time()
     assert 0 < left <= 60
-    chat._scope.deadline = anyio.current_time()
+    chat._running._scope.deadline = anyio.current_time()
 
 
 async def test_the_limit_of_seconds_stops_a_tool(mock: MockServer) -> None:

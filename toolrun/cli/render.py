@@ -13,6 +13,7 @@ import msgspec
 
 from toolrun import events as ev
 from toolrun.cli import screen as s
+from toolrun.values import ToolCall, Usage
 
 if TYPE_CHECKING:
     from toolrun.cli.screen import Screen

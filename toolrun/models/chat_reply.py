@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from toolrun.errors import MalformedOutput, ServerStatus
-from toolrun.events import AssistantMessage, ToolCall, Usage
+from toolrun.events import AssistantMessage
 from toolrun.models import faults
+from toolrun.values import ToolCall, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

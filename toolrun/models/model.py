@@ -7,8 +7,9 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from toolrun.events import AssistantMessage, Event, Sampling
+from toolrun.events import AssistantMessage, Event
 from toolrun.transcript import Message
+from toolrun.values import Sampling
 
 Observe: TypeAlias = Callable[[Event], None]
 

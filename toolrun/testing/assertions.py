@@ -16,8 +16,9 @@ import msgspec
 from msgspec import Struct
 
 from toolrun.answer import Answer
-from toolrun.events import AssistantMessage, ToolCallFinished, ToolCallStarted, ToolResult
+from toolrun.events import AssistantMessage, ToolCallFinished, ToolCallStarted
 from toolrun.testing.listening import Events
+from toolrun.values import ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

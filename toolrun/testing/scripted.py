@@ -19,13 +19,12 @@ from toolrun.events import (
     RequestSent,
     StepFinished,
     TextDelta,
-    ToolCall,
-    Usage,
 )
 from toolrun.models.chat_body import added_messages, encode_body
 from toolrun.models.dialects import GENERIC
 from toolrun.models.model import Request
 from toolrun.transcript import ToolMessage
+from toolrun.values import ToolCall, Usage
 
 if TYPE_CHECKING:
     from toolrun.models.model import Observe

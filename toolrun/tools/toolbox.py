@@ -13,13 +13,13 @@ import structlog
 from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError, ToolDefinitionError
-from toolrun.events import ToolCall, ToolResult
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
 from toolrun.tools.runners import Runner, SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 from toolrun.tools.violations import said_again
+from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence

@@ -20,9 +20,9 @@ from toolrun.tools.threads import Work, abandoned_threads
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from toolrun.events import ToolCall
     from toolrun.tools.definition import Tool
     from toolrun.tools.runners import Output
+    from toolrun.values import ToolCall
 
     Tell = Callable[[str], None]
 

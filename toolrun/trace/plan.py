@@ -25,7 +25,6 @@ from toolrun.events import (
     RequestSent,
     SessionOpened,
     SettingsChanged,
-    Status,
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
@@ -36,6 +35,7 @@ from toolrun.events import (
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
+from toolrun.values import Status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

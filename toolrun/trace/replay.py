@@ -33,13 +33,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.decisions import Approver, Decision
-    from toolrun.events import Durable, Event, ToolCall, ToolResult
+    from toolrun.events import Durable, Event
     from toolrun.journal import Sink
     from toolrun.models.dialects import Dialect
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.runners import Output
+    from toolrun.values import ToolCall, ToolResult
 
 __all__ = ["Cast", "Comparison", "Plan", "ReplayJournal", "ReplayModel", "ReplayRunner"]
 

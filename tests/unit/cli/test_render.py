@@ -12,6 +12,7 @@ from tests.unit.cli.test_screen import obeyed, plain
 from toolrun import events as ev
 from toolrun.cli.render import Renderer, call_text, folded
 from toolrun.cli.screen import Screen
+from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

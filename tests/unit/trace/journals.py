@@ -15,16 +15,15 @@ from toolrun.events import (
     SessionOpened,
     StepFinished,
     TextDelta,
-    ToolCall,
     ToolCallFinished,
     ToolCallStarted,
     ToolOutput,
-    ToolResult,
     TurnFinished,
     UserMessage,
 )
 from toolrun.journal import Journal
 from toolrun.trace.writer import TraceSink
+from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

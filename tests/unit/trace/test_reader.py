@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import TraceError
-from toolrun.events import AnyEvent, TextDelta, ToolCall, ToolResult, Usage, UserMessage
+from toolrun.events import AnyEvent, TextDelta, UserMessage
 from toolrun.resources import schema
 from toolrun.trace.header import TraceHeader
 from toolrun.trace.reader import TraceReader, read_trace
+from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,16 +19,15 @@ from toolrun.events import (
     RequestSent,
     SessionOpened,
     TextDelta,
-    ToolCall,
     ToolCallFinished,
     ToolCallStarted,
     ToolOutput,
-    ToolResult,
     UserMessage,
 )
 from toolrun.trace.reader import read_trace
 from toolrun.trace.redact import Redactor
 from toolrun.trace.writer import BATCH
+from toolrun.values import ToolCall, ToolResult
 
 SECRET = "hunter2-Zürich"
 KEY = "sk-proj-abcdefghij0123456789"

@@ -29,20 +29,19 @@ from toolrun.events import (
     SettingsChanged,
     StepFinished,
     TextDelta,
-    ToolCall,
     ToolCallFinished,
-    ToolResult,
     TurnFinished,
     UserMessage,
 )
 from toolrun.models.chat_body import added_messages, encode_body
-from toolrun.state import fold
 from toolrun.models.dialects import vllm
+from toolrun.state import fold
 from toolrun.testing.replay import replay_trace
 from toolrun.trace.comparison import difference
 from toolrun.trace.plan import Decide, Plan, Stop, Turn
 from toolrun.trace.reader import Trace, read_trace
 from toolrun.trace.replay import failure
+from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from toolrun import Decision

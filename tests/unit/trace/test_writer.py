@@ -13,11 +13,12 @@ from structlog.testing import capture_logs
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, write
 from toolrun._version import __version__
-from toolrun.events import SessionOpened, TextDelta, Usage, UserMessage, Warned
+from toolrun.events import SessionOpened, TextDelta, UserMessage, Warned
 from toolrun.journal import Journal
 from toolrun.trace import writer
 from toolrun.trace.reader import read_trace
 from toolrun.trace.writer import TraceSink, default_trace_path
+from toolrun.values import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
