@@ -135,9 +135,7 @@ class Sandbox:
             "file": view.file,
             "qualname": job.qualname,
             "arguments": _arguments(job),
-            "objects": {
-                name: msgspec.structs.astuple(each) for name, each in job.objects.items()
-            },
+            "objects": {name: msgspec.structs.astuple(each) for name, each in job.objects.items()},
             "by_name": view.by_name,
             "first": list(view.first),
             "path": [*view.path, *runtime().path],
