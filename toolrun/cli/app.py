@@ -14,7 +14,7 @@ from cyclopts import App, CycloptsError, Parameter
 from toolrun._version import __version__
 from toolrun.cli.exits import Exit, Interrupted, of_error
 from toolrun.cli.options import STDIN, Common
-from toolrun.cli.screen import ANSWER, Screen
+from toolrun.cli.screen import visible
 from toolrun.errors import ToolrunError
 
 if TYPE_CHECKING:
@@ -112,5 +112,6 @@ def _given_keys(arguments: Sequence[str]) -> list[str]:
 
 def _failed(message: str, code: Exit) -> Exit:
     sys.stdout.flush()
-    Screen.of(sys.stderr).line(ANSWER, f"toolrun: {message}")
+    # Not wrapped: a command in it can be copied as one line.
+    print(visible(f"toolrun: {message}"), file=sys.stderr)
     return code

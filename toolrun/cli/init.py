@@ -130,7 +130,7 @@ def _told(folder: Path) -> None:
     where = "" if folder == Path() else f" in {folder}"
     screen.line(s.GOOD, f"made {', '.join(_FILES)}{where}. Next:")
     if where:
-        screen.line(s.INDENTED, f"cd {shlex.quote(str(folder))}")
+        print(s.visible(f"    cd {shlex.quote(str(folder))}"))
     width = max(map(len, _NEXT))
     for command, what in _NEXT.items():
-        screen.line(s.INDENTED, f"{command:<{width}}  # {what}")
+        print(f"    {command:<{width}}  # {what}")
