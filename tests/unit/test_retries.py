@@ -60,8 +60,9 @@ def test_what_sampling_again_does_not_mend_is_not_sampled_again(error: ServerErr
     assert set(waits(error, Retries())) == {None}
 
 
-def test_a_malformed_header_is_the_models_whatever_its_status() -> None:
-    error = ServerStatus("unexpected tokens remaining in message header", 500)
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_malformed_header_is_the_models_whatever_its_status(status: int) -> None:
+    error = ServerStatus("unexpected tokens remaining in message header", status)
     error.code = "malformed-header"
 
     assert waits(error, Retries()) == [0, 0, 0, None]
