@@ -65,7 +65,8 @@ def test_a_malformed_header_is_the_models_whatever_its_status(status: int) -> No
     error = ServerStatus("unexpected tokens remaining in message header", status)
     error.code = "malformed-header"
 
-    assert waits(error, Retries()) == [0, 0, 0, None]
+    # Not at once: vLLM 0.28.0 closes the connection that it answered 500 on.
+    assert waits(error, Retries()) == [0.1, 0.1, 0.1, None]
 
 
 def test_what_the_server_asks_for_comes_on_top() -> None:
