@@ -24,7 +24,8 @@ PARSER_FLAGS = "--tool-call-parser openai --enable-auto-tool-choice"
 _ROLE = r"(?:assistant|user|system|developer|tool|functions\.|python|browser)"
 _CHANNEL = r"(?:analysis|commentary|final)\b"
 _HEADER_BEGINS = re.compile(
-    rf"\s*(?:<\|start\|>{_ROLE}|<\|channel\|>{_CHANNEL}|<\|constrain\|>\w|<\|message\|>\S)"
+    rf"\s*(?:<\|start\|>{_ROLE}|<\|channel\|>{_CHANNEL}|<\|constrain\|>\w|<\|message\|>\S"
+    r"|<\|return\|>\Z)"
 )
 _HEADER = re.compile(
     rf"(?:<\|start\|>{_ROLE}|<\|channel\|>{_CHANNEL}|<\|constrain\|>\w)[^<\n]{{0,200}}"
@@ -77,9 +78,10 @@ def has_markup(content: str) -> bool:
     Leaked are: a header, or the beginning of one, at the start of the text (`<|channel|>final`,
     `<|start|>assistant`, `<|message|>Hello`); a header from its role, channel or type on up to the
     next marker anywhere else (`<|channel|>commentary to=functions.f <|constrain|>`); a stop token
-    right after the last word (`…}<|call|>`). Talked about, and left alone, is what stands in code
-    (between backticks), and markers by themselves: "a message ends with <|end|>". In doubt a text
-    is an answer.
+    right after the last word (`…}<|call|>`), and `<|return|>` for all there is (which vLLM 0.28.0
+    and 0.32.0 make of a message that ends before it begins). Talked about, and left alone, is what
+    stands in code (between backticks), and markers by themselves: "a message ends with <|end|>". In
+    doubt a text is an answer.
     """
     if "<|" not in content:
         return False

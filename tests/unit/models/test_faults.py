@@ -27,6 +27,7 @@ LEAKED = [
     '{"city":"Paris"}<|call|>',
     "It is warm.<|return|>",
     "It is warm.<|end|>\n",
+    "<|return|>",
 ]
 TALKED_ABOUT = [
     "It is 20 degrees.",
