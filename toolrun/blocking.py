@@ -35,10 +35,14 @@ class BlockingSession:
     """
 
     def __init__(self, **options: Unpack[Options]) -> None:
-        self._session = Session(**options)
+        self._hold(Session(**options), None)
+
+    def _hold(self, session: Session, shared: BlockingPortal | None) -> None:
+        self._session = session
+        self._shared = shared
         self._stack = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
-        self.id = self._session.id
+        self.id = session.id
 
     def __enter__(self) -> Self:
         """Start the thread and open the session.
@@ -49,7 +53,7 @@ class BlockingSession:
         """
         _refuse_to_block()
         with contextlib.ExitStack() as stack:
-            self._portal = stack.enter_context(start_blocking_portal())
+            self._portal = self._shared or stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(self._session))
             self._stack = stack.pop_all()
         return self
@@ -83,6 +87,13 @@ class BlockingSession:
     def undo(self) -> str:
         """See `Session.undo`."""
         return self._thread().call(self._session.undo)
+
+    def fork(self, id: str | None = None, **options: Unpack[Options]) -> BlockingSession:  # noqa: A002
+        """See `Session.fork`; it lives in this session's thread, and has to end before it."""
+        portal = self._thread()
+        other = object.__new__(BlockingSession)
+        other._hold(portal.call(partial(self._session.fork, id, **options)), portal)
+        return other
 
     def decide(self, call_id: str, decision: Decision) -> None:
         """See `Session.decide`."""

@@ -172,10 +172,6 @@ class Runtime:
                 await self._models.popitem()[1].aclose()
             await self._sandboxes.aclose()
 
-    def abandon(self) -> None:
-        """Let go of what needs no event loop: the sandboxes' files."""
-        self._sandboxes.close()
-
     def hold(self) -> Self:
         """Count one more session that uses it."""
         self._held += 1
@@ -187,10 +183,18 @@ class Runtime:
         Args:
             last: close with the last one: the runtime is nobody's but its sessions'.
         """
+        if self._is_free(last=last):
+            await self.aclose()
+
+    def forget(self, *, last: bool) -> None:
+        """The same for a session that nobody closed, where no event loop can be waited on."""
+        if self._is_free(last=last):
+            self._sandboxes.close()
+
+    def _is_free(self, *, last: bool) -> bool:
         self._held -= 1
         self._private = self._private or last
-        if self._private and self._held == 0:
-            await self.aclose()
+        return self._private and self._held == 0
 
     def session(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
         """A new session; enter it as an asynchronous context manager.

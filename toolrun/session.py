@@ -146,16 +146,17 @@ class Session:
 
     def __del__(self) -> None:
         """Say which session nobody closed; a turn that runs keeps its session alive."""
-        if not getattr(self, "_closed", True) and self.state.opened is not None:
+        if getattr(self, "_closed", True):  # also where its making failed
+            return
+        if self.state.opened is not None:
             warnings.warn(
                 f"session {self.id} was never closed; use `async with`, or await its aclose()",
                 ResourceWarning,
                 stacklevel=2,
                 source=self,
             )
-            self._parts.close()
-            if self._private is not None:
-                self._private.abandon()
+        self._parts.close()
+        self._runtime.forget(last=self._private is not None)
 
     async def ask(self, text: str, *, output: Any = None) -> Answer:
         """Say something and run the turn to its end.

@@ -196,3 +196,15 @@ def test_an_answer_of_a_type() -> None:
             *_, last = events
     assert isinstance(last, TurnFinished)
     assert last.answer.output == {"name": "Bob"}
+
+
+def test_a_fork_goes_its_own_way_in_the_same_thread() -> None:
+    with Session.sync(model=ScriptedModel("One.", "Two.", "Three.")) as chat:
+        chat.ask("First.")
+        threads = threading.active_count()
+        with chat.fork(effort="high") as other:
+            assert other.ask("Other.").text == "Two."
+            assert threading.active_count() == threads
+        assert chat.ask("Mine.").text == "Two."
+
+    assert [each.content for each in other.transcript[::2]] == ["First.", "Other."]

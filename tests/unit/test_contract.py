@@ -553,6 +553,16 @@ async def test_a_session_that_was_never_opened_is_nothing_to_warn_of() -> None:
     gc.collect()
 
 
+async def test_a_fork_that_nobody_opens_holds_nothing_up() -> None:
+    async with session("Hello.") as chat:
+        other = chat.fork()
+        runtime = other._runtime
+        del other
+        gc.collect()
+        assert runtime._held == 1
+    assert runtime._held == 0
+
+
 async def test_a_failed_step_leaves_the_users_words() -> None:
     async with session(ServerStatus("no", 400), "Hello.") as chat:
         with pytest.raises(ServerStatus):
