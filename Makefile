@@ -72,12 +72,12 @@ rig:
 
 .PHONY: test
 test: lint ## Lint, types, import contract and every test that needs no large server
-	@$(BIN)/python -m pytest -m 'not vllm' --cov --cov-report=term
+	@$(BIN)/python -m pytest -m 'not vllm and not load' --cov --cov-report=term
 
 .PHONY: test-all
-test-all: $(STAMP) ## The tests against the real vLLM servers (2.5 GB each at the first time)
+test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 GB at the first time)
 	@$(BIN)/python -m tests.rig install --version all
-	@$(BIN)/python -m pytest -m vllm
+	@$(BIN)/python -m pytest -m 'vllm or load'
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy and the import contract
