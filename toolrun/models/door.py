@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 import anyio
 import msgspec
@@ -17,6 +16,7 @@ import sniffio
 from msgspec import Struct
 
 from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
+from toolrun.models.credentials import asked, check_url, is_sendable, sendable
 from toolrun.models.door_errors import NO_KEY, START, DoorErrors
 from toolrun.models.waits import Waits
 
@@ -61,14 +61,14 @@ class Door:
         timeouts: Timeouts = Timeouts(),
         connections: int = 4096,
     ) -> None:
-        _check_url(base_url)
+        check_url(base_url)
         self.base_url = base_url.rstrip("/")
         self.root = self.base_url.removesuffix("/v1")
         self.timeouts = timeouts
-        self._api_key = _asked(api_key) if callable(api_key) else _sendable(api_key or NO_KEY)
+        self._api_key = asked(api_key) if callable(api_key) else sendable(api_key or NO_KEY)
         self._headers = dict(headers or {})
         for name, value in self._headers.items():
-            if not (_is_sendable(name) and _is_sendable(value)):
+            if not (is_sendable(name) and is_sendable(value)):
                 raise ConfigError(f"headers[{name!r}] must be of printable ASCII characters")
         self._connections = connections
         self._errors = DoorErrors(self.base_url, timeouts.connect, keyed=bool(api_key))
@@ -254,42 +254,6 @@ class _Models(Struct):
 
 
 _JSON = {"Content-Type": "application/json"}
-
-
-def _check_url(base_url: str) -> None:
-    try:
-        parts = urlsplit(base_url)
-        fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:
-        fits = False
-    if not fits or " " in base_url or not _is_sendable(base_url):
-        raise ConfigError(
-            f"base_url must begin with http:// or https:// and name a host, not {base_url!r}; "
-            'a local vLLM has "http://localhost:8000/v1"'
-        )
-
-
-def _asked(api_key: Callable[[], Awaitable[str]]) -> Callable[[], Awaitable[str]]:
-    """The user's function, whose failures are named."""
-
-    async def key() -> str:
-        try:
-            given = await api_key()
-        except Exception as error:
-            raise ConfigError(f"api_key: the function that gives it failed: {error!r}") from error
-        return _sendable(given)
-
-    return key
-
-
-def _sendable(key: object) -> str:
-    if isinstance(key, str) and key and _is_sendable(key):
-        return key
-    raise ConfigError("api_key must be of printable ASCII characters, without blanks at its ends")
-
-
-def _is_sendable(text: object) -> bool:
-    return isinstance(text, str) and text.isascii() and text.isprintable() and text == text.strip()
 
 
 def _never_used() -> Any:

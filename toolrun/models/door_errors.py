@@ -42,6 +42,7 @@ _ENDED = {
 }
 """Errors (aiohttp's, then httpx's) of a connection that ended before its reply was whole."""
 _PACKED = {"ContentEncodingError", "DecodingError"}
+_NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 _PAGE, _LONGEST = 200, 2000
 _NOT_FOUND = (404, 405)
 _REFUSED = (401, 403)
@@ -136,6 +137,11 @@ class DoorErrors:
         if self.answered:
             return ServerUnreachable(
                 f"the server at {self._url} answered before, and is gone: {cause}", answered=True
+            )
+        if any(mark in cause for mark in _NO_TLS):
+            return ServerUnreachable(
+                f"the server at {self._url} does not speak TLS ({cause}). Is it http:// that "
+                "base_url should begin with?"
             )
         return ServerUnreachable(
             f"no server at {self._url}: {cause}. Start one with\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from email.utils import formatdate
@@ -332,6 +333,42 @@ def test_a_header_that_cannot_be_sent_is_refused() -> None:
 def test_a_url_without_a_host_is_refused(url: str) -> None:
     with pytest.raises(ConfigError, match="base_url must begin with http"):
         Door(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("http://bob:sesame@host/v1", "must not hold a user or a password"),
+        ("https://sesame@host/v1", "must not hold a user or a password"),
+        ("http://bob:ses/ame@host/v1", "name a host, not '...@host/v1'"),
+        ("bob:sesame@host/v1", "name a host, not '...@host/v1'"),
+        ("http://host/v1?key=sesame", "'http://host/v1', without what follows it"),
+        ("http://host/v1#sesame", "'http://host/v1', without what follows it"),
+    ],
+)
+def test_a_url_that_may_hold_a_secret_is_refused_and_the_secret_not_shown(
+    url: str, said: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(said)) as caught:
+        Door(url)
+    assert "ame" not in str(caught.value).replace("name a", "")
+
+
+async def test_a_server_without_tls_is_told_from_none(*, streamed: bool) -> None:
+    refuses = whole(400, b"Invalid HTTP request received.", "text/plain")
+
+    async def answer(connection: anyio.abc.SocketStream) -> None:
+        async with connection:
+            await connection.receive()
+            await connection.send(refuses)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, answer)
+        port = listener.extra(anyio.abc.SocketAttribute.local_port)
+        with pytest.raises(ServerUnreachable, match=r"does not speak TLS .* Is it http://"):
+            await sampled(f"https://127.0.0.1:{port}/v1", stream=streamed)
+        group.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"\xff", b"[" * 100_000])
