@@ -19,6 +19,7 @@ from toolrun.clock import Clock
 from toolrun.errors import MalformedOutput, ServerError
 from toolrun.events import AssistantMessage, Repaired, Retried, Warned
 from toolrun.models import faults
+from toolrun.models.given import message_of
 from toolrun.models.model import Model, Request
 from toolrun.retries import Retries
 from toolrun.tools.toolbox import Toolbox
@@ -119,7 +120,8 @@ class Sampler(Struct, frozen=True, eq=False):
     async def _attempt(self, journal: Journal, step: Request, attempt: int) -> AssistantMessage:
         """Sample once; the calls of the message are mended where that is safe."""
         async with self.gate or _open():
-            message = await self.model.sample(step, journal.observe if journal.listening else None)
+            given = await self.model.sample(step, journal.observe if journal.listening else None)
+        message = message_of(given, self.model)
         faults.check(message)
         if not message.tool_calls:
             return message
