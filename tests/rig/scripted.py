@@ -97,7 +97,7 @@ class Scripted(LogitsProcessor):  # type: ignore[misc]  # vLLM isn't in the envi
             script = _script(params.extra_args or {}, messages)
             if script is None:
                 return None
-            step = script[min(_results_since_user(messages), len(script) - 1)]
+            step = script[min(_steps_since_user(messages), len(script) - 1)]
             if not isinstance(step, str):
                 step = step[min(self._seen_before(prompt), len(step) - 1)]
             return self._encode(step)
@@ -146,12 +146,14 @@ def _script(extra: Mapping[str, Any], messages: list[tuple[str, str]]) -> Script
     return SCRIPTS.get(name, (final(f"There is no script {name!r}."),))
 
 
-def _results_since_user(messages: list[tuple[str, str]]) -> int:
-    """Count the tool results since the last user message that has a marker, else since the last.
+def _steps_since_user(messages: list[tuple[str, str]]) -> int:
+    """Count the steps since the last user message that has a marker, else since the last one.
 
-    Both harmony libraries begin a result's header with `functions.NAME`.
+    A step ends in a tool result, or in a user message that follows the marked one. Both harmony
+    libraries begin a result's header with `functions.NAME`.
     """
     asked = [(at, text) for at, (author, text) in enumerate(messages) if author == "user"]
     marked = [at for at, text in asked if MARKER.search(text)]
     since = (marked or [at for at, _ in asked] or [0])[-1]
-    return sum(author.startswith("functions.") for author, _ in messages[since:])
+    later = [author for author, _ in messages[since + 1 :]]
+    return sum(author == "user" or author.startswith("functions.") for author in later)

@@ -1,9 +1,10 @@
 """What may a test have the model say? Scripts by name: texts in harmony, one for each step.
 
 A text is what the model samples after `<|start|>assistant`. A step is picked by the number of tool
-results after the user message that holds the marker `[[script:NAME]]`; past the last step, the last
-one is said again. A step of several texts is a step that is said differently each time that the
-very same prompt is sampled again, which is how a retry meets a server that has recovered.
+results and user messages after the user message that holds the marker `[[script:NAME]]`; past the
+last step, the last one is said again. A step of several texts is a step that is said differently
+each time that the very same prompt is sampled again, which is how a retry meets a server that has
+recovered.
 """
 
 from __future__ import annotations
@@ -51,6 +52,11 @@ def call(name: str, arguments: str) -> str:
 def final(text: str) -> str:
     """The answer."""
     return f"<|channel|>final<|message|>{text}<|return|>"
+
+
+def final_json(text: str) -> str:
+    """An answer in JSON, as vLLM's grammar wants it where a request has a `response_format`."""
+    return f"<|channel|>final <|constrain|>json<|message|>{text}<|return|>"
 
 
 def _count(path: str) -> str:

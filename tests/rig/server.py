@@ -205,6 +205,12 @@ class VllmServer:
             self._folder.cleanup()
             self._folder = None
 
+    def kill(self) -> None:
+        """SIGKILL the server whatever it does, as a crash would; `start` starts it again there."""
+        for child in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+        self.stop()
+
     def log(self) -> str:
         """What the server has written so far; empty when it does not run."""
         return self._log.read_text(errors="replace") if self._folder and self._log.exists() else ""
