@@ -17,7 +17,29 @@ from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
 from toolrun.retries import Retries
+from toolrun.transcript import check_text
 from toolrun.values import Sampling
+
+_KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
+    ("base_url", str, "a URL"),
+    ("extra_body", Mapping, "a dict"),
+    ("headers", Mapping, "a dict"),
+    ("sampling", Sampling, "a Sampling(temperature=..., ...)"),
+    ("limits", Limits, "a Limits(steps=..., ...)"),
+    ("budget", Budget, "a Budget(tokens=..., ...)"),
+    ("retries", Retries, "a Retries(attempts=..., ...)"),
+    ("timeouts", Timeouts, "a Timeouts(step=..., ...)"),
+    ("tools", Sequence, "a list of functions and paths"),
+    ("sinks", Sequence, "a list of sinks"),
+    ("messages", Sequence, "a list of messages"),
+    ("profile", str, "a profile's name, or a path"),
+    ("workspace", (str, Path), "a path"),
+    ("trace", (str, Path, bool), "a path or True"),
+    ("tenant", str, "a name"),
+    ("verify_reasoning", (int, float), "a number"),
+    ("max_in_flight", int, "a number"),
+)
+"""What each option must be, where it is given."""
 
 Effort = Literal["low", "medium", "high"]
 BASE_URL = "http://localhost:8000/v1"
@@ -138,12 +160,29 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
             near = difflib.get_close_matches(name, known.__annotations__, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"there is no option {name!r}{hint}")
+    _check_kinds(options)
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
-    if not 0 <= options.get("verify_reasoning", 0) <= 1:
+    if not 0 <= (options.get("verify_reasoning") or 0) <= 1:
         raise ConfigError(f"verify_reasoning is a share, 0 to 1, not {options['verify_reasoning']}")
     if (most := options.get("max_in_flight")) is not None and most < 1:
         raise ConfigError(f"max_in_flight must be 1 or more, not {most}")
     workspace = options.get("workspace")
     if workspace is not None and not Path(workspace).is_dir():
         raise ConfigError(f"workspace {str(workspace)!r} is not a folder")
+
+
+def _check_kinds(options: Mapping[str, Any]) -> None:
+    """Refuse values of another type, that would be found out in the middle of a turn."""
+    for name, kinds, what in _KINDS:
+        value = options.get(name)
+        text = kinds is Sequence and isinstance(value, str)
+        if value is not None and (text or not isinstance(value, kinds)):
+            raise ConfigError(f"{name} must be {what}, not {type(value).__name__}")
+    approve, model = options.get("approve"), options.get("model")
+    if approve is not None and not callable(approve):
+        raise ConfigError(f"approve must be a function of a call, not {type(approve).__name__}")
+    if model is not None and not (isinstance(model, str) or hasattr(model, "sample")):
+        raise ConfigError(f"model must be a name or a Model, not {type(model).__name__}")
+    if (instructions := options.get("instructions")) is not None:
+        check_text(instructions, "instructions")

@@ -6,6 +6,7 @@ calls become `ToolMessage`s, in the order of the calls.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
@@ -15,7 +16,7 @@ from toolrun.events import AssistantMessage, Durable, ToolCallFinished, UserMess
 from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class ToolMessage(msgspec.Struct, frozen=True, tag=True):
@@ -93,7 +94,7 @@ def from_openai(
     events: list[Durable] = []
     open_calls: dict[str, str] = {}
     for index, message in enumerate(messages):
-        role = message.get("role")
+        role = _role(message, index)
         if role in ("system", "developer"):
             if events:
                 raise ConfigError(
@@ -129,53 +130,72 @@ def from_openai(
     return "\n\n".join(instructions) or None, events
 
 
-def check_text(text: str) -> str:
+def check_text(text: object, what: str = "what the user says") -> str:
     """A text that can be sent, as a plain one.
 
     Raises:
         ConfigError: it is no text, or has a lone surrogate, which no encoding of Unicode holds.
     """
     if not isinstance(text, str):
-        raise ConfigError(f"the user says a text, not {type(text).__name__}")
+        raise ConfigError(f"{what} must be a text, not {type(text).__name__}")
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise ConfigError(
-            f"the text has a lone surrogate ({text[error.start]!r} at {error.start}): it was "
+            f"{what} has a lone surrogate ({text[error.start]!r} at {error.start}): it was "
             "decoded from bytes that are not UTF-8; decode them with errors='replace'"
         ) from error
     return str.__str__(text)  # an encoder refuses the subclasses that template engines make
 
 
+def _role(message: object, index: int) -> object:
+    if not isinstance(message, Mapping):
+        raise ConfigError(f"messages[{index}] must be a dict, not {type(message).__name__}")
+    return message.get("role")
+
+
 def _assistant(
     message: Mapping[str, Any], index: int, calls: tuple[ToolCall, ...]
 ) -> AssistantMessage:
-    reasoning = message.get("reasoning") or message.get("reasoning_content")
+    reasoning = message.get("reasoning") or message.get("reasoning_content") or None
+    if reasoning is not None:
+        reasoning = check_text(reasoning, f"messages[{index}].reasoning")
     content = None if message.get("content") is None else _text(message, index)
-    return AssistantMessage(
-        content=content, reasoning=str(reasoning) if reasoning else None, tool_calls=calls
-    )
+    return AssistantMessage(content=content, reasoning=reasoning, tool_calls=calls)
 
 
 def _calls(message: Mapping[str, Any], index: int) -> Iterator[ToolCall]:
-    for number, call in enumerate(message.get("tool_calls") or ()):
-        function = call.get("function") or {}
+    calls, seen = message.get("tool_calls") or (), set()
+    if not isinstance(calls, list | tuple):
+        raise ConfigError(f"messages[{index}].tool_calls must be a list")
+    for number, call in enumerate(calls):
+        where = f"messages[{index}].tool_calls[{number}]"
+        function = call.get("function") or {} if isinstance(call, Mapping) else None
+        if not isinstance(call, Mapping) or not isinstance(function, Mapping):
+            raise ConfigError(f"{where} must be a dict, and its function as well")
         if not call.get("id") or not function.get("name"):
-            raise ConfigError(
-                f"messages[{index}].tool_calls[{number}]: id or function.name missing"
-            )
-        yield ToolCall(str(call["id"]), str(function["name"]), str(function.get("arguments", "")))
+            raise ConfigError(f"{where}: id or function.name missing")
+        if call["id"] in seen:
+            raise ConfigError(f"{where}: there is another call of the id {call['id']!r}")
+        seen.add(call["id"])
+        yield ToolCall(
+            check_text(call["id"], f"{where}.id"),
+            check_text(function["name"], f"{where}.function.name"),
+            # As the model wrote it: a dict would have to be encoded anew, and differently.
+            check_text(function.get("arguments") or "", f"{where}.function.arguments"),
+        )
 
 
 def _text(message: Mapping[str, Any], index: int) -> str:
     """The text of a message: a string, or a list of text parts joined."""
     content = message.get("content")
     if isinstance(content, str):
-        return content
+        return check_text(content, f"messages[{index}].content")
     if isinstance(content, list) and all(
         isinstance(part, dict) and part.get("type") in ("text", "input_text") for part in content
     ):
-        return "".join(str(part.get("text", "")) for part in content)
+        text = "".join(str(part.get("text", "")) for part in content)
+        return check_text(text, f"messages[{index}].content")
     raise ConfigError(
         f"messages[{index}].content: text is all that gpt-oss reads, not {type(content).__name__}"
     )

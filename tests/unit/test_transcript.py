@@ -94,6 +94,25 @@ def test_a_result_knows_the_name_of_its_call() -> None:
         ([*WHOLE[:3], WHOLE[3], WHOLE[3]], r"messages\[4\]: no open call has the id 'a'"),
         ([*WHOLE[:4], WHOLE[5]], r"messages\[4\]: the calls \['b'\] before it have no result"),
         (WHOLE[:4], r"messages end before the calls \['b'\] have a result"),
+        (["Hi."], r"messages\[0\] must be a dict, not str"),
+        ([{"role": "assistant", "tool_calls": "f"}], r"messages\[0\]\.tool_calls must be a list"),
+        ([{"role": "assistant", "tool_calls": ["f"]}], r"tool_calls\[0\] must be a dict"),
+        (
+            [{"role": "assistant", "tool_calls": [{"id": "a", "function": "f"}]}],
+            r"tool_calls\[0\] must be a dict, and its function as well",
+        ),
+        (
+            [
+                {
+                    "role": "assistant",
+                    "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}],
+                }
+            ],
+            r"tool_calls\[0\]\.function\.arguments must be a text, not dict",
+        ),
+        ([{"role": "assistant", "tool_calls": [CALL, CALL]}], r"tool_calls\[1\]: .* id 'a'"),
+        ([{"role": "user", "content": "a\ud800"}], r"messages\[0\]\.content has a lone surrogate"),
+        ([{"role": "assistant", "content": "", "reasoning": 7}], r"\.reasoning must be a text"),
     ],
 )
 def test_what_does_not_fit_is_named_by_its_index(messages: list[dict[str, Any]], said: str) -> None:
