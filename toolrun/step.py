@@ -122,6 +122,8 @@ class Sampler(Struct, frozen=True, eq=False):
         async with self.gate or _open():
             given = await self.model.sample(step, journal.observe if journal.listening else None)
         message = message_of(given, self.model)
+        if _is_full(step, message):
+            message = structs.replace(message, finish_reason="length")
         faults.check(message)
         if not message.tool_calls:
             return message
@@ -194,6 +196,14 @@ class Sampler(Struct, frozen=True, eq=False):
                     )
                 return
         journal.report(Warned("reasoning-not-verified", f"no proof could be had: {why}"))
+
+
+def _is_full(step: Request, message: AssistantMessage) -> bool:
+    """Whether a call took all the tokens that there were: vLLM hides that (#53269, #47963)."""
+    most = step.sampling.max_tokens
+    if message.finish_reason != "tool_calls" or most is None:
+        return False
+    return message.usage.completion_tokens >= most
 
 
 def _reasoned(step: Request) -> AssistantMessage | None:

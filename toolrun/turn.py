@@ -266,7 +266,7 @@ async def _limited(journal: Journal, limit: LimitReached) -> None:
 def _cut_off(turn: Turn, message: AssistantMessage) -> bool:
     """Whether a message that ran out of tokens lacks something: text, or the end of a call."""
     return not message.tool_calls or any(
-        turn.toolbox.flaw(call) is not None for call in message.tool_calls
+        not call.arguments or turn.toolbox.flaw(call) is not None for call in message.tool_calls
     )
 
 

@@ -19,6 +19,7 @@ from toolrun import (
     Retried,
     Retries,
     Runtime,
+    Sampling,
     ServerError,
     ServerStatus,
     TextDelta,
@@ -339,3 +340,33 @@ def test_pieces_that_a_retry_made_void_are_not_the_text() -> None:
     events = Events([TextDelta("Ther"), Retried(1, "cut"), TextDelta("There.")])
 
     assert events.text() == "There."
+
+
+# ---- calls that are cut off ----
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("reason", ["tool_calls", "length"])
+@pytest.mark.parametrize("arguments", ["", '{"ci', '{"city":"Paris"'])
+async def test_a_call_that_max_tokens_cuts_off_is_not_run(
+    mock: MockServer, talk: Conversation, arguments: str, reason: str, *, streamed: bool
+) -> None:
+    cut = Call("get_weather", arguments)
+    used = {"completion_tokens": 20}
+    mock.script(Step("Hm.", tool_calls=(cut,), finish_reason=reason, usage=used), ANSWERED)
+    answer = await talk.ask(mock, streamed=streamed, sampling=Sampling(max_tokens=20))
+
+    assert answer.status == "limited"
+    assert talk.events.of(Retried) == []
+    assert talk.events.of(Repaired) == []
+    assert [call.result.outcome for call in answer.tool_calls] == ["cancelled"]
+
+
+async def test_a_call_that_takes_the_last_token_and_is_whole_is_run(
+    mock: MockServer, talk: Conversation
+) -> None:
+    mock.script(Step("Hm.", tool_calls=(WEATHER,), usage={"completion_tokens": 20}), ANSWERED)
+    answer = await talk.ask(mock, sampling=Sampling(max_tokens=20))
+
+    assert answer.status == "finished"
+    assert [call.result.content for call in answer.tool_calls] == ["20 degrees C in Paris"]
