@@ -31,21 +31,40 @@ class Running:
         self._scope: anyio.CancelScope | None = None
         self._stopped = False
         self._ended: anyio.Event | None = None
+        self._closed = False
 
     def check_idle(self) -> None:
         """Pass where the session is open and runs no turn.
 
         Raises:
-            ConfigError: it is not open.
+            ConfigError: it is not open, or closed.
             SessionBusy: it runs one.
         """
         name = self._journal.session
+        self.check_not_closed()
         if self._journal.state.opened is None:
             raise ConfigError(f"session {name} is not open; use it in `async with`")
         if self._scope is not None:
             raise SessionBusy(
                 f"session {name} runs a turn; await it or cancel it, a session has one at a time"
             )
+
+    def check_not_closed(self) -> None:
+        """Pass where the session has not been closed: what it held is gone.
+
+        Raises:
+            ConfigError: it has.
+        """
+        if self._closed:
+            raise ConfigError(
+                f"session {self._journal.session} is closed; another can go on from its messages: "
+                "Session(messages=session.messages())"
+            )
+
+    def close(self) -> None:
+        """Stop the turn that runs, and let none begin."""
+        self._closed = True
+        self.cancel()
 
     def cancel(self) -> None:
         """Stop the turn; it ends as cancelled."""

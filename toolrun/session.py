@@ -108,8 +108,9 @@ class Session:
 
         Raises:
             SandboxUnavailable: no sandbox holds; nothing has run.
-            ConfigError: `messages`, `profile` or `workspace` do not fit.
+            ConfigError: `messages`, `profile` or `workspace` do not fit; it was closed.
         """
+        self._running.check_not_closed()
         parts = self._parts
         try:
             await parts.toolbox.prepare()
@@ -134,7 +135,7 @@ class Session:
 
     async def aclose(self) -> None:
         """Cancel a turn that runs, and let go of what the session holds."""
-        self.cancel()
+        self._running.close()
         with anyio.CancelScope(shield=True):
             # Its end belongs into the trace. A tool that closes its own session waits in vain.
             with anyio.move_on_after(CLOSING):

@@ -239,6 +239,17 @@ async def test_a_session_must_be_open(mock: MockServer) -> None:
     await chat.aclose()
 
 
+async def test_a_session_that_was_closed_stays_so_and_another_goes_on(mock: MockServer) -> None:
+    async with session(mock) as chat:
+        await chat.ask("[[script:final]]")
+    for wrong in (chat.ask("Go."), chat.go_on(), chat.undo(), chat.__aenter__()):
+        with pytest.raises(ConfigError, match="is closed; another can go on from its messages"):
+            await wrong
+    assert not chat._runtime._models  # no connection was opened again
+    async with session(mock, messages=chat.messages()) as again:
+        assert len(again.transcript) == len(chat.transcript) > 0
+
+
 async def test_a_session_without_a_sandbox_refuses_to_open_and_leaves_nothing(
     mock: MockServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
