@@ -16,7 +16,7 @@ from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.probe import probe
 from toolrun.models.proof import prove_reasoning
-from toolrun.models.sse import DONE, EventSplitter
+from toolrun.models.sse import DONE, EventSplitter, is_event
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from toolrun.models.proof import Proof
 
 PATH = "/chat/completions"
+_NO_REPLY = ("malformed-reply", "broken-stream")
+REPLIES = "Is it an OpenAI-compatible server's? vLLM's base_url is http://HOST:8000/v1"
 
 
 class ChatModel:
@@ -133,7 +135,7 @@ class ChatModel:
             return True
 
         if not await self.door.stream(PATH, body, on_read):
-            if reader.is_empty and splitter.rest.lstrip().startswith(b"{"):
+            if reader.is_empty and not is_event(splitter.rest):
                 # Not a stream, but one JSON body: an error, or a reply of a server that has none.
                 return _whole(splitter.rest, observe), first
             reader.feed([payload for payload in splitter.end() if payload != DONE])
@@ -160,6 +162,9 @@ class ChatModel:
         A server with a tool parser loses calls too: in streams, and of built-in tools (#27385). So
         it is one without, where no call of it was ever seen, and the second is lost, unstreamed.
         """
+        if error.code in _NO_REPLY and not str(error).startswith(self.door.base_url):
+            hint = f". {REPLIES}" if error.code == "malformed-reply" else ""
+            return MalformedOutput(f"{self.door.base_url}: {error}{hint}", error.code)
         if error.code != "no-tool-parser":
             return error
         self._lost_calls += 1

@@ -27,5 +27,8 @@ async def probe(door: Door) -> Dialect:
     try:
         body = await door.get(f"{door.root}/version")
         return vllm(msgspec.json.decode(body, type=_Version).version)
-    except (ServerStatus, MalformedOutput, msgspec.MsgspecError):
+    except (
+        *(ServerStatus, MalformedOutput),
+        *(msgspec.MsgspecError, UnicodeDecodeError, RecursionError),
+    ):
         return GENERIC

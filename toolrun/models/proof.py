@@ -6,18 +6,20 @@ server tokenize the reasoning (`/tokenize`), so that nothing of toolrun's is bel
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from toolrun.errors import ServerError
+from toolrun.errors import MalformedOutput, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.events import AssistantMessage
     from toolrun.models.door import Door
+
+T = TypeVar("T")
 
 ANALYSIS_HEADER = (200005, 35644, 200008)
 """`<|channel|>analysis<|message|>` in o200k_harmony."""
@@ -93,10 +95,17 @@ class _Prompt(Struct):
 async def _tokenize(door: Door, model: str, text: str) -> tuple[int, ...]:
     body = {"model": model, "prompt": text, "add_special_tokens": False}
     reply = await door.post(f"{door.root}/tokenize", msgspec.json.encode(body))
-    return tuple(msgspec.json.decode(reply, type=_Tokens).tokens)
+    return tuple(_decoded(reply, _Tokens, "/tokenize").tokens)
 
 
 async def _detokenize(door: Door, model: str, tokens: Sequence[int]) -> str:
     body = {"model": model, "tokens": list(tokens)}
     reply = await door.post(f"{door.root}/detokenize", msgspec.json.encode(body))
-    return msgspec.json.decode(reply, type=_Prompt).prompt
+    return _decoded(reply, _Prompt, "/detokenize").prompt
+
+
+def _decoded(reply: bytes, kind: type[T], path: str) -> T:
+    try:
+        return msgspec.json.decode(reply, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise MalformedOutput(f"{path} does not answer as vLLM's does: {error}") from error

@@ -63,6 +63,12 @@ class EventSplitter:
             raise MalformedOutput(f"an event of the stream has more than {MAX_EVENT} bytes")
 
 
+def is_event(text: bytes) -> bool:
+    """Whether a body, or nothing, begins as a stream of events does: a field's name, a colon."""
+    text = text.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
+    return not text or text.startswith((b"data", b"event", b"id", b"retry", b":"))
+
+
 def _payload(block: bytes) -> bytes | None:
     """The data of one event; None for comments and events without data."""
     if block.startswith(b"data: ") and b"\n" not in block:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from toolrun import AssistantMessage, ChatModel, ServerError, Session
-from toolrun.models.proof import ANALYSIS_HEADER, END, find_analysis
+from toolrun import AssistantMessage, ChatModel, MalformedOutput, ServerError, Session
+from toolrun.models.proof import ANALYSIS_HEADER, END, find_analysis, prove_reasoning
 
 if TYPE_CHECKING:
     from tests.rig.mock import MockServer
+    from toolrun.models.door import Door
 
 THOUGHT = (11, 12, 13)
 WHOLE = (*ANALYSIS_HEADER, *THOUGHT, END)
@@ -58,3 +59,20 @@ async def test_a_model_behind_chat_completions_proves_by_itself(mock: MockServer
     with pytest.raises(ServerError, match="return_token_ids"):
         await model.prove(mock.model, AssistantMessage(reasoning="Why."), AssistantMessage())
     await model.aclose()
+
+
+@pytest.mark.parametrize("body", [b'{"ids":[1]}', b"[" * 100_000, b'{"tokens":"\xff"}'])
+async def test_a_server_that_tokenizes_otherwise_is_a_named_error(body: bytes) -> None:
+    class Other:
+        base_url = root = "http://host"
+
+        async def post(self, path: str, sent: bytes) -> bytes:
+            return body
+
+    with pytest.raises(MalformedOutput, match="/tokenize does not answer as vLLM's does"):
+        await prove_reasoning(
+            cast("Door", Other()),
+            "m",
+            AssistantMessage(reasoning="Why."),
+            AssistantMessage(prompt_token_ids=(1,)),
+        )
