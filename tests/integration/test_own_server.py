@@ -90,4 +90,4 @@ async def test_a_server_that_dies_in_mid_stream_is_waited_for(server: VllmServer
     assert set(more) == {"unreachable"}
     assert "".join(shown).startswith(COUNTED[:5])
     assert "".join(shown).endswith(COUNTED)
-    assert heard.durable == ["UserMessage", "AssistantMessage", "TurnFinished"]
+    assert heard.durable == ["SessionOpened", "UserMessage", "AssistantMessage", "TurnFinished"]

@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from msgspec import structs
 
 from tests.rig.mock_steps import Call, Fault, Step
 from tests.rig.scripts import analysis, call, final
@@ -116,7 +118,9 @@ def _messages() -> Iterator[Case]:
     helper = f"{_THOUGHT}<|start|>helper<|channel|>final<|message|>Hm.<|return|>"
     yield _passing("a role that there is not", known, helper, "header_200")
     empty = "<|channel|>final<|message|><|return|>"
-    yield from _both("an empty message", "#41902, #45736", empty, "null_content")
+    for case in _both("an empty message", "#41902, #45736", empty, "null_content"):
+        steps = tuple(structs.replace(step, reasoning=None) for step in case.steps or ())
+        yield replace(case, steps=steps)
     thought = "<|channel|>analysis<|message|>I only think.<|return|>"
     yield from _both("reasoning alone", "#41902, #45736", thought, "analysis_only")
     yield _passing("a text without a header", "", "It is warm.<|return|>", None)
@@ -170,7 +174,7 @@ def _limits() -> Iterator[Case]:
     yield Case("`max_tokens` ends the reasoning", "", [CALL, END], (reasons,), 5)
     leaks = Step("I need the weather.", "<|start|>assistant<|channel|>commentary to", **cut)
     yield Case("`max_tokens` ends a header", "", [CALL, END], (leaks,), 15)
-    half = _step(arguments='{"city":"', **cut)
+    half = _step(arguments='{"city":"', usage={"completion_tokens": 25})
     yield Case("`max_tokens` ends the arguments", "#53269", [CALL, END], (half,), 25)
     answers = Step("Got it.", "It is", **cut)
     yield Case("`max_tokens` ends the answer", "", [END], (answers,), 12)
