@@ -108,15 +108,16 @@ class Running:
                 await begin()
                 begun = True
                 await drive(meter)
-            except anyio.get_cancelled_exc_class():
-                if state.finished in (None, before):
-                    await self._interrupted(scope, meter)
+            except GeneratorExit:  # the coroutine is thrown away: it may not wait any more
                 raise
-            except Exception as error:
-                if begun and state.finished in (None, before):
-                    with anyio.CancelScope(shield=True):
-                        why = f"{type(error).__name__}: {error}"
-                        await end_turn(self._journal, "failed", why)
+            except BaseException as error:
+                if state.finished in (None, before):
+                    if _is_cancellation(error):
+                        await self._interrupted(scope, meter)
+                    elif begun:
+                        with anyio.CancelScope(shield=True):
+                            why = f"{type(error).__name__}: {error}"
+                            await end_turn(self._journal, "failed", why)
                 raise
             finally:
                 self._scope = self._ended = None
@@ -129,3 +130,10 @@ class Running:
                 status = "limited"
                 await self._journal.record(meter.out_of_time())
             await end_turn(self._journal, status)
+
+
+def _is_cancellation(error: BaseException) -> bool:
+    """Whether a task was cancelled; trio's nurseries raise that in a group, such as httpx's."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(_is_cancellation, error.exceptions))
+    return isinstance(error, anyio.get_cancelled_exc_class())

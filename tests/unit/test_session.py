@@ -13,6 +13,7 @@ from tests.unit.test_turn import assert_whole, call, outcomes, results, sends, s
 from toolrun import (
     Answer,
     Approve,
+    AssistantMessage,
     ConfigError,
     Edit,
     Event,
@@ -27,6 +28,7 @@ from toolrun import (
     UserMessage,
     tool,
 )
+from toolrun.testing import ScriptedModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -308,6 +310,59 @@ async def test_closing_waits_for_the_turn_that_it_cancels(mock: MockServer) -> N
             group.start_soon(chat.ask, "Go.")
             await reached.event.wait()
         assert statuses == ["cancelled"]
+
+
+class Stopping:
+    """A model that waits until it is stopped, and says so in its own way."""
+
+    def __init__(self, raised: Callable[[BaseException], BaseException]) -> None:
+        self.waits = anyio.Event()
+        self._raised = raised
+
+    async def sample(self, request: object, observe: object = None) -> AssistantMessage:
+        if self.waits.is_set():
+            return AssistantMessage(content="Done.")
+        self.waits.set()
+        try:
+            with anyio.fail_after(10):
+                await anyio.sleep_forever()
+        except anyio.get_cancelled_exc_class() as error:
+            raise self._raised(error) from None
+        raise AssertionError
+
+    async def aclose(self) -> None: ...
+
+
+async def test_a_cancellation_that_comes_in_a_group_is_one() -> None:
+    """As trio's nurseries raise it."""
+    model = Stopping(lambda error: BaseExceptionGroup("", [error]))
+    answers: list[Answer] = []
+    async with Session(model=model) as chat:
+
+        async def ask() -> None:
+            answers.append(await chat.ask("Go."))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            await model.waits.wait()
+            chat.cancel()
+        assert [answer.status for answer in answers] == ["cancelled"]
+        assert (await chat.go_on()).text == "Done."
+
+
+async def test_a_turn_has_an_end_whatever_is_raised() -> None:
+    class Odd(BaseException):
+        pass
+
+    def odd(_: object) -> NoReturn:
+        raise Odd("as no library should")
+
+    async with Session(model=ScriptedModel(odd)) as chat:
+        with pytest.raises(Odd):
+            await chat.ask("Go.")
+        assert chat.state.finished is not None
+        assert chat.state.finished.status == "failed"
+        assert chat.state.finished.error == "Odd: as no library should"
 
 
 async def test_a_turn_that_was_done_as_it_was_cancelled_ends_once(mock: MockServer) -> None:
