@@ -173,7 +173,8 @@ def _calls(message: Mapping[str, Any], index: int) -> Iterator[ToolCall]:
         function = call.get("function") or {} if isinstance(call, Mapping) else None
         if not isinstance(call, Mapping) or not isinstance(function, Mapping):
             raise ConfigError(f"{where} must be a dict, and its function as well")
-        if not call.get("id") or not function.get("name"):
+        # An empty name is what a garbled call had; a transcript holds it as it came.
+        if not call.get("id") or function.get("name") is None:
             raise ConfigError(f"{where}: id or function.name missing")
         if call["id"] in seen:
             raise ConfigError(f"{where}: there is another call of the id {call['id']!r}")
