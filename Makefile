@@ -72,7 +72,7 @@ rig:
 
 .PHONY: test
 test: lint ## Lint, types, import contract and every test that needs no large server
-	@$(BIN)/python -m pytest -m 'not vllm and not load' --cov --cov-report=term
+	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load' --cov --cov-report=term
 
 .PHONY: test-all
 test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 GB at the first time)

@@ -15,6 +15,7 @@ from toolrun.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
+    from concurrent.futures import Future
     from contextlib import AbstractContextManager
     from types import TracebackType
     from typing import Unpack
@@ -128,14 +129,19 @@ class BlockingSession:
     def _waited(self, run: Callable[[], Awaitable[Answer]]) -> Answer:
         """Run a turn; an interruption of the wait cancels the turn, and waits for its end."""
         portal = self._thread()
-        turn = portal.start_task_soon(run)
+        turn: Future[Answer] | None = None
         try:
+            # An interruption may come while the turn is being started, too.
+            turn = portal.start_task_soon(run)
             return turn.result()
         except BaseException:
-            if not turn.done():
-                portal.call(self._session.cancel)
-                turn.exception()
+            if turn is None or not turn.done():
+                portal.call(self._stop)
             raise
+
+    async def _stop(self) -> None:
+        self._session.cancel()
+        await self._session._running.wait()  # noqa: SLF001 - the same room
 
     def _thread(self) -> BlockingPortal:
         if self._portal is None:

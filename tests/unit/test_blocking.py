@@ -208,3 +208,24 @@ def test_a_fork_goes_its_own_way_in_the_same_thread() -> None:
         assert chat.ask("Mine.").text == "Two."
 
     assert [each.content for each in other.transcript[::2]] == ["First.", "Other."]
+
+
+def test_an_interruption_while_a_turn_is_started_cancels_it_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def hang(request: Any) -> str:
+        await anyio.sleep(60)
+        raise AssertionError
+
+    with Session.sync(model=ScriptedModel(hang, "Hello.")) as chat:
+        start = chat._thread().start_task_soon
+
+        def interrupted(*arguments: Any) -> None:
+            start(*arguments)
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as patch:
+            patch.setattr(chat._thread(), "start_task_soon", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                chat.ask("Go.")
+        assert chat.ask("Still there?").text == "Hello."

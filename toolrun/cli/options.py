@@ -104,6 +104,9 @@ class SessionOptions(ToolOptions):
     limits_seconds: Annotated[
         float | None, Parameter(group=_LIMITS, help="Wall time; inf for no end.")
     ] = None
+    limits_repeats: Annotated[
+        int | None, Parameter(group=_LIMITS, help="Times that the same call may be made.")
+    ] = None
     trace: Annotated[Path | None, Parameter(help="File to write a trace to.")] = None
 
 
