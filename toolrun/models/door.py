@@ -1,32 +1,37 @@
-"""How do bytes get to a server and back? Through the openai client, as a door only.
+"""How do bytes get to a server and back, and how long may that take?
 
-The SDK keeps authentication, base URL, headers, pools and time-outs; its models and its transform
-of the request stay off the path. Retries are toolrun's own, so the client's are 0. No environment
-variable of OpenAI's is read: a key meant for one server must not reach another.
+Retries are not the door's (see `step`). No environment variable of OpenAI's is read: a key meant
+for one server must not reach another.
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
-import sniffio
 from msgspec import Struct
 
-from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
+from toolrun._version import __version__
+from toolrun.errors import ConfigError, MalformedOutput, ToolrunError
 from toolrun.models.credentials import asked, check_url, is_sendable, sendable
 from toolrun.models.door_errors import NO_KEY, START, DoorErrors
+from toolrun.models.transport import Line, Reply, Transport, open_transport
 from toolrun.models.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
-    import httpx2
-    from openai import AsyncOpenAI
-
 __all__ = ["START", "Door", "Timeouts"]
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a body that comes whole, unpacked: four times what the longest message has."""
+_HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "User-Agent": f"toolrun/{__version__}",
+}
 
 
 class Timeouts(Struct, frozen=True):
@@ -65,31 +70,36 @@ class Door:
         self.base_url = base_url.rstrip("/")
         self.root = self.base_url.removesuffix("/v1")
         self.timeouts = timeouts
-        self._api_key = asked(api_key) if callable(api_key) else sendable(api_key or NO_KEY)
-        self._headers = dict(headers or {})
-        for name, value in self._headers.items():
+        self._key = asked(api_key) if callable(api_key) else None
+        sent = dict(_HEADERS)
+        if not callable(api_key):
+            sent |= _authorization(sendable(api_key or NO_KEY))
+        for name, value in (headers or {}).items():
             if not (is_sendable(name) and is_sendable(value)):
                 raise ConfigError(f"headers[{name!r}] must be of printable ASCII characters")
-        self._connections = connections
+            if name.lower() == "authorization":
+                self._key = None
+            sent = {other: sent[other] for other in sent if other.lower() != name.lower()}
+            sent[name] = value
+        self._line = Line(self.base_url, sent, timeouts.connect, connections)
         self._errors = DoorErrors(self.base_url, timeouts.connect, keyed=bool(api_key))
-        self._client: AsyncOpenAI | None = None
-        self._response: type[httpx2.Response] | None = None
+        self._transport: Transport | None = None
 
     async def post(self, path: str, body: bytes) -> bytes:
-        """Send a body and return the whole reply.
+        """Send a body and return the whole reply; `path` is below the base URL, or absolute.
 
         Raises:
             ServerError: as the subclass says.
         """
-        client, response_type = self._open()
-        options: Any = {"headers": _JSON, "timeout": self._timeout()}
-        wait = self.timeouts.step
-        with self._wrapped("step"), anyio.move_on_after(wait) as waiting:
-            response = await client.post(path, cast_to=response_type, content=body, options=options)
-        if waiting.cancelled_caught:
-            raise self._errors.silent("step", wait)
-        self._take(response)
-        return response.content
+        return await self._whole("POST", path, body, "step", self.timeouts.step)
+
+    async def get(self, path: str) -> bytes:
+        """The body of a GET; `path` is below the base URL, or absolute.
+
+        Raises:
+            ServerError: as the subclass says.
+        """
+        return await self._whole("GET", path, None, "first token", self.timeouts.first_token)
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
         """Send a body and hand over what arrives, read by read, until `on_read` says: all.
@@ -100,71 +110,27 @@ class Door:
         Raises:
             ServerError: as the subclass says; MalformedOutput where the connection breaks off.
         """
-        client, response_type = self._open()
-        options: Any = {"headers": _JSON, "timeout": self._timeout()}
+        # The waits are kept here: the transports know only one for all of them.
         waits = Waits(self.timeouts)
-        # The waits are kept here: the transport knows only one for all of them.
-        with self._wrapped(waits.phase), anyio.CancelScope(deadline=waits.deadline) as waiting:
-            response = await client.post(
-                path,
-                cast_to=response_type,
-                content=body,
-                options=options,
-                stream=True,
-                stream_cls=_never_used(),
-            )
-        if waiting.cancelled_caught:
-            raise self._errors.silent(waits.phase, waits.wait)
-        try:
-            self._take(response)
-            return await self._read(response, on_read, waits)
-        finally:
-            with anyio.CancelScope(shield=True):
-                await response.aclose()
-
-    async def _read(
-        self, response: httpx2.Response, on_read: Callable[[bytes], bool], waits: Waits
-    ) -> bool:
         done = False
-        failed: ServerError | None = None
-        with anyio.CancelScope(deadline=waits.deadline) as scope:
+        with self._wrapped(waits.phase), anyio.CancelScope(deadline=waits.deadline) as scope:
+            reply = await self._send("POST", path, body)
             try:
-                async for read in response.aiter_bytes():
+                async for read in reply.reads():
                     # After the last event the body is read to its end, for the connection's next
-                    # use. An error stops the reading from within, so that no generator of the
-                    # transport is left half read.
-                    if done or failed is not None:
+                    # use.
+                    if done:
                         continue
-                    try:
-                        done = on_read(read)
-                    except ServerError as error:
-                        failed = error
-                        scope.cancel()
+                    done = on_read(read)
                     scope.deadline = waits.linger() if done else waits.again()
-            except Exception as error:
-                if failed is None and not done:
-                    raise self._errors.broken(error) from error
-        if failed is not None:
-            raise failed
+            except Exception:
+                if not done:
+                    raise
+            finally:
+                await reply.aclose()
         if scope.cancelled_caught and not done:
             raise self._errors.silent(waits.phase, waits.wait)
         return done
-
-    async def get(self, url: str) -> bytes:
-        """The body of a GET; `url` is a path below the base URL, or absolute.
-
-        Raises:
-            ServerError: as the subclass says.
-        """
-        client, response_type = self._open()
-        options: Any = {"timeout": self._timeout()}
-        wait = self.timeouts.first_token
-        with self._wrapped("first token"), anyio.move_on_after(wait) as waiting:
-            response = await client.get(url, cast_to=response_type, options=options)
-        if waiting.cancelled_caught:
-            raise self._errors.silent("first token", wait)
-        self._errors.answered = True
-        return response.content
 
     async def models(self) -> list[str]:
         """The names of the models that the server serves.
@@ -184,65 +150,56 @@ class Door:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        if self._client is not None:
-            client, self._client = self._client, None
-            await client.close()
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            await transport.aclose()
 
-    def _open(self) -> tuple[AsyncOpenAI, type[httpx2.Response]]:
-        """The client, made at the first use: its import is slow, and no silence of the server."""
-        if self._client is None or self._response is None:
-            import httpx2
-            import openai
+    async def _whole(
+        self, method: str, path: str, body: bytes | None, phase: str, wait: float
+    ) -> bytes:
+        """The whole body of an answer."""
+        with self._wrapped(phase), anyio.move_on_after(wait):
+            reply = await self._send(method, path, body)
+            return await self._read(reply)
+        raise self._errors.silent(phase, wait)
 
-            limits = httpx2.Limits(
-                max_connections=self._connections, max_keepalive_connections=self._connections
-            )
-            transport = (
-                openai.DefaultAioHttpClient
-                if sniffio.current_async_library() == "asyncio"
-                else openai.DefaultAsyncHttpxClient
-            )
-            self._response = httpx2.Response
-            self._client = openai.AsyncOpenAI(
-                base_url=self.base_url,
-                api_key=self._api_key,
-                default_headers=self._headers,
-                max_retries=0,
-                http_client=transport(limits=limits),
-            )
-            # The SDK fills these from the environment (OPENAI_ORG_ID, OPENAI_CUSTOM_HEADERS, ...).
-            self._client.organization = self._client.project = None
-            self._client._custom_headers = self._headers  # noqa: SLF001 - nothing public sets it
-        return self._client, self._response
-
-    def _timeout(self) -> httpx2.Timeout:
-        import httpx2
-
-        return httpx2.Timeout(None, connect=self.timeouts.connect)
-
-    def _take(self, response: httpx2.Response) -> None:
+    async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
+        """The answer to a request, if it is neither an error nor a web page."""
+        if self._transport is None:
+            self._transport = open_transport(self._line)
+        key = None if self._key is None else _authorization(await self._key())
+        url = self.base_url + path if path.startswith("/") else path
+        reply = await self._transport.send(method, url, body, key)
         self._errors.answered = True
-        if (page := self._errors.page(response)) is not None:
+        if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
+            raise self._errors.status(reply.status, reply.headers, await self._read(reply))
+        if (page := self._errors.page(reply.headers)) is not None:
+            await reply.aclose()
             raise page
+        return reply
+
+    async def _read(self, reply: Reply) -> bytes:
+        """The body, up to its end, which has the connection used again."""
+        reads, size = [], 0
+        try:
+            async for read in reply.reads():
+                reads.append(read)
+                size += len(read)
+                if size > MAX_BODY:
+                    raise self._errors.too_long(MAX_BODY)
+        finally:
+            await reply.aclose()
+        return b"".join(reads)
 
     @contextmanager
     def _wrapped(self, phase: str) -> Iterator[None]:
-        """SDK errors as toolrun's, with what to do next."""
+        """The errors of the transports as toolrun's, with what to do next."""
         try:
             yield
         except ToolrunError:
             raise
         except Exception as error:
-            import openai
-
-            if isinstance(error, openai.APIStatusError):
-                self._errors.answered = True
-                raise self._errors.status(error) from error
-            # The transport lets some of aiohttp's through: those of a reply that is not HTTP.
-            of_transport = type(error).__module__.startswith(("aiohttp", "httpx"))
-            if of_transport or isinstance(error, openai.APIConnectionError):
-                raise self._errors.transport(error, phase) from error
-            raise
+            raise self._errors.transport(error, phase) from error
 
 
 class _Card(Struct):
@@ -253,11 +210,5 @@ class _Models(Struct):
     data: list[_Card]
 
 
-_JSON = {"Content-Type": "application/json"}
-
-
-def _never_used() -> Any:
-    """A stream class: the SDK asks for one, and does not use it for a raw response."""
-    from openai import AsyncStream
-
-    return AsyncStream[object]
+def _authorization(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}

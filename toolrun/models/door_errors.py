@@ -1,14 +1,17 @@
-"""What does a failure of the SDK or its transport mean, and what should be done about it?
+"""What does a failure of a transport or a server mean, and what should be done about it?
 
 Each error says where it happened, what came back, and which setting to look at.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from toolrun.errors import (
     MalformedOutput,
@@ -22,9 +25,6 @@ from toolrun.models import faults
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    import httpx2
-    from openai import APIStatusError
 
 START = f"vllm serve openai/gpt-oss-20b {faults.PARSER_FLAGS}"
 NO_KEY = "EMPTY"
@@ -63,9 +63,8 @@ class DoorErrors:
         self.answered = False
 
     def transport(self, error: Exception, phase: str) -> ServerError:
-        """The error of a request that got no answer, from what the SDK raised for it."""
+        """The error of a request that got no answer, or not all of it."""
         names, cause = _seen(error)
-        # aiohttp's transport wraps all of aiohttp's connection errors as ConnectTimeout.
         if names & _NOT_MADE or any(name.startswith("ClientConnector") for name in names):
             return self._unreachable(cause)
         if not _has_ended(names, cause):
@@ -96,10 +95,12 @@ class DoorErrors:
             )
         return MalformedOutput(f"{self._url}: {_SHAPE} ({cause}). {_WHERE}")
 
-    def status(self, error: APIStatusError) -> ServerError:
+    def status(self, status: int, headers: Mapping[str, str], body: bytes) -> ServerError:
         """The error of an HTTP status."""
-        status, text = error.status_code, message_of(error.body, error.response.text)
-        headers = error.response.headers
+        fields: object = None
+        with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            fields = msgspec.json.decode(body)
+        text = message_of(fields, body.decode("utf-8", "replace").strip())
         where = f"{self._url} answered {status}"
         json = "json" in headers.get("content-type", "")
         if status == _NOT_FOUND[0] and "model" in text.lower() and json:
@@ -127,9 +128,13 @@ class DoorErrors:
             return "Check api_key"
         return "It wants an API key, and none was given: set api_key"
 
-    def page(self, response: httpx2.Response) -> MalformedOutput | None:
+    def too_long(self, most: int) -> MalformedOutput:
+        """The error of a body that is longer than any reply."""
+        return MalformedOutput(f"{self._url}: the reply has more than {most} bytes")
+
+    def page(self, headers: Mapping[str, str]) -> MalformedOutput | None:
         """The error of an answer that is a web page: a proxy's, or another kind of server's."""
-        if not response.headers.get("content-type", "").startswith("text/html"):
+        if not headers.get("content-type", "").startswith("text/html"):
             return None
         return MalformedOutput(f"{self._url} answered with a web page: {_SHAPE}. {_WHERE}")
 
