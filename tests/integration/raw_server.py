@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import msgspec
 from anyio.abc import SocketAttribute
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def reply(
     body: Any, kind: str = "application/json", *, status: int = 200, headers: str = ""
 ) -> bytes:
     """A whole answer; what is not bytes is sent as JSON."""
-    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    data = body if isinstance(body, bytes) else msgspec.json.encode(body)
     head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(data)}\r\n"
     return f"{head}{headers}connection: close\r\n\r\n".encode() + data
 
@@ -92,5 +92,5 @@ def streamed(calls: list[dict[str, Any]], *, piece: int = 65_536) -> bytes:
             deltas.append([{"index": call["index"], "function": {"arguments": part}}])
     chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": each}}]} for each in deltas]
     chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
-    events = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in chunks)
+    events = b"".join(b"data: " + msgspec.json.encode(each) + b"\n\n" for each in chunks)
     return reply(events + b"data: [DONE]\n\n", "text/event-stream")
