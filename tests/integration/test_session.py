@@ -14,6 +14,7 @@ from toolrun import (
     Answer,
     AssistantMessage,
     ReasoningDelta,
+    Retried,
     Runtime,
     Session,
     TextDelta,
@@ -60,10 +61,15 @@ async def ask(session: Session, text: str, *, streamed: bool) -> Answer:
     if not streamed:
         return await session.ask(text)
     shown: dict[type, str] = {TextDelta: "", ReasoningDelta: ""}
+    before = dict(shown)
     async with session.stream(text) as events:
         async for event in events:
             if isinstance(event, TextDelta | ReasoningDelta):
                 shown[type(event)] += event.text
+            elif isinstance(event, AssistantMessage):
+                before = dict(shown)
+            elif isinstance(event, Retried):  # what this step has shown is void
+                shown = dict(before)
     answer = events.answer
     assert answer is not None
     # What was shown piece by piece is what the messages hold.
