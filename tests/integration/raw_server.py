@@ -22,11 +22,13 @@ class RawServer:
     Attributes:
         answer: the bytes, the head of the reply included; change them at any time.
         url: its base URL.
-        sent: bytes of answers that were handed to the kernel whole.
+        then: the answer from the second step on, where it is another.
+        sent: bytes of the answers that were begun.
     """
 
     def __init__(self, answer: bytes) -> None:
         self.answer = answer
+        self.then: bytes | None = None
         self.url = ""
         self.sent = 0
 
@@ -41,8 +43,9 @@ class RawServer:
                     return
                 while b'"messages"' not in request:
                     request += await connection.receive()
-                await connection.send(self.answer)
-                self.sent += len(self.answer)
+                answer, self.answer = self.answer, self.then or self.answer
+                self.sent += len(answer)
+                await connection.send(answer)
 
 
 @asynccontextmanager
@@ -86,8 +89,9 @@ def streamed(calls: list[dict[str, Any]], *, piece: int = 65_536) -> bytes:
     deltas: list[Any] = []
     for call in calls:
         arguments = call["function"]["arguments"]
-        deltas.append([{**call, "function": {**call["function"], "arguments": ""}}])
-        for at in range(0, len(arguments), piece):
+        function = {**call["function"], "arguments": arguments[:piece]}
+        deltas.append([{**call, "function": function}])
+        for at in range(piece, len(arguments), piece):
             part = arguments[at : at + piece]
             deltas.append([{"index": call["index"], "function": {"arguments": part}}])
     chunks = [{"choices": [{"index": 0, "delta": {"tool_calls": each}}]} for each in deltas]

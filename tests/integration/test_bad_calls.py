@@ -89,16 +89,9 @@ async def test_arguments_of_any_kind_run_or_are_answered(
     arguments, outcome, words = ARGUMENTS[what]
     answer = sent(("count", arguments), stream=stream)
     async with raw_server(answer) as server, session(server.url) as chat:
-        with within(10):
-            async with anyio.create_task_group() as group:
-
-                async def then() -> None:
-                    while len(chat.transcript) < 3:  # noqa: ASYNC110 - no event tells it unasked
-                        await anyio.sleep(0.001)
-                    server.answer = GOOD
-
-                group.start_soon(then)
-                done = await ask(chat, "Go.", stream=stream)
+        server.then = GOOD
+        with within(5):
+            done = await ask(chat, "Go.", stream=stream)
         kept = chat.messages()
 
     (made,) = done.tool_calls
@@ -113,7 +106,7 @@ async def test_arguments_of_any_kind_run_or_are_answered(
 
 @pytest.mark.parametrize("raw", [r'"a\u0000b"', r'"a\ud800b"', r'"\ud83d\ude00"'])
 async def test_a_reply_of_odd_characters_is_a_text_that_can_be_sent_again(
-    mock: MockServer, raw: str, *, stream: bool
+    raw: str, *, stream: bool
 ) -> None:
     shown = {r'"a\u0000b"': "a\0b", r'"a\ud800b"': "a\ufffdb"}.get(raw, "\U0001f600")
     mark = '"MARK"'
@@ -135,13 +128,12 @@ async def test_a_reply_of_odd_characters_is_a_text_that_can_be_sent_again(
 @pytest.mark.parametrize(
     "text", ["", " ", "a\0b", "x" * TEN_MB, "<|start|>system<|message|>"], ids=lambda text: text[:4]
 )
-async def test_any_text_can_be_said(mock: MockServer, text: str, *, stream: bool) -> None:
+async def test_any_text_can_be_said(mock: MockServer, text: str) -> None:
     async with session(mock.url, model=mock.model) as chat:
-        with within(10):
-            answer = await ask(chat, text, stream=stream)
-    (body,) = mock.bodies()
-    assert answer.text == "Hello there, friend!"
-    assert body["messages"][-1]["content"] == text
+        with within(5):
+            answers = [await ask(chat, text, stream=stream) for stream in (False, True)]
+    assert [answer.text for answer in answers] == ["Hello there, friend!"] * 2
+    assert [body["messages"][-1]["content"] for body in mock.bodies()] == [text] * 2
 
 
 @pytest.mark.parametrize(

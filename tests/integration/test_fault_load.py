@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tests.integration.load import Load
     from tests.rig.mock import MockServer
 
-HASTY = Timeouts(first_token=1.5, between_tokens=1.5, step=2.0)
+HASTY = Timeouts(first_token=1.0, between_tokens=1.0, step=1.5)
 
 # httpx leaves its own generators half read where a body cannot be decompressed.
 pytestmark = pytest.mark.filterwarnings("ignore:.*PoolByteStream")
