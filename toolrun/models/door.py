@@ -113,6 +113,7 @@ class Door:
         # The waits are kept here: the transports know only one for all of them.
         waits = Waits(self.timeouts)
         done = False
+        failed: Exception | None = None
         with self._wrapped(waits.phase), anyio.CancelScope(deadline=waits.deadline) as scope:
             reply = await self._send("POST", path, body)
             try:
@@ -121,13 +122,19 @@ class Door:
                     # use.
                     if done:
                         continue
-                    done = on_read(read)
+                    try:
+                        done = on_read(read)
+                    except Exception as error:  # noqa: BLE001 - it is raised below: not a server's
+                        failed = error
+                        break
                     scope.deadline = waits.linger() if done else waits.again()
             except Exception:
                 if not done:
                     raise
             finally:
                 await reply.aclose()
+        if failed is not None:
+            raise failed
         if scope.cancelled_caught and not done:
             raise self._errors.silent(waits.phase, waits.wait)
         return done
