@@ -85,6 +85,8 @@ class StreamReader:
                 self._prompt_ids = chunk.prompt_token_ids
             if chunk.choices:
                 self._take(chunk.choices[0])
+        if self._size > MAX_TEXT:
+            raise MalformedOutput(f"the reply has more than {MAX_TEXT} characters")
 
     def _take(self, choice: Choice) -> None:
         if choice.finish_reason is not None:
@@ -99,21 +101,16 @@ class StreamReader:
             return
         if reasoning := said.reasoning or said.reasoning_content:
             self._reasoning.append(reasoning)
-            self._grow(reasoning)
+            self._size += len(reasoning)
             if self._observe is not None:
                 self._observe(ReasoningDelta(reasoning))
         if content := said.content:
             self._content.append(content)
-            self._grow(content)
+            self._size += len(content)
             if self._observe is not None:
                 self._observe(TextDelta(content))
         for call in said.tool_calls or ():
             self._take_call(call)
-
-    def _grow(self, text: str) -> None:
-        self._size += len(text)
-        if self._size > MAX_TEXT:
-            raise MalformedOutput(f"the reply has more than {MAX_TEXT} characters")
 
     def _take_call(self, piece: CallPart) -> None:
         """A call's first piece has index, id and name, the later ones index and arguments."""

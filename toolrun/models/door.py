@@ -127,7 +127,9 @@ class Door:
                     except Exception as error:  # noqa: BLE001 - it is raised below: not a server's
                         failed = error
                         break
-                    scope.deadline = waits.linger() if done else waits.again()
+                    deadline = waits.linger() if done else waits.again()
+                    if deadline != scope.deadline:
+                        scope.deadline = deadline
             except Exception:
                 if not done:
                     raise

@@ -37,8 +37,9 @@ class EventSplitter:
                 return []
             read = bytes(self._rest)
         *blocks, rest = read.split(b"\n\n")
-        self._rest = bytearray(rest)
-        self._check()
+        if rest or self._rest:
+            self._rest = bytearray(rest)
+            self._check()
         return [payload for block in blocks if (payload := _payload(block)) is not None]
 
     @property

@@ -13,6 +13,10 @@ LINGER = 0.5
 """Seconds that a stream may stay open after its last event, for the connection's next use."""
 
 
+_SLACK = 1 / 32
+"""By how much of a wait it may be noticed late that nothing came: a timer a read costs more."""
+
+
 class Waits:
     """The waits of one stream: until its first token, from one to the next, and for all of it."""
 
@@ -21,19 +25,22 @@ class Waits:
         now = anyio.current_time()
         self._end = now + times.step
         self.phase, self.wait = "first token", times.first_token
-        self.deadline = self._bounded(now)
+        self.deadline = self._bounded(now + self.wait)
 
     def again(self) -> float:
-        """The deadline of the next read."""
-        self.phase, self.wait = "between tokens", self._times.between_tokens
-        return self._bounded(anyio.current_time())
+        """The deadline of the next read; most often that of the one before."""
+        now = anyio.current_time()
+        if self.phase != "between tokens" or self.deadline - now < self.wait:
+            self.phase, self.wait = "between tokens", self._times.between_tokens
+            self.deadline = self._bounded(now + self.wait * (1 + _SLACK))
+        return self.deadline
 
     def linger(self) -> float:
         """The deadline of what comes after the last event."""
         return anyio.current_time() + LINGER
 
-    def _bounded(self, now: float) -> float:
-        if now + self.wait < self._end:
-            return now + self.wait
+    def _bounded(self, deadline: float) -> float:
+        if deadline < self._end:
+            return deadline
         self.phase, self.wait = "step", self._times.step
         return self._end
