@@ -1,22 +1,32 @@
-"""What does it cost to check a call's arguments: a small, a medium and a large schema?"""
+"""What does it cost to check a call's arguments: a small, a medium and a large schema?
+
+With jsonschema-rs as it is installed, and without it; calls that fit, calls that do not, and the
+first call of a schema, which has to be made ready.
+"""
 
 from __future__ import annotations
 
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
 
 import jsonschema
 
 from tests.benchmarks import measure
 from tests.benchmarks.measure import Figures
+from toolrun.tools import compiled, fast_validation
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from types import ModuleType
 
 NAME: Final = "validation"
 COMPILED, PER_CALL = "toolrun", "jsonschema.validate() a call"
+AUTHORITY: Final = "toolrun without jsonschema-rs"
+MUST: Final = {"large, valid": 0.01}
+"""Of `PER_CALL`, where jsonschema-rs is installed (#7)."""
 
 _ITEM: Final = {
     "type": "object",
@@ -79,24 +89,36 @@ CASES: Final[dict[str, tuple[dict[str, Any], Any]]] = {
 
 
 async def run(*, rounds: int = 9) -> dict[str, Figures]:
-    """Measure valid and invalid arguments; units are calls."""
+    """Measure valid and invalid arguments, and a schema's first call; units are calls."""
     found: dict[str, Figures] = {}
     for size, (schema, valid) in CASES.items():
         # One value out of range, the last one: all before it is checked too.
         text = json.dumps(valid)
         broken = text[: text.rindex("2")] + "0" + text[text.rindex("2") + 1 :]
+        rust = fast_validation.library()
         for kind, arguments in (("valid", text), ("invalid", broken)):
-            validator = Validator("order", schema)
             works: dict[str, Callable[[], bool]] = {
-                COMPILED: partial(_compiled, validator, arguments),
+                COMPILED: partial(_check, _validator(schema, rust), arguments),
+                AUTHORITY: partial(_check, _validator(schema, None), arguments),
                 PER_CALL: partial(_per_call, schema, arguments),
             }
             for name, work in works.items():
                 assert work() is (kind == "valid"), (name, size, kind)
-            turns = {name: partial(_repeat, work) for name, work in works.items()}
-            figures = found[f"{size}, {kind}"] = Figures(f"{size}, {kind}")
-            await measure.interleave(figures, turns, rounds=rounds, seconds=0.05)
+            found[f"{size}, {kind}"] = await _measure(f"{size}, {kind}", works, rounds)
+        first = {
+            COMPILED: partial(_first, schema, rust, text),
+            AUTHORITY: partial(_first, schema, None, text),
+            PER_CALL: partial(_per_call, schema, text),
+        }
+        found[f"{size}, first"] = await _measure(f"{size}, first", first, rounds)
     return found
+
+
+async def _measure(phase: str, works: Mapping[str, Callable[[], bool]], rounds: int) -> Figures:
+    figures = Figures(phase)
+    turns = {name: partial(_repeat, work) for name, work in works.items()}
+    await measure.interleave(figures, turns, rounds=rounds, seconds=0.05)
+    return figures
 
 
 async def _repeat(work: Callable[[], bool], times: int = 5) -> int:
@@ -105,7 +127,17 @@ async def _repeat(work: Callable[[], bool], times: int = 5) -> int:
     return times
 
 
-def _compiled(validator: Validator, text: str) -> bool:
+def _validator(schema: dict[str, Any], rust: ModuleType | None) -> Validator:
+    with patch.object(fast_validation, "library", lambda: rust):
+        return Validator("order", schema)
+
+
+def _first(schema: dict[str, Any], rust: ModuleType | None, text: str) -> bool:
+    compiled._kept.cache_clear()
+    return _check(_validator(schema, rust), text)
+
+
+def _check(validator: Validator, text: str) -> bool:
     try:
         validator.check(parse("order", text))
     except ArgumentsInvalid:

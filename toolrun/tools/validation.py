@@ -1,24 +1,27 @@
 """Do these arguments fit the schema?
 
-jsonschema (draft 2020-12) is the authority; a validator is compiled once per tool. Size and depth
-are checked before it sees the arguments. Of a key that is there twice the last one holds, as JSON's
-decoders have it. A `pattern` is the tool author's, and is given all the time that it takes.
+jsonschema (draft 2020-12) is the authority; where jsonschema-rs is installed it may accept first.
+Size and depth are checked before either sees the arguments. Of a key that is there twice the last
+one holds, as JSON's decoders have it. A `pattern` is the tool author's, and is given all the time
+that it takes.
 """
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from toolrun.errors import ToolDefinitionError
-from toolrun.tools.keywords import TooComplex, begin, lean, validator_class
+from toolrun.tools.compiled import SchemaUnfit, compiled
+from toolrun.tools.keywords import TooComplex, begin
 from toolrun.tools.malformed import diagnose
 from toolrun.tools.violations import MAX_ERRORS, describe, parameters_at_fault
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
+
+    from toolrun.tools.plain import Schema
 
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 64
@@ -71,7 +74,7 @@ def parse(name: str, text: str) -> dict[str, Any]:
 class Validator:
     """Checks arguments against one tool's schema."""
 
-    def __init__(self, name: str, schema: dict[str, Any] | bool, registry: Any = None) -> None:  # noqa: FBT001 - a schema may be true or false
+    def __init__(self, name: str, schema: Schema, registry: Any = None) -> None:
         """Compile a schema.
 
         Args:
@@ -83,35 +86,11 @@ class Validator:
         Raises:
             ToolDefinitionError: it is not such a schema, or refers to what is not there.
         """
-        import jsonschema
-        import referencing
-
         self._name = name
-        self._unresolvable = referencing.exceptions.Unresolvable
-        kind = validator_class()
         try:
-            jsonschema.Draft202012Validator.check_schema(schema)
-        except jsonschema.SchemaError as error:
-            where = "/".join(str(part) for part in error.absolute_path) or "its top"
-            raise ToolDefinitionError(
-                f"tool {name}: its schema is not valid at {where}: {error.message}"
-            ) from error
-        except (RecursionError, OverflowError) as error:
-            raise ToolDefinitionError(
-                f"tool {name}: its schema cannot be read: {type(error).__name__}: {error}"
-            ) from error
-        if isinstance(schema, dict) and schema.get("$schema") == kind.META_SCHEMA["$id"]:
-            # jsonschema would choose its own class by it, whose keywords are unbounded.
-            schema = {key: value for key, value in schema.items() if key != "$schema"}
-        registry = referencing.Registry() if registry is None else registry
-        # Without references a schema visits a value as often as it has rules for it.
-        self._refers = "$ref" in (text := repr(schema)) or "$dynamicRef" in text
-        try:
-            if self._refers:
-                _resolve_all(schema, registry)
-        except self._unresolvable as error:
-            raise self._lacks(error.ref) from error
-        self._validator = kind(schema, format_checker=kind.FORMAT_CHECKER, registry=registry)
+            self._compiled = compiled(schema, registry)
+        except SchemaUnfit as error:
+            raise self._unfit(error) from error.__cause__
 
     def check(self, arguments: Any) -> None:
         """Pass, or say every violation in one message.
@@ -121,12 +100,13 @@ class Validator:
                 that they cannot be checked with bounded effort.
             ToolDefinitionError: the schema refers to what is not in it.
         """
+        if self._compiled.surely_accepts(arguments):
+            return
         begin()
         try:
-            value = lean(arguments) if self._refers else arguments
-            errors = list(islice(self._validator.iter_errors(value), MAX_ERRORS))
-        except self._unresolvable as error:
-            raise self._lacks(error.ref) from error
+            errors = self._compiled.violations(arguments, MAX_ERRORS)
+        except SchemaUnfit as error:
+            raise self._unfit(error) from error.__cause__
         except TooComplex as error:
             raise self._unchecked("they have too many alternatives; make them simpler") from error
         except Exception as error:
@@ -148,31 +128,8 @@ class Validator:
             f"The arguments of {self._name} cannot be checked, so it was not run: {why}."
         )
 
-    def _lacks(self, ref: str) -> ToolDefinitionError:
-        return ToolDefinitionError(
-            f"tool {self._name}: its schema refers to {ref!r}, which is not in it, and "
-            "nothing is fetched; put it under $defs"
-        )
-
-
-def _resolve_all(schema: dict[str, Any] | bool, registry: Any) -> None:  # noqa: FBT001 - as above
-    """Follow every reference of a schema once, so that a broken one is known before any call.
-
-    Raises:
-        referencing.exceptions.Unresolvable: what it refers to is neither in it nor in the registry.
-    """
-    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
-    from referencing.jsonschema import DRAFT202012
-
-    root = DRAFT202012.create_resource(schema)
-    todo = [(REGISTRY.combine(registry).resolver_with_root(root), root)]
-    while todo:
-        resolver, resource = todo.pop()
-        if isinstance(resource.contents, dict):
-            for keyword in ("$ref", "$dynamicRef"):
-                if isinstance(ref := resource.contents.get(keyword), str):
-                    resolver.lookup(ref)
-        todo += [(resolver.in_subresource(each), each) for each in resource.subresources()]
+    def _unfit(self, error: SchemaUnfit) -> ToolDefinitionError:
+        return ToolDefinitionError(f"tool {self._name}: {error}")
 
 
 def _too_deep(name: str) -> str:

@@ -19,6 +19,8 @@ from toolrun.tools.validation import (
 )
 from toolrun.tools.violations import MAX_VIOLATIONS
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "properties": {

@@ -21,6 +21,8 @@ from toolrun.tools.validation import (
     parse,
 )
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 
 def refusal(arguments: Any, schema: dict[str, Any]) -> str:
     with pytest.raises(ArgumentsInvalid) as caught:

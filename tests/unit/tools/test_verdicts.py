@@ -18,6 +18,8 @@ from hypothesis import strategies as st
 from toolrun import ToolDefinitionError
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 PACKED = Path(__file__).parent / "json-schema-test-suite" / "draft2020-12.json.xz"
 SUITE = json.loads(lzma.decompress(PACKED.read_bytes()))
 DRAFT = jsonschema.Draft202012Validator
