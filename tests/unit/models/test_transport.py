@@ -1,33 +1,25 @@
-"""Do requests arrive as they should, whichever client carries them, and are replies bounded?"""
+"""Do requests arrive as they should, whichever client carries them?"""
 
 from __future__ import annotations
 
-import contextlib
-import gzip
 import ssl
 import subprocess
 import sys
-import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
 import pytest
 import sniffio
-from anyio.streams.tls import TLSListener
 
-from toolrun import MalformedOutput, ServerStatus, ServerUnreachable, Timeouts
-from toolrun.models import door as door_module
-from toolrun.models.door import Door
+from tests.unit.models.raw_server import Received, opened, posted, server, whole
+from toolrun import MalformedOutput, ServerUnreachable
 from toolrun.models.transport import is_direct
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, AsyncIterator, Callable
     from pathlib import Path
 
-    from anyio.abc import ByteStream
 
-TIMES = Timeouts(connect=2, first_token=5, between_tokens=5, step=10)
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -36,92 +28,6 @@ def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in PROXIES:
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-
-
-class Received:
-    """A request, as a server of one's own reads it."""
-
-    def __init__(self, head: bytes, body: bytes) -> None:
-        first, *lines = head.decode().split("\r\n")
-        self.method, self.target, _ = first.split(" ")
-        pairs = [line.split(": ", 1) for line in lines]
-        self.headers = {name.lower(): value for name, value in pairs}
-        self.body = body
-
-
-async def received(connection: ByteStream) -> Received:
-    read = b""
-    while b"\r\n\r\n" not in read:
-        read += await connection.receive()
-    head, _, body = read.partition(b"\r\n\r\n")
-    request = Received(head, body)
-    while len(request.body) < int(request.headers.get("content-length", 0)):
-        request.body += await connection.receive()
-    return request
-
-
-@contextlib.asynccontextmanager
-async def server(
-    answer: Callable[[Received], bytes | AsyncGenerator[bytes, None]],
-    *,
-    tls: ssl.SSLContext | None = None,
-    seen: list[Received] | None = None,
-) -> AsyncIterator[int]:
-    """A server on loopback, by its port."""
-
-    async def serve(connection: ByteStream) -> None:
-        gone = (anyio.BrokenResourceError, anyio.EndOfStream, ssl.SSLError)
-        with contextlib.suppress(*gone):
-            async with connection:
-                while True:
-                    request = await received(connection)
-                    if seen is not None:
-                        seen.append(request)
-                    said = answer(request)
-                    if isinstance(said, bytes):
-                        await connection.send(said)
-                        continue
-                    async with contextlib.aclosing(said):
-                        async for part in said:
-                            await connection.send(part)
-                    return
-
-    listener: Any = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
-    port: int = listener.extra(anyio.abc.SocketAttribute.local_port)
-    if tls is not None:
-        listener = Listener(listener, tls)
-    async with listener, anyio.create_task_group() as group:
-        group.start_soon(listener.serve, serve)
-        yield port
-        group.cancel_scope.cancel()
-
-
-class Listener(TLSListener):
-    """One that says nothing of a client that does not trust it."""
-
-    @staticmethod
-    async def handle_handshake_error(exc: BaseException, stream: anyio.abc.AnyByteStream) -> None:
-        await anyio.aclose_forcefully(stream)
-
-
-def whole(body: bytes, *, status: str = "200 OK", headers: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\ncontent-length: {len(body)}\r\n{headers}\r\n"
-    return head.encode() + body
-
-
-@contextlib.asynccontextmanager
-async def opened(url: str, **options: Any) -> AsyncIterator[Door]:
-    door = Door(url, timeouts=TIMES, **options)
-    try:
-        with anyio.fail_after(20):
-            yield door
-    finally:
-        await door.aclose()
-
-
-async def posted(url: str, body: bytes = b"{}", **options: Any) -> bytes:
-    async with opened(url, **options) as door:
-        return await door.post("/x", body)
 
 
 async def test_what_is_sent_of_a_request() -> None:
@@ -288,108 +194,6 @@ async def test_tls_trusts_what_the_environment_names_and_nothing_unknown(
             await posted(url)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         assert await posted(url) == b"ok"
-
-
-async def test_a_body_is_unpacked() -> None:
-    packed = gzip.compress(b'{"a":1}')
-    async with (
-        server(lambda _: whole(packed, headers="content-encoding: gzip\r\n")) as port,
-        opened(f"http://127.0.0.1:{port}/v1") as door,
-    ):
-        assert await door.post("/x", b"{}") == b'{"a":1}'
-
-
-async def test_a_packed_stream_comes_as_it_is_sent() -> None:
-    going_on = anyio.Event()
-
-    async def events(_: Received) -> AsyncGenerator[bytes, None]:
-        packer = zlib.compressobj(wbits=31)
-        yield b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n"
-        yield packer.compress(b"data: 1\n\n") + packer.flush(zlib.Z_SYNC_FLUSH)
-        await going_on.wait()  # the client has the first event before there is a second
-        yield packer.compress(b"data: 2\n\n") + packer.flush()
-
-    reads: list[bytes] = []
-
-    def on_read(read: bytes) -> bool:
-        reads.append(read)
-        going_on.set()
-        return False
-
-    async with (
-        server(events) as port,
-        opened(f"http://127.0.0.1:{port}/v1") as door,
-    ):
-        await door.stream("/x", b"{}", on_read)
-
-    assert b"".join(reads) == b"data: 1\n\ndata: 2\n\n"
-    assert reads[0] == b"data: 1\n\n"
-
-
-async def endless(_: Received) -> AsyncGenerator[bytes, None]:
-    yield b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n"
-    while True:
-        yield b" " * 65536
-
-
-async def packed_endless(_: Received) -> AsyncGenerator[bytes, None]:
-    packer = zlib.compressobj(wbits=31)
-    yield b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\nconnection: close\r\n\r\n"
-    while True:
-        yield packer.compress(b" " * 4_000_000)
-
-
-def bomb(_: Received) -> bytes:
-    return whole(gzip.compress(b" " * 30_000_000), headers="content-encoding: gzip\r\n")
-
-
-def failing(_: Received) -> bytes:
-    return whole(b" " * 3_000_000, status="500 X")
-
-
-@pytest.mark.parametrize("answer", [endless, packed_endless, bomb, failing])
-async def test_a_body_without_bounds_is_malformed(
-    monkeypatch: pytest.MonkeyPatch, answer: Any
-) -> None:
-    monkeypatch.setattr(door_module, "MAX_BODY", 1_000_000)
-    async with (
-        server(answer) as port,
-        opened(f"http://127.0.0.1:{port}/v1") as door,
-    ):
-        for send in (door.post("/x", b"{}"), door.get("/x")):
-            with pytest.raises(MalformedOutput, match="has more than 1000000 bytes"):
-                await send
-
-
-async def test_a_body_at_the_bound_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door_module, "MAX_BODY", 1000)
-    async with server(lambda _: whole(b"x" * 1000)) as port:
-        assert len(await posted(f"http://127.0.0.1:{port}/v1")) == 1000
-
-
-async def test_a_failure_of_the_listener_is_not_the_servers() -> None:
-    async with (
-        server(lambda _: whole(b"data: 1\n\n")) as port,
-        opened(f"http://127.0.0.1:{port}/v1") as door,
-    ):
-
-        def on_read(_: bytes) -> bool:
-            raise ZeroDivisionError
-
-        with pytest.raises(ZeroDivisionError):
-            await door.stream("/x", b"{}", on_read)
-
-
-@pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified", "300 X", "299 X"])
-async def test_a_status_is_success_or_an_error(status: str) -> None:
-    async with server(lambda _: whole(b"", status=status)) as port:
-        url = f"http://127.0.0.1:{port}/v1"
-        if status.startswith("2"):
-            assert await posted(url) == b""
-            return
-        with pytest.raises(ServerStatus) as caught:
-            await posted(url)
-    assert caught.value.status == int(status[:3])
 
 
 async def test_cookies_come_back() -> None:
