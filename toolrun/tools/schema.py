@@ -1,8 +1,7 @@
 """Which JSON Schema does a signature amount to?
 
-pydantic writes the schema (it comes with the openai package); the descriptions come from the
-docstring (Google, NumPy, Sphinx or Epydoc style), from `Annotated[..., "text"]` or from
-`Annotated[..., Field(description=...)]`.
+pydantic writes the schema; the descriptions come from the docstring (Google, NumPy, Sphinx or
+Epydoc style), from `Annotated[..., "text"]` or from `Annotated[..., Field(description=...)]`.
 """
 
 from __future__ import annotations
