@@ -20,13 +20,12 @@ import pytest
 from hypothesis import HealthCheck, assume, event, given, settings
 from hypothesis import strategies as st
 
-from tests.benchmarks import phase_validation
 from tests.unit.tools.test_verdicts import ANY, KEYS, LEAVES, NEAR, SUITE, cases, schemas
 from toolrun import ToolDefinitionError
 from toolrun.tools import compiled, fast_validation
 from toolrun.tools.fast_validation import FirstOpinion, first_opinion
 from toolrun.tools.plain import NotPlain, plain
-from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
+from toolrun.tools.validation import ArgumentsInvalid, Validator
 
 if TYPE_CHECKING:
     import random
@@ -182,7 +181,7 @@ def holds(schema: Any, values: list[Any]) -> None:
             assert theirs(schema, value), value
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(
     schemas(),
     st.lists(st.dictionaries(KEYS, NEAR, max_size=4) | NEAR | ANY, min_size=5, max_size=8),
@@ -193,7 +192,7 @@ def test_what_rust_accepts_of_random_schemas_jsonschema_accepts(
     holds(schema, values)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(numeric(), st.lists(VALUES | NUMBERS | st.lists(NUMBERS), min_size=8, max_size=12))
 def test_numbers_beyond_a_float_are_told_apart(schema: dict[str, Any], values: list[Any]) -> None:
     holds(schema, values)
@@ -205,7 +204,7 @@ PIECES = st.sampled_from([*SINGLE, *CLASSES, r"[\d_]", r"[^\d]"])
 LETTERS = st.text(st.sampled_from("ab1_.\n\r\u2028\u0663é \ufeff$-A"), max_size=6)
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.lists(LETTERS, min_size=4))
 def test_expressions_match_no_more_than_python_s(pattern: str, texts: list[str]) -> None:
     first = first_opinion({"pattern": pattern}, rust)
@@ -233,7 +232,7 @@ def spoiled(schema: Any, chance: random.Random) -> Any:
     return copy.deepcopy(chance.choice(ODD))
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(schemas(), st.randoms(use_true_random=False))
 def test_a_schema_that_has_a_first_opinion_is_valid(
     schema: dict[str, Any], chance: random.Random
@@ -463,23 +462,6 @@ def test_nothing_is_ever_fetched(listening: tuple[str, list[Any]]) -> None:
 
 # It is fast.
 
-
-def test_a_valid_call_costs_a_fraction_of_jsonschema_s() -> None:
-    schema, value = phase_validation.CASES["large"]
-    validator = Validator("f", schema)
-    text = json.dumps(value)
-    validator.check(parse("f", text))
-
-    began = time.process_time()
-    for _ in range(100):
-        validator.check(parse("f", text))
-    ours = (time.process_time() - began) / 100
-    began = time.process_time()
-    for _ in range(3):
-        jsonschema.validate(json.loads(text), schema)
-    per_call = (time.process_time() - began) / 3
-
-    assert ours <= 2 * phase_validation.MUST["large, valid"] * per_call
 
 
 # It is shared, and kept.

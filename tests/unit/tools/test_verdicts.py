@@ -211,22 +211,33 @@ def schemas(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-@settings(
-    max_examples=200, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
-@given(
-    schemas(),
-    st.lists(st.dictionaries(KEYS, NEAR, max_size=4) | NEAR | ANY, min_size=5, max_size=8),
-)
-def test_arguments_are_accepted_exactly_when_jsonschema_accepts(
-    schema: dict[str, Any], values: list[Any]
-) -> None:
-    validator = Validator("f", schema)
-    for value in values:
-        verdict = theirs(schema, value)
-        event("accepted" if verdict else "refused")
-        assert accepts(validator, value) is verdict
-        text = json.dumps(value)
-        if not isinstance(value, dict):
-            with pytest.raises(ArgumentsInvalid, match="must be a JSON object"):
-                parse("f", text)
+def check_random_schemas(examples: int) -> None:
+    @settings(
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+    @given(
+        schemas(),
+        st.lists(st.dictionaries(KEYS, NEAR, max_size=4) | NEAR | ANY, min_size=5, max_size=8),
+    )
+    def accepted_exactly_when_jsonschema_accepts(schema: dict[str, Any], values: list[Any]) -> None:
+        validator = Validator("f", schema)
+        for value in values:
+            verdict = theirs(schema, value)
+            event("accepted" if verdict else "refused")
+            assert accepts(validator, value) is verdict
+            text = json.dumps(value)
+            if not isinstance(value, dict):
+                with pytest.raises(ArgumentsInvalid, match="must be a JSON object"):
+                    parse("f", text)
+
+    accepted_exactly_when_jsonschema_accepts()
+
+
+def test_arguments_are_accepted_exactly_when_jsonschema_accepts() -> None:
+    check_random_schemas(60)
+
+
+@pytest.mark.load
+def test_arguments_of_two_hundred_schemas_are() -> None:
+    check_random_schemas(200)

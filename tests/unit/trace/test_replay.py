@@ -183,7 +183,7 @@ async def perform(session: Session, act: str, data: st.DataObject) -> None:
         pass  # refused, or a turn that failed: what is recorded of it is what is tested
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_any_session_happens_again(data: st.DataObject, backend: str) -> None:
