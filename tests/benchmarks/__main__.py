@@ -1,89 +1,83 @@
-"""`python -m tests.benchmarks [PHASE …]`: measures, prints tables, writes `results/*.json`."""
+"""`python -m tests.benchmarks [PHASE …]`: measures, prints tables, writes `results/*.json`.
+
+It ends with the table of musts, and with status 1 where one of them is missed. With `--peers` the
+frameworks of others take part, and nothing is a must.
+"""
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import importlib
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.benchmarks import measure, phase_import, phase_step, phase_validation
-from tests.benchmarks.contestants import FLOOR, SDK_LOOP, TOOLRUN
+from tests.benchmarks import contestants, measure
+from tests.benchmarks.musts import verdicts
 
 if TYPE_CHECKING:
-    from tests.benchmarks.measure import Figures
+    from collections.abc import Mapping
 
-_console = Console(width=100)
-
-
-def _rows(figures: Figures, to: tuple[str, ...]) -> dict[str, Any]:
-    there = tuple(name for name in to if name in figures.rounds)
-    return {name: figures.row(name, there) for name in figures.rounds}
+_console = Console(width=120)
+_PHASES = ("step", "flight", "rounds", "trace", "sse", "validation", "memory", "import")
+_PEER_PHASES = ("step", "flight", "rounds", "memory")
 
 
-def _show(title: str, rows: dict[str, Any]) -> None:
+def _show(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
     columns = list(next(iter(rows.values())))
     table = Table("", *columns, title=title, title_justify="left")
     for name, row in rows.items():
-        table.add_row(name, *(f"{row[column]:g}" for column in columns))
+        table.add_row(name, *(_cell(row.get(column)) for column in columns))
     _console.print(table)
 
 
-def _step(arguments: argparse.Namespace) -> list[str]:
-    cores = measure.Cores.of_this_machine()
-    cores.pin()
-    found = asyncio.run(phase_step.run(cores, names=arguments.contestants, rounds=arguments.rounds))
-    tables, missed = {}, []
-    for phase, figures in found.items():
-        tables[phase] = _rows(figures, (SDK_LOOP, FLOOR))
-        _show(f"A step, {phase} (ms)", tables[phase])
-        if {TOOLRUN, SDK_LOOP} <= figures.rounds.keys():
-            ratio, must = figures.ratio(TOOLRUN, SDK_LOOP), phase_step.MUST[phase]
-            tables[phase]["must"] = {f"to {SDK_LOOP}": must, "met": ratio <= must}
-            missed += [f"{phase}: {ratio:.3f} > {must}"] if ratio > must else []
-    measure.write(phase_step.NAME, tables)
-    return missed
+def _cell(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
-def _import(arguments: argparse.Namespace) -> list[str]:
-    rows = _rows(phase_import.run(rounds=arguments.rounds), (phase_import.TO,))
-    _show("An import in a fresh interpreter (ms)", rows)
-    measure.write(phase_import.NAME, rows)
-    return []
-
-
-def _validation(arguments: argparse.Namespace) -> list[str]:
-    measure.Cores.of_this_machine().pin()
-    found = asyncio.run(phase_validation.run(rounds=arguments.rounds))
-    tables = {case: _rows(figures, (phase_validation.PER_CALL,)) for case, figures in found.items()}
-    for case, rows in tables.items():
-        _show(f"A call's arguments: {case} (ms)", rows)
-    measure.write(phase_validation.NAME, tables)
-    return []
-
-
-_PHASES = {
-    phase_step.NAME: _step,
-    phase_validation.NAME: _validation,
-    phase_import.NAME: _import,
-}
+def _measure(phase: str, setting: measure.Setting, *, peers: bool) -> dict[str, float]:
+    """Run a phase, print and write what it found; returns what the table of musts needs."""
+    began = time.monotonic()
+    module = importlib.import_module(f"tests.benchmarks.phase_{phase}")
+    found: measure.Found = module.run(setting)
+    for title, rows in found.tables.items():
+        _show(title, rows)
+    _console.print(f"[dim]{phase}: {time.monotonic() - began:.0f} s[/dim]\n")
+    measure.write(f"peers-{phase}" if peers else phase, {**found.tables, "seen": found.seen})
+    return found.seen
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("phases", nargs="*", metavar="PHASE", help=", ".join(_PHASES))
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--contestants", nargs="+", default=phase_step.ALL, choices=phase_step.ALL)
-    arguments = parser.parse_args()
-    if unknown := set(arguments.phases) - set(_PHASES):
+    parser.add_argument("--peers", action="store_true", help="with the frameworks in peers.txt")
+    parser.add_argument("--rounds", type=int, help="turns of each contestant")
+    everybody = (*contestants.ALL, *contestants.PEERS)
+    parser.add_argument("--contestants", nargs="+", choices=everybody)
+    given = parser.parse_args()
+    phases = given.phases or (_PEER_PHASES if given.peers else _PHASES)
+    if unknown := set(phases) - set(_PHASES):
         parser.error(f"no such phase: {', '.join(unknown)}")
-    missed = [line for name in arguments.phases or _PHASES for line in _PHASES[name](arguments)]
-    for line in missed:
-        _console.print(f"missed: {line}", style="bold red")
-    return 1 if missed else 0
+    cores = measure.Cores.of_this_machine()
+    cores.pin()
+    names = given.contestants or (everybody if given.peers else contestants.ALL)
+    setting = measure.Setting(cores, tuple(names), given.rounds)
+    seen: dict[str, float] = {}
+    for phase in phases:
+        seen |= _measure(phase, setting, peers=given.peers)
+    rows = [] if given.peers else verdicts(seen)
+    if rows:
+        _show(
+            "What is a must",
+            {row["phase"]: {key: row[key] for key in row if key != "phase"} for row in rows},
+        )
+        measure.write("musts", {"rows": rows})
+    return 1 if any(row["met"] == "NO" for row in rows) else 0
 
 
 if __name__ == "__main__":

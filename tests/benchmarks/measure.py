@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -28,6 +29,13 @@ class Cost:
 
     cpu_ms: float
     wall_ms: float
+
+
+def paired(ones: Sequence[Cost], others: Sequence[Cost]) -> float:
+    """The median of the ratios of CPU time, round by round."""
+    return statistics.median(
+        one.cpu_ms / other.cpu_ms for one, other in zip(ones, others, strict=True)
+    )
 
 
 @dataclass
@@ -50,8 +58,17 @@ class Figures:
 
     def ratio(self, name: str, to: str) -> float:
         """The median of the ratios of each round: both sides met the same disturbances."""
+        return paired(self.rounds[name], self.rounds[to])
+
+    def ratios(self, key: str, name: str, **to: str) -> dict[str, float]:
+        """The ratios to those that took part, under keys as "KEY to floor"."""
+        there = {word: other for word, other in to.items() if {name, other} <= self.rounds.keys()}
+        return {f"{key} to {word}": self.ratio(name, other) for word, other in there.items()}
+
+    def times_as_fast(self, name: str, to: str) -> float:
+        """The median of the ratios of what is done in a second of wall time."""
         pairs = zip(self.rounds[name], self.rounds[to], strict=True)
-        return statistics.median(one.cpu_ms / other.cpu_ms for one, other in pairs)
+        return statistics.median(other.wall_ms / one.wall_ms for one, other in pairs)
 
     def row(self, name: str, to: tuple[str, ...]) -> dict[str, Any]:
         """What is printed and written of a contestant."""
@@ -62,6 +79,43 @@ class Figures:
         }
         row |= {f"to {other}": round(self.ratio(name, other), 3) for other in to}
         return row
+
+    def table(self, *to: str) -> Table:
+        """The rows of all contestants; ratios to those of `to` that took part."""
+        there = tuple(name for name in to if name in self.rounds)
+        return {name: self.row(name, there) for name in self.rounds}
+
+
+Table: TypeAlias = dict[str, dict[str, Any]]
+
+
+@dataclass
+class Found:
+    """What a phase has found.
+
+    Attributes:
+        tables: by title: rows of columns.
+        seen: figures that stand in the table of musts, by their key there.
+    """
+
+    tables: dict[str, Table] = field(default_factory=dict)
+    seen: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a phase is run.
+
+    Attributes:
+        names: the contestants.
+        rounds: turns of each contestant; None for as many as the phase finds right.
+        seconds: CPU time that a turn takes at least: shorter ones drown in the clock's noise.
+    """
+
+    cores: Cores
+    names: Sequence[str]
+    rounds: int | None = None
+    seconds: float = 0.15
 
 
 @dataclass(frozen=True)
@@ -87,6 +141,7 @@ async def interleave(
     *,
     rounds: int,
     seconds: float = 0.15,
+    warm: bool = False,
 ) -> None:
     """Measure contestants in turns.
 
@@ -95,13 +150,21 @@ async def interleave(
         work: does something and returns how many units that was.
         rounds: turns of each contestant, after one that does not count.
         seconds: CPU time that a turn takes at least: shorter ones drown in the clock's noise.
+        warm: do the work once before each turn, so that idle connections are open again.
     """
     for each in work.values():
         await each()
-    names = list(work)
+    for name in turns(list(work), rounds):
+        if warm:
+            await work[name]()
+        figures.add(name, await _turn(work[name], seconds))
+
+
+def turns(names: list[str], rounds: int) -> Iterator[str]:
+    """Whose turn it is, round by round; each round begins with another one."""
     for turn in range(rounds):
-        for name in names[turn % len(names) :] + names[: turn % len(names)]:
-            figures.add(name, await _turn(work[name], seconds))
+        at = turn % len(names)
+        yield from names[at:] + names[:at]
 
 
 async def _turn(work: Callable[[], Awaitable[int]], seconds: float) -> Cost:
@@ -110,6 +173,21 @@ async def _turn(work: Callable[[], Awaitable[int]], seconds: float) -> Cost:
     while (used := time.process_time() - cpu) < seconds:
         units += await work()
     return Cost(1e3 * used / units, 1e3 * (time.perf_counter() - wall) / units)
+
+
+def raise_open_files(wanted: int = 8192) -> None:
+    """Let this process, and those that it starts, open as many files as thousands of sockets are.
+
+    Raises:
+        RuntimeError: the hard limit is lower.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    unlimited = resource.RLIM_INFINITY
+    if soft == unlimited or soft >= wanted:
+        return
+    if unlimited != hard < wanted:
+        raise RuntimeError(f"this needs {wanted} open files; the hard limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def write(name: str, tables: Mapping[str, Any]) -> Path:
@@ -123,7 +201,6 @@ def write(name: str, tables: Mapping[str, Any]) -> Path:
 
 def machine() -> dict[str, Any]:
     """The processor, the number of CPUs, and the versions that matter."""
-    import importlib.metadata
     import platform
 
     lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -134,5 +211,14 @@ def machine() -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "load": round(os.getloadavg()[0], 1),
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in names},
+        **{name: _version(name) for name in names},
     }
+
+
+def _version(package: str) -> str | None:
+    import importlib.metadata
+
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None

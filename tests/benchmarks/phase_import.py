@@ -6,19 +6,24 @@ import os
 import subprocess
 import sys
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tests.benchmarks.measure import Cost, Figures
+from tests.benchmarks.measure import Cost, Figures, Found
+
+if TYPE_CHECKING:
+    from tests.benchmarks.measure import Setting
 
 NAME: Final = "import"
 OF, TO = "import toolrun", "import openai"
-STATEMENTS: Final = ("pass", OF, "from toolrun import Session, tool", TO)
+USED: Final = "from toolrun import Session, tool"
+STATEMENTS: Final = ("pass", OF, USED, TO)
+_ROUNDS = 9
 
 
-def run(*, rounds: int = 9) -> Figures:
+def run(setting: Setting) -> Found:
     """Measure fresh interpreters in turns; the interpreter's own start is taken off."""
     figures, bare = Figures(NAME), Figures("bare")
-    for turn in range(rounds + 1):
+    for turn in range((setting.rounds or _ROUNDS) + 1):
         for statement in STATEMENTS:
             cost = _interpreter(statement)
             if turn:  # the first one compiles, and fills the file cache
@@ -26,7 +31,13 @@ def run(*, rounds: int = 9) -> Figures:
     cpu, wall = bare.cpu_ms("pass"), bare.wall_ms("pass")
     for costs in figures.rounds.values():
         costs[:] = [Cost(cost.cpu_ms - cpu, cost.wall_ms - wall) for cost in costs]
-    return figures
+    return Found(
+        {"An import in a fresh interpreter": figures.table(TO)},
+        {
+            "import toolrun": figures.ratio(OF, TO),
+            "import of what is used": figures.ratio(USED, TO),
+        },
+    )
 
 
 def _interpreter(statement: str) -> Cost:

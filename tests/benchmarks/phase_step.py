@@ -2,53 +2,55 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks import contestants, measure, task
-from tests.benchmarks.contestants import FLOOR, SDK_LOOP, TOOLRUN
-from tests.benchmarks.measure import Figures
+from tests.benchmarks.contestants import FLOOR, HTTPX, PEERS, SDK_LOOP, TOOLRUN
+from tests.benchmarks.measure import Figures, Found
+from tests.benchmarks.opened import opened
 from tests.rig.mock import MockServer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from tests.benchmarks.measure import Setting
 
 NAME: Final = "step"
-MUST: Final = {"unstreamed": 0.6, "streamed": 0.25}
-"""toolrun's CPU time in relation to the loop written with AsyncOpenAI."""
-
-ALL: Final = (TOOLRUN, SDK_LOOP, FLOOR)
+_ROUNDS = 15
 _WORK = {"unstreamed": task.ask, "streamed": task.stream}
 
 
-async def run(
-    cores: measure.Cores,
-    *,
-    names: Sequence[str] = ALL,
-    rounds: int = 15,
-    seconds: float = 0.15,
-) -> dict[str, Figures]:
-    """Measure contestants; this process must be on the clients' CPU already.
+def run(setting: Setting) -> Found:
+    """Measure sessions one after another; units are steps.
 
     Raises:
         AssertionError: a contestant did not do the task.
     """
-    entries = {name: contestants.entry(name) for name in names}
+    return asyncio.run(_run(setting))
+
+
+async def returns_reasoning(names: tuple[str, ...]) -> dict[str, bool]:
+    """See that each contestant does the task; says whether it returns the reasoning."""
+    found = {}
     with MockServer() as mock:
         for name in names:
-            async with entries[name](mock.url, mock.model) as contestant:
-                await task.check(contestant, mock)
-    found: dict[str, Figures] = {}
-    with MockServer(core=cores.server, keep=0) as mock:
-        mock.script(*task.SCRIPT)
-        async with AsyncExitStack() as stack:
-            opened = {
-                name: await stack.enter_async_context(entries[name](mock.url, mock.model))
-                for name in names
-            }
-            for phase, work in _WORK.items():
-                figures = found[phase] = Figures(phase)
-                turns = {name: partial(work, opened[name]) for name in names}
-                await measure.interleave(figures, turns, rounds=rounds, seconds=seconds)
+            async with contestants.entry(name)(mock.url, mock.model) as contestant:
+                found[name] = await task.check(contestant, mock)
+    return found
+
+
+async def _run(setting: Setting) -> Found:
+    returned = await returns_reasoning(tuple(setting.names))
+    assert all(returned[name] for name in returned if name not in PEERS), returned
+    found = Found()
+    async with opened(setting) as there:
+        for kind, work in _WORK.items():
+            figures = Figures(kind)
+            works = {name: partial(work, each) for name, each in there.by_name.items()}
+            rounds = setting.rounds or _ROUNDS
+            await measure.interleave(figures, works, rounds=rounds, seconds=setting.seconds)
+            table = found.tables[f"A step, {kind}"] = figures.table(SDK_LOOP, HTTPX, FLOOR)
+            for name, row in table.items():
+                row["reasoning returned"] = returned[name]
+            found.seen |= figures.ratios(kind, TOOLRUN, loop=SDK_LOOP, floor=FLOOR)
     return found

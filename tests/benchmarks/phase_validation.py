@@ -6,6 +6,7 @@ first call of a schema, which has to be made ready.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -14,7 +15,7 @@ from unittest.mock import patch
 import jsonschema
 
 from tests.benchmarks import measure
-from tests.benchmarks.measure import Figures
+from tests.benchmarks.measure import Figures, Found
 from toolrun.tools import compiled, fast_validation
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 
@@ -22,11 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
+    from tests.benchmarks.measure import Setting
+
 NAME: Final = "validation"
 COMPILED, PER_CALL = "toolrun", "jsonschema.validate() a call"
 AUTHORITY: Final = "toolrun without jsonschema-rs"
-MUST: Final = {"large, valid": 0.01}
-"""Of `PER_CALL`, where jsonschema-rs is installed (#7)."""
+_ROUNDS = 9
 
 _ITEM: Final = {
     "type": "object",
@@ -88,8 +90,18 @@ CASES: Final[dict[str, tuple[dict[str, Any], Any]]] = {
 }
 
 
-async def run(*, rounds: int = 9) -> dict[str, Figures]:
+def run(setting: Setting) -> Found:
     """Measure valid and invalid arguments, and a schema's first call; units are calls."""
+    figures = asyncio.run(_run(setting.rounds or _ROUNDS))
+    tables = {f"A call's arguments: {case}": each.table(PER_CALL) for case, each in figures.items()}
+    seen: dict[str, float] = {}
+    if fast_validation.library() is not None:
+        ratios = {case: each.ratio(COMPILED, PER_CALL) for case, each in figures.items()}
+        seen = {f"validation, {case}": ratio for case, ratio in ratios.items()}
+    return Found(tables, seen)
+
+
+async def _run(rounds: int) -> dict[str, Figures]:
     found: dict[str, Figures] = {}
     for size, (schema, valid) in CASES.items():
         # One value out of range, the last one: all before it is checked too.

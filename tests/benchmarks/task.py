@@ -7,6 +7,7 @@ done costs little.
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol
 
 from tests.rig.mock import Call, Step
@@ -31,6 +32,16 @@ REASONING: Final = (
 )
 ANSWER: Final = " warm" * _ANSWER
 SCRIPT: Final = (Step(REASONING[0], tool_calls=(_CALL,)), Step(REASONING[1], ANSWER))
+
+ROUNDS: Final = 100
+_THOUGHT: Final = " think" * 40
+
+
+def rounds(count: int = ROUNDS) -> tuple[Step, ...]:
+    """A script of so many calls, no two of them the same, and the answer."""
+    calls = [Call("get_weather", f'{{"city":"Berlin {at}","unit":"C"}}') for at in range(count)]
+    return (*(Step(_THOUGHT, tool_calls=(call,)) for call in calls), Step(_THOUGHT, ANSWER))
+
 
 TOOL: Final[Any] = {
     "type": "function",
@@ -57,7 +68,13 @@ def get_weather(city: str, unit: Literal["C", "F"] = "C") -> str:
         city: Its name.
         unit: Celsius or Fahrenheit.
     """
+    if called_at is not None:
+        called_at.append(time.process_time())
     return f"20 {unit} in {city}"
+
+
+called_at: list[float] | None = None
+"""Where each call of the tool leaves the CPU time of the process, if anywhere."""
 
 
 class Contestant(Protocol):
@@ -78,26 +95,32 @@ class Entry(Protocol):
     def __call__(self, url: str, model: str) -> AbstractAsyncContextManager[Contestant]: ...
 
 
-async def ask(contestant: Contestant) -> int:
-    """A session, unstreamed; returns its steps."""
-    text = await contestant.ask(PROMPT)
+async def ask(contestant: Contestant, script: str = "") -> int:
+    """A session, unstreamed; returns its steps. `script` is the marker of one like `SCRIPT`."""
+    text = await contestant.ask(script + PROMPT)
     assert text == ANSWER, text
     return STEPS
 
 
-async def stream(contestant: Contestant) -> int:
-    """A session, streamed; returns its steps."""
-    text, pieces = await contestant.stream(PROMPT)
+async def stream(contestant: Contestant, script: str = "") -> int:
+    """A session, streamed; returns its steps. `script` is the marker of one like `SCRIPT`."""
+    text, pieces = await contestant.stream(script + PROMPT)
     assert text == ANSWER, text
     assert pieces >= _ANSWER, pieces
     return STEPS
 
 
-async def check(contestant: Contestant, mock: MockServer) -> None:
-    """See that a contestant really returns reasoning and result, streamed and not.
+async def check(contestant: Contestant, mock: MockServer) -> bool:
+    """See that a contestant really does the task, streamed and not.
 
-    `mock` must keep its requests.
+    Args:
+        contestant: any of them.
+        mock: it must keep its requests.
+
+    Returns:
+        Whether the model gets its reasoning back, both times.
     """
+    returned = True
     for work in (ask, stream):
         mock.reset()
         mock.script(*SCRIPT)
@@ -106,6 +129,8 @@ async def check(contestant: Contestant, mock: MockServer) -> None:
         assert bool(first.get("stream")) is (work is stream)
         assert [tool["function"]["name"] for tool in first["tools"]] == ["get_weather"]
         assistant, result = second["messages"][-2:]
-        assert REASONING[0] in (assistant.get("reasoning"), assistant.get("reasoning_content"))
         assert assistant["tool_calls"][0]["id"] == result["tool_call_id"]
         assert re.search(r"20 C in Berlin", result["content"])
+        thought = (assistant.get("reasoning"), assistant.get("reasoning_content"))
+        returned = returned and REASONING[0] in thought
+    return returned

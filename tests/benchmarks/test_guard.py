@@ -1,6 +1,7 @@
-"""Does toolrun still cost less than the hand-written loop? With generous bounds: twice the musts.
+"""Does toolrun still cost as little as it did? Ratios, at most about twice what was measured.
 
 In a process of its own: the figures would else depend on what the tests before it left in memory.
+What was measured stands in docs/explanation/performance.md; `make bench` measures it with care.
 """
 
 from __future__ import annotations
@@ -9,32 +10,57 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
-from tests.benchmarks import phase_step
-from tests.benchmarks.contestants import SDK_LOOP, TOOLRUN
+from tests.benchmarks import musts
+from tests.benchmarks.contestants import FLOOR, SDK_LOOP, TOOLRUN
 
-SLACK = 2
+BOUNDS: Final = {
+    "unstreamed to loop": 0.40,
+    "streamed to loop": 0.15,
+    "streamed to floor": 2.4,
+    "rounds, mean to loop": 0.12,
+    "rounds, last to first": 2.0,
+    "import of what is used": 0.5,
+}
 
-CODE = f"""
-import asyncio, json
-from tests.benchmarks import measure, phase_step
+CODE: Final = f"""
+import json, sys
+from tests.benchmarks import measure, phase_import, phase_rounds, phase_step
 cores = measure.Cores.of_this_machine()
 cores.pin()
-names = ({TOOLRUN!r}, {SDK_LOOP!r})
-found = asyncio.run(phase_step.run(cores, names=names, rounds=5, seconds=0.08))
-print(json.dumps({{phase: figures.ratio(*names) for phase, figures in found.items()}}))
+setting = measure.Setting(cores, ({TOOLRUN!r}, {SDK_LOOP!r}, {FLOOR!r}), rounds=3, seconds=0.03)
+seen = phase_step.run(setting).seen
+seen |= phase_rounds.run(setting, count=20).seen
+seen |= phase_import.run(measure.Setting(cores, (), rounds=1)).seen
+print(json.dumps(seen))
 """
 
 
-def test_a_step_costs_less_than_in_the_loop_written_by_hand() -> None:
+def test_toolrun_costs_no_more_than_it_did() -> None:
     run = subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
-        timeout=60,
+        timeout=90,
         check=True,
     )
-    ratios = json.loads(run.stdout)
-    assert ratios.keys() == phase_step.MUST.keys()
-    for phase, must in phase_step.MUST.items():
-        assert 0 < ratios[phase] <= SLACK * must, ratios
+    seen = json.loads(run.stdout)
+    assert seen.keys() >= BOUNDS.keys()
+    assert all(0 < seen[key] <= bound for key, bound in BOUNDS.items()), seen
+
+
+def test_a_missed_must_is_told() -> None:
+    rows = {row.key: row for row in musts.MUSTS}
+    assert len(rows) == len(musts.MUSTS)
+    seen = {"unstreamed to loop": 0.41, "500 in flight: sessions/s": 4.9, "streamed to floor": 1.5}
+
+    met = {row["phase"]: row["met"] for row in musts.verdicts(seen)}
+
+    assert met == {
+        "unstreamed step, to the loop": "NO",
+        "500 in flight, times its sessions/s": "NO",
+        "streamed step, to raw aiohttp": "not the aim",
+    }
+    seen = {"unstreamed to loop": 0.34, "500 in flight: sessions/s": 8.0, "streamed to floor": 1.4}
+    assert [row["met"] for row in musts.verdicts(seen)] == ["yes", "aim", "yes, and the aim"]

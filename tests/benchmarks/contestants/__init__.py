@@ -10,9 +10,19 @@ if TYPE_CHECKING:
 
 TOOLRUN: Final = "toolrun"
 SDK_LOOP: Final = "AsyncOpenAI loop"
+HTTPX: Final = "raw httpx"
 FLOOR: Final = "raw aiohttp"
+ALL: Final = (TOOLRUN, SDK_LOOP, HTTPX, FLOOR)
+PEERS: Final = ("pydantic-ai", "openai-agents", "langchain")
+"""Frameworks of others, at the versions in peers.txt: `make bench-peers`."""
 
-_MODULES: Final = {TOOLRUN: "toolrun_session", SDK_LOOP: "sdk_loop", FLOOR: "raw_aiohttp"}
+_MODULES: Final = {
+    TOOLRUN: "toolrun_session",
+    SDK_LOOP: "sdk_loop",
+    HTTPX: "raw_httpx",
+    FLOOR: "raw_aiohttp",
+    **{name: f"peer_{name.replace('-', '_')}" for name in PEERS},
+}
 
 
 def entry(name: str) -> Entry:

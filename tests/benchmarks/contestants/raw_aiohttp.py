@@ -1,86 +1,37 @@
-"""The floor: aiohttp and json, no objects, no checks, nothing kept that the task does not need."""
+"""The floor: aiohttp and json."""
 
 from __future__ import annotations
 
-import json
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from tests.benchmarks.task import INSTRUCTIONS, TOOL, get_weather
+from tests.benchmarks.contestants.raw import RawLoop
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 
 class RawAiohttp:
-    def __init__(self, http: aiohttp.ClientSession, url: str, model: str) -> None:
-        self.http = http
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self.session = session
         self.url = f"{url}/chat/completions"
-        self.model = model
 
-    def body(self, prompt: str) -> dict[str, Any]:
-        messages = [
-            {"role": "system", "content": INSTRUCTIONS},
-            {"role": "user", "content": prompt},
-        ]
-        return {"model": self.model, "messages": messages, "tools": [TOOL]}
+    async def whole(self, body: dict[str, Any]) -> bytes:
+        async with self.session.post(self.url, json=body) as reply:
+            return await reply.read()
 
-    def answer(self, body: dict[str, Any], message: dict[str, Any]) -> None:
-        body["messages"].append(message)
-        for call in message["tool_calls"]:
-            result = get_weather(**json.loads(call["function"]["arguments"]))
-            body["messages"].append({"role": "tool", "tool_call_id": call["id"], "content": result})
-
-    async def ask(self, prompt: str) -> str:
-        body = self.body(prompt)
-        while True:
-            async with self.http.post(self.url, json=body) as reply:
-                message = json.loads(await reply.read())["choices"][0]["message"]
-            if not message.get("tool_calls"):
-                content: str = message["content"]
-                return content
-            self.answer(body, message)
-
-    async def stream(self, prompt: str) -> tuple[str, int]:
-        body = self.body(prompt) | {"stream": True, "stream_options": {"include_usage": True}}
-        pieces = 0
-        while True:
-            message: dict[str, Any] = {"role": "assistant", "content": "", "reasoning": ""}
-            calls: list[dict[str, Any]] = []
-            async with self.http.post(self.url, json=body) as reply:
-                rest = b""
-                async for data in reply.content.iter_any():
-                    *events, rest = (rest + data).split(b"\n\n")
-                    for event in events:
-                        pieces += self.add(event, message, calls)
-            if not calls:
-                return message["content"], pieces
-            message["tool_calls"] = calls
-            self.answer(body, message)
-
-    @staticmethod
-    def add(event: bytes, message: dict[str, Any], calls: list[dict[str, Any]]) -> int:
-        if event == b"data: [DONE]":
-            return 0
-        choices = json.loads(event[6:])["choices"]
-        if not choices:
-            return 0
-        delta, said = choices[0]["delta"], 0
-        for name in ("reasoning", "content"):
-            if delta.get(name):
-                message[name] += delta[name]
-                said += 1
-        for part in delta.get("tool_calls", ()):
-            if "id" in part:
-                calls.append({key: part[key] for key in ("id", "type", "function")})
-            else:
-                calls[part["index"]]["function"]["arguments"] += part["function"]["arguments"]
-        return said
+    async def reads(self, body: dict[str, Any]) -> AsyncIterator[bytes]:
+        async with self.session.post(self.url, json=body) as reply:
+            async for read in reply.content.iter_any():
+                yield read
 
 
 @asynccontextmanager
-async def entry(url: str, model: str) -> AsyncIterator[RawAiohttp]:
-    async with aiohttp.ClientSession(headers={"authorization": "Bearer EMPTY"}) as http:
-        yield RawAiohttp(http, url, model)
+async def entry(url: str, model: str) -> AsyncIterator[RawLoop]:
+    async with aiohttp.ClientSession(
+        headers={"authorization": "Bearer EMPTY"},
+        connector=aiohttp.TCPConnector(limit=0),
+    ) as session:
+        yield RawLoop(RawAiohttp(session, url), model)
