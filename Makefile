@@ -10,6 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOG := $(VENV)/set-up.log
+PEERS := .venv-peers
 
 # The interpreter to build on: `make PYTHON=/path/to/python` decides, else the first that fits.
 # 3.11 stands first because it is what CI runs. A shim that cannot start is passed over.
@@ -27,7 +28,7 @@ QUIETLY = quietly() { "$$@" >>$(LOG) 2>&1 || { cat $(LOG) >&2; \
 
 .PHONY: help
 help: ## List the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):[^#]*## /\1|/p' Makefile | awk -F'|' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .PHONY: setup
 setup: $(STAMP) ## Make .venv with toolrun and its pinned tools
@@ -94,9 +95,22 @@ docs: $(STAMP) ## Run every snippet and check every link of README.md and docs/
 bench: $(STAMP) ## Overhead a step, beside the loop people write by hand
 	@$(BIN)/python -m tests.benchmarks
 
+.PHONY: bench-peers
+bench-peers: $(PEERS)/.set-up ## The same beside pydantic-ai, openai-agents and langchain
+	@$(PEERS)/bin/python -m tests.benchmarks --peers
+
+$(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
+	@$(PICK); echo "toolrun: an environment for the peers in $(PEERS) (about a minute)"; \
+	rm -rf $(PEERS); "$$python" -m venv $(PEERS) && \
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    -r requirements-dev.txt -r tests/benchmarks/peers.txt && \
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
+	    --no-deps --no-build-isolation -e . && \
+	touch $@
+
 .PHONY: soak
-soak: ## The long counts: there are none yet
-	@echo "There are no soak tests yet: 'make test-all' is the longest run there is."
+soak: $(STAMP) ## Hold 200,000 steps in one process: its memory must stay flat
+	@$(BIN)/python -m tests.benchmarks.soak
 
 .PHONY: vllm
 vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
@@ -113,6 +127,6 @@ pins: ## Renew requirements-dev.txt from pyproject.toml (needs uv)
 
 .PHONY: clean
 clean: ## Remove the environment, caches and builds of this folder
-	@rm -rf $(VENV) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis \
-	    .import_linter_cache requirements-dev.new
+	@rm -rf $(VENV) $(PEERS) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
+	    .hypothesis .import_linter_cache requirements-dev.new
 	@find toolrun tests -name __pycache__ -prune -exec rm -rf {} +
