@@ -49,7 +49,7 @@ class SettingsChanged(Durable, frozen=True, tag=True):
     settings: dict[str, Any]
 
 
-class UserMessage(Durable, frozen=True, tag=True):
+class UserMessage(Durable, frozen=True, tag=True, gc=False):
     """The user said something: a turn begins.
 
     `output` is the JSON Schema that the turn's answer has to fit, where one was asked for.
@@ -59,7 +59,7 @@ class UserMessage(Durable, frozen=True, tag=True):
     output: dict[str, Any] | None = None
 
 
-class AssistantMessage(Durable, frozen=True, tag=True):
+class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
     """The model said something: a step is complete.
 
     `content` beside `tool_calls` is a preamble, else the answer. The token ids are there where the
@@ -85,7 +85,7 @@ class ToolCallStarted(Durable, frozen=True, tag=True):
     profile: str | None = None
 
 
-class ToolCallFinished(Durable, frozen=True, tag=True):
+class ToolCallFinished(Durable, frozen=True, tag=True, gc=False):
     """The outcome of a call, run or not; the model reads `content`.
 
     `note` is what toolrun adds to the tool's own words.
@@ -124,7 +124,7 @@ class ApprovalDecided(Durable, frozen=True, tag=True):
     arguments: dict[str, Any] | None = None
 
 
-class LimitReached(Durable, frozen=True, tag=True):
+class LimitReached(Durable, frozen=True, tag=True, gc=False):
     """A limit ended the turn: which one, and its value."""
 
     limit: str
@@ -183,19 +183,19 @@ class RequestSent(Event, frozen=True, tag=True):
     stream: bool = False
 
 
-class ReasoningDelta(Event, frozen=True, tag=True):
+class ReasoningDelta(Event, frozen=True, tag=True, gc=False):
     """A piece of the reasoning, as it came."""
 
     text: str
 
 
-class TextDelta(Event, frozen=True, tag=True):
+class TextDelta(Event, frozen=True, tag=True, gc=False):
     """A piece of the text for the user (answer or preamble), as it came."""
 
     text: str
 
 
-class StepFinished(Event, frozen=True, tag=True):
+class StepFinished(Event, frozen=True, tag=True, gc=False):
     """A step was sampled; seconds from the request to the first token (streamed) and to the end."""
 
     seconds: float
@@ -203,7 +203,7 @@ class StepFinished(Event, frozen=True, tag=True):
     usage: Usage = Usage()
 
 
-class Retried(Event, frozen=True, tag=True):
+class Retried(Event, frozen=True, tag=True, gc=False):
     """The same step is sampled again; nothing was appended, and its deltas so far are void.
 
     `code` is the `ServerError.code` of what went wrong, `wait` the seconds before the next attempt,
@@ -217,7 +217,7 @@ class Retried(Event, frozen=True, tag=True):
     unstreamed: bool = False
 
 
-class Repaired(Event, frozen=True, tag=True):
+class Repaired(Event, frozen=True, tag=True, gc=False):
     """A malformed part of a call was mended without guessing at content."""
 
     call_id: str
@@ -226,7 +226,7 @@ class Repaired(Event, frozen=True, tag=True):
     after: str
 
 
-class ToolOutput(Event, frozen=True, tag=True):
+class ToolOutput(Event, frozen=True, tag=True, gc=False):
     """A running tool printed something."""
 
     call_id: str
@@ -234,7 +234,7 @@ class ToolOutput(Event, frozen=True, tag=True):
     text: str
 
 
-class Warned(Event, frozen=True, tag=True):
+class Warned(Event, frozen=True, tag=True, gc=False):
     """Something is not as it should be, and the session goes on."""
 
     code: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from typing import TYPE_CHECKING, NoReturn, Self
 
 import anyio
@@ -45,7 +45,9 @@ class EventStream:
     async def __aenter__(self) -> Self:
         self._group = anyio.create_task_group()
         # Unbounded: a slow reader must not hold the turn up, and a reply is finite.
-        self._send, self._receive = anyio.create_memory_object_stream[Event](math.inf)
+        self._events: deque[Event] = deque()
+        self._arrived: anyio.Event | None = None
+        self._ended = False
         await self._group.__aenter__()
         self._journal.add(self)
         self._group.start_soon(self._turn)
@@ -58,10 +60,7 @@ class EventStream:
         traceback: TracebackType | None,
     ) -> bool | None:
         self._group.cancel_scope.cancel()
-        try:
-            await self._group.__aexit__(None, None, None)
-        finally:
-            self._receive.close()
+        await self._group.__aexit__(None, None, None)
         return None
 
     def __aiter__(self) -> Self:
@@ -70,16 +69,12 @@ class EventStream:
     async def __anext__(self) -> Event:
         # What one network read brought is taken without a pass of the event loop for each event:
         # that was a third of a streamed step's CPU (tests/benchmarks/phase_step.py).
-        try:
-            return self._receive.receive_nowait()
-        except anyio.WouldBlock:
-            pass
-        except anyio.EndOfStream:
-            self._end()
-        try:
-            return await self._receive.receive()
-        except anyio.EndOfStream:
-            self._end()
+        while not self._events:
+            if self._ended:
+                self._end()
+            self._arrived = self._arrived or anyio.Event()
+            await self._arrived.wait()
+        return self._events.popleft()
 
     def _end(self) -> NoReturn:
         """End the iteration as the turn ended."""
@@ -89,14 +84,24 @@ class EventStream:
 
     def observe(self, event: Event) -> None:
         """See `Sink.observe`."""
-        self._send.send_nowait(event)
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
+        self._events.append(event)
+        if self._arrived is not None:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._arrived is not None:
+            self._arrived.set()
+            self._arrived = None
 
     async def record(self, event: Durable) -> None:
         """See `Sink.record`."""
         if isinstance(event, TurnFinished):
-            self._send.send_nowait(event.with_answer(self._answered()))
+            self._tell(event.with_answer(self._answered()))
         else:
-            self._send.send_nowait(event)
+            self._tell(event)
 
     async def _turn(self) -> None:
         try:
@@ -105,4 +110,5 @@ class EventStream:
             self._error = error
         finally:
             self._journal.remove(self)
-            self._send.close()
+            self._ended = True
+            self._wake()

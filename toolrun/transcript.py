@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 
-class ToolMessage(msgspec.Struct, frozen=True, tag=True):
+class ToolMessage(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The result of one call, as the model reads it."""
 
     call_id: str

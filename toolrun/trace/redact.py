@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -64,14 +65,46 @@ class Redactor:
 
     def lines(self, events: Sequence[Event]) -> bytes:
         """Events that follow each other as JSON lines, each with its newline."""
+        if (data := self._clean_lines(events)) is not None:
+            return data
         mended = self._split_secrets(events)
-        try:
-            data = _encoder.encode_lines(mended)
-        except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
-            data = None
-        if data is not None and not self._hit and not any(each in data for each in self._needles):
+        data = self._encoded(mended)
+        if data is not None and not self._hit and self._is_clean(data):
             return data
         return b"".join(self._line(event) for event in mended)
+
+    def _clean_lines(self, events: Sequence[Event]) -> bytes | None:
+        """The lines of a whole step, where nothing in it looks like a secret; None: look closer.
+
+        The pieces of its texts, most of what there is to write, are looked at joined, once.
+        """
+        if self._hit or self._carried or not events or not events[-1].durable:
+            return None
+        if self._suspicious(events[-1].session) or any(type(e) is ToolOutput for e in events):
+            return None
+        for kind in (ReasoningDelta, TextDelta):
+            text = "".join([event.text for event in events if type(event) is kind])
+            if text and self._suspicious(text):
+                return None
+        data: list[bytes] = []
+        for is_piece, run in groupby(events, _is_piece):
+            lines = self._encoded(list(run))
+            if lines is None or not (is_piece or self._is_clean(lines)):
+                return None
+            data.append(lines)
+        return b"".join(data)
+
+    def _suspicious(self, text: str) -> bool:
+        return any(each in text for each in self._secrets) or any(each in text for each in _HINTS)
+
+    def _is_clean(self, lines: bytes) -> bool:
+        return not any(each in lines for each in self._needles)
+
+    def _encoded(self, events: Sequence[Event]) -> bytes | None:
+        try:
+            return _encoder.encode_lines(events)
+        except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
+            return None
 
     def text(self, text: str) -> str:
         """A string without secrets."""
@@ -172,6 +205,10 @@ class Redactor:
         if (found := _OPEN_KEY.search(text, offset)) is not None:
             begins.append(found.start())
         return min(begins, default=None)
+
+
+def _is_piece(event: Event) -> bool:
+    return type(event) is TextDelta or type(event) is ReasoningDelta
 
 
 def _forms(secret: str) -> set[str]:
