@@ -95,7 +95,7 @@ async def _act(session: Session, act: Act, cast: Cast) -> None:
         else:
             await _run(session, act, cast)
     except ConfigError as error:
-        raise ReplayMismatch(f"line {cast.cursor.position + 2}: {error}") from error
+        raise ReplayMismatch(f"line {cast.cursor.line}: {error}") from error
 
 
 async def _run(session: Session, turn: Turn, cast: Cast) -> None:

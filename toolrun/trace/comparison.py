@@ -36,7 +36,8 @@ class Cursor:
     """How far a replay has come in the recorded events: its clock and its order.
 
     Args:
-        events: the recorded ones; number i stands in line i + 2 of the file.
+        events: the recorded ones.
+        lines: of the file in which they stand, if that is known; else each has one of its own.
         rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
 
     Attributes:
@@ -48,8 +49,11 @@ class Cursor:
         failure: what the turn failed with.
     """
 
-    def __init__(self, events: Sequence[Event], *, rate: float | None = None) -> None:
+    def __init__(
+        self, events: Sequence[Event], lines: Sequence[int] = (), *, rate: float | None = None
+    ) -> None:
         self.events = events
+        self._lines = lines
         self.position = 0
         self.mismatch: ReplayMismatch | None = None
         self.stop_at: int | None = None
@@ -68,6 +72,21 @@ class Cursor:
     def expected(self) -> Event | None:
         """The event that comes next; None after the last."""
         return self.events[self.position] if self.position < len(self.events) else None
+
+    @property
+    def line(self) -> int:
+        """The line of the event that comes next; after the last, the one behind it."""
+        if self.position < len(self._lines):
+            return self._lines[self.position]
+        return self._lines[-1] + 1 if self._lines else self.position + 2
+
+    @property
+    def place(self) -> str:
+        """Where the event that comes next stands in file and session."""
+        event = self.expected
+        if event is None:
+            return f"line {self.line}"
+        return f"line {self.line} ({type(event).__name__}, turn {event.turn}, step {event.step})"
 
     def now(self) -> float:
         """The time at which the next event happened: the clock of a replay's journal."""
@@ -193,9 +212,7 @@ class Comparison:
         cursor = self._cursor
         expected = cursor.expected
         if cursor.mismatch is None and cursor.position < end and expected is not None:
-            cursor.break_off(
-                ReplayMismatch(f"{place(expected, cursor.position)}: expected, but the turn ended")
-            )
+            cursor.break_off(ReplayMismatch(f"{cursor.place}: expected, but the turn ended"))
         if cursor.mismatch is not None:
             raise cursor.mismatch
 
@@ -207,7 +224,7 @@ class Comparison:
         if expected is None:
             cursor.break_off(
                 ReplayMismatch(
-                    f"line {len(cursor.events) + 2}: the trace ends, seen {type(seen).__name__} "
+                    f"{cursor.place}: the trace ends, seen {type(seen).__name__} "
                     f"{_shown(msgspec.to_builtins(seen))}"
                 )
             )
@@ -216,15 +233,8 @@ class Comparison:
         else:
             where, before, after = difference(expected, seen)
             cursor.break_off(
-                ReplayMismatch(
-                    f"{place(expected, cursor.position)}: {where}: expected {before}, seen {after}"
-                )
+                ReplayMismatch(f"{cursor.place}: {where}: expected {before}, seen {after}")
             )
-
-
-def place(event: Event, number: int) -> str:
-    """Where an event of this number stands in file and session."""
-    return f"line {number + 2} ({type(event).__name__}, turn {event.turn}, step {event.step})"
 
 
 def difference(expected: Any, seen: Any) -> tuple[str, str, str]:

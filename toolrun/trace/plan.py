@@ -7,6 +7,7 @@ it begins with ApprovalDecided on calls that waited, and else the same turn, gon
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -38,8 +39,6 @@ from toolrun.tools.definition import Tool
 from toolrun.values import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from toolrun.trace.reader import Trace
 
 
@@ -100,6 +99,7 @@ class Plan(Struct, frozen=True):
         acts: what the user did, in order.
         approves: whether an approver decided while turns ran.
         unfinished: whether the trace ends in the middle of a turn.
+        lines: of the file in which the events stand.
     """
 
     session: str
@@ -109,6 +109,7 @@ class Plan(Struct, frozen=True):
     approves: bool
     unfinished: bool
     events: list[Event]
+    lines: Sequence[int] = ()
 
     @classmethod
     def from_trace(cls, trace: Trace) -> Plan:
@@ -123,9 +124,9 @@ class Plan(Struct, frozen=True):
             raise TraceError("the trace does not begin with SessionOpened: no replay", 2)
         for index, event in enumerate(events):
             if isinstance(event, SettingsChanged):
+                line = trace.lines[index] if trace.lines else index + 2
                 raise TraceError(
-                    f"line {index + 2}: a session whose settings changed can't be replayed",
-                    index + 2,
+                    f"line {line}: a session whose settings changed can't be replayed", line
                 )
         begin = _first_turn(events)
         history = [event for event in events[1:begin] if isinstance(event, Durable)]
@@ -145,6 +146,7 @@ class Plan(Struct, frozen=True):
             approves=_approves(events, decided),
             unfinished=isinstance(last, Turn) and last.status is None,
             events=events,
+            lines=trace.lines,
         )
 
     def tools(self) -> list[Tool]:

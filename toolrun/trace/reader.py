@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -13,28 +15,31 @@ from msgspec import Struct
 from toolrun.errors import TraceError
 from toolrun.events import AnyEvent, Event
 from toolrun.resources import schema
+from toolrun.trace.columns import Deltas, Row
 from toolrun.trace.header import FORMAT, TraceHeader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import TracebackType
 
-_event = msgspec.json.Decoder(AnyEvent)
+_row: msgspec.json.Decoder[Row] = msgspec.json.Decoder(AnyEvent | Deltas)
 _header = msgspec.json.Decoder(TraceHeader)
 _FORMAT = re.compile(rb'"format":\s*(\d+)')
 _SHOWN = 200
 
 
 class Trace(Struct, frozen=True):
-    """A whole trace. Event number i (from 0) stands in line i + 2 of the file.
+    """A whole trace.
 
     Attributes:
         truncated: whether the file ends in half a line, which was dropped.
+        lines: the line of each event, from 1; several pieces of a text share one.
     """
 
     header: TraceHeader
     events: list[Event]
     truncated: bool = False
+    lines: Sequence[int] = ()
 
 
 def read_trace(path: str | Path, *, check: bool = False) -> Trace:
@@ -48,8 +53,11 @@ def read_trace(path: str | Path, *, check: bool = False) -> Trace:
         TraceError: the file cannot be read, or a line does not fit; `line` says which.
     """
     with TraceReader(path, check=check) as reader:
-        events = list(reader)
-        return Trace(reader.header, events, reader.truncated)
+        events, lines = [], []
+        for event in reader:
+            events.append(event)
+            lines.append(reader.line)
+        return Trace(reader.header, events, reader.truncated, lines)
 
 
 class TraceReader:
@@ -70,6 +78,7 @@ class TraceReader:
         self.truncated = False
         self._check = check
         self._place = (-1, 0)
+        self._rest: deque[Event] = deque()
         try:
             self._file = self.path.open("rb")
         except OSError as error:
@@ -99,16 +108,19 @@ class TraceReader:
         return self
 
     def __next__(self) -> Event:
-        line = self._next_line()
-        if line is None:
-            raise StopIteration
-        self.line += 1
-        try:
-            event: Event = _event.decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
-        if self._check:
-            self._hold_against_schema(line)
+        if not self._rest:
+            line = self._next_line()
+            if line is None:
+                raise StopIteration
+            self.line += 1
+            try:
+                row: Row = _row.decode(line)
+                self._rest.extend(row.events() if isinstance(row, Deltas) else (row,))
+            except (ValueError, RecursionError) as error:  # msgspec's and of encodings among them
+                raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
+            if self._check:
+                self._hold_against_schema(line)
+        event = self._rest.popleft()
         self._in_place(event)
         return event
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -24,11 +23,13 @@ from toolrun.events import (
     ToolCallFinished,
     ToolOutput,
 )
+from toolrun.trace.columns import Deltas, rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from toolrun.events import Event
+    from toolrun.trace.columns import Row
 
 MARK = "[redacted]"
 MIN_TAIL = 4
@@ -67,11 +68,11 @@ class Redactor:
         """Events that follow each other as JSON lines, each with its newline."""
         if (data := self._clean_lines(events)) is not None:
             return data
-        mended = self._split_secrets(events)
-        data = self._encoded(mended)
+        found = rows(self._split_secrets(events))
+        data = self._encoded(found)
         if data is not None and not self._hit and self._is_clean(data):
             return data
-        return b"".join(self._line(event) for event in mended)
+        return b"".join(self._line(row) for row in found)
 
     def _clean_lines(self, events: Sequence[Event]) -> bytes | None:
         """The lines of a whole step, where nothing in it looks like a secret; None: look closer.
@@ -86,13 +87,9 @@ class Redactor:
             text = "".join([event.text for event in events if type(event) is kind])
             if text and self._suspicious(text):
                 return None
-        data: list[bytes] = []
-        for is_piece, run in groupby(events, _is_piece):
-            lines = self._encoded(list(run))
-            if lines is None or not (is_piece or self._is_clean(lines)):
-                return None
-            data.append(lines)
-        return b"".join(data)
+        found = rows(events)
+        others = self._encoded([row for row in found if type(row) is not Deltas])
+        return self._encoded(found) if others is not None and self._is_clean(others) else None
 
     def _suspicious(self, text: str) -> bool:
         return any(each in text for each in self._secrets) or any(each in text for each in _HINTS)
@@ -100,9 +97,9 @@ class Redactor:
     def _is_clean(self, lines: bytes) -> bool:
         return not any(each in lines for each in self._needles)
 
-    def _encoded(self, events: Sequence[Event]) -> bytes | None:
+    def _encoded(self, found: Sequence[Row]) -> bytes | None:
         try:
-            return _encoder.encode_lines(events)
+            return _encoder.encode_lines(found)
         except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
             return None
 
@@ -122,7 +119,7 @@ class Redactor:
             case _:
                 return value
 
-    def _line(self, event: Event) -> bytes:
+    def _line(self, event: Row) -> bytes:
         plain = msgspec.to_builtins(event)
         clean = self.value(plain)
         if event.durable or isinstance(event, RequestSent):
@@ -205,10 +202,6 @@ class Redactor:
         if (found := _OPEN_KEY.search(text, offset)) is not None:
             begins.append(found.start())
         return min(begins, default=None)
-
-
-def _is_piece(event: Event) -> bool:
-    return type(event) is TextDelta or type(event) is ReasoningDelta
 
 
 def _forms(secret: str) -> set[str]:

@@ -25,7 +25,7 @@ from toolrun.events import (
 from toolrun.journal import Journal
 from toolrun.models import dialects
 from toolrun.models.chat_body import added_messages, encode_body
-from toolrun.trace.comparison import Comparison, Cursor, place
+from toolrun.trace.comparison import Comparison, Cursor
 from toolrun.trace.plan import Plan, Stop, decision_of
 from toolrun.trace.requests import RecordedRequests
 
@@ -64,7 +64,7 @@ class Cast:
     def __init__(
         self, plan: Plan, *, rate: float | None = None, sinks: Sequence[Sink] = ()
     ) -> None:
-        self.cursor = cursor = Cursor(plan.events, rate=rate)
+        self.cursor = cursor = Cursor(plan.events, plan.lines, rate=rate)
         self.comparison = Comparison(cursor, open_end=plan.unfinished)
         self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks])
         self.model = ReplayModel(cursor, RecordedRequests(plan.opened.settings, plan.opened.tools))
@@ -135,7 +135,7 @@ class ReplayModel:
                 case None:
                     raise self._unasked("the trace ends")
                 case _ if event.durable:
-                    raise self._unasked(f"{place(event, cursor.position)} is expected")
+                    raise self._unasked(f"{cursor.place} is expected")
                 case _:
                     await cursor.pace()
                     observe(event)
@@ -152,17 +152,17 @@ class ReplayModel:
         if not event.digest:
             found = self._recorded.difference(body, request, dialect, stream=event.stream)
             if found is not None:
-                raise self._differs(event, found)
+                raise self._differs(found)
             return event
         digest = hashlib.sha256(body).hexdigest()
         if digest != event.digest:
             named = self._recorded.named(body, request, dialect, stream=event.stream)
-            raise self._differs(event, named)
+            raise self._differs(named)
         return RequestSent(digest, len(body), added, dialect.name, request.streams)
 
-    def _differs(self, event: RequestSent, found: str) -> ReplayMismatch:
+    def _differs(self, found: str) -> ReplayMismatch:
         mismatch = ReplayMismatch(
-            f"{place(event, self._cursor.position)}: another request than the recorded one: {found}"
+            f"{self._cursor.place}: another request than the recorded one: {found}"
         )
         self._cursor.break_off(mismatch)
         return mismatch

@@ -18,8 +18,10 @@ from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import TraceError
 from toolrun.events import AnyEvent, TextDelta, UserMessage
 from toolrun.resources import schema
+from toolrun.trace.columns import Deltas
 from toolrun.trace.header import TraceHeader
 from toolrun.trace.reader import TraceReader, read_trace
+from toolrun.trace.writer import BATCH
 from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
@@ -36,13 +38,23 @@ WHOLE = _whole()
 LINES = WHOLE.splitlines(keepends=True)
 
 
+def _holds(line: bytes) -> int:
+    """How many events a line holds."""
+    return len(msgspec.json.decode(line)["text"]) if b'"Deltas"' in line else 1
+
+
+EVENTS = sum(map(_holds, LINES[1:]))
+
+
 def test_a_file_cut_at_every_byte_of_its_end_loads_to_its_last_whole_line(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     assert len(WHOLE) > 2048 + len(LINES[0])
     for end in range(len(WHOLE) - 2048, len(WHOLE) + 1):
         path.write_bytes(WHOLE[:end])
         trace = read_trace(path)
-        assert len(trace.events) == WHOLE.count(b"\n", 0, end) - 1
+        lines = WHOLE.count(b"\n", 0, end)
+        assert len(trace.events) == sum(map(_holds, LINES[1:lines]))
+        assert trace.lines[-1] == lines
         assert trace.truncated == (WHOLE[end - 1 : end] != b"\n")
 
 
@@ -125,7 +137,8 @@ def test_a_spoiled_line_is_an_error_with_its_number_or_still_an_event(data: st.D
         path.write_bytes(b"".join([*LINES[:index], bytes(line) + b"\n", *LINES[index + 1 :]]))
         count, line_of_error = _read(path, check=data.draw(st.booleans()))
     if line_of_error is None:
-        assert count == len(LINES) - 1
+        # A piece of a text may have become two, or two one.
+        assert count == EVENTS or b'"Deltas"' in LINES[index]
     else:
         # A seq that changed is seen at the line after it.
         assert line_of_error in (index + 1, index + 2)
@@ -145,7 +158,8 @@ def test_any_bytes_as_a_line_are_an_error_with_its_number(line: bytes) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "path"),
     [
-        (b'"text":"count."', b'"text":"count.","more":1', r"\$: .*'more' was unexpected"),
+        (b'"first_token"', b'"more":1,"first_token"', r"\$: .*'more' was unexpected"),
+        (b'"of":"ReasoningDelta"', b'"of":"ReasoningDelta","more":1', "'more' was unexpected"),
         (b'"date":"2026-01-02"', b'"date":"yesterday"', r"\$\.date"),
         (b'"seconds":0.5', b'"seconds":-1', r"\$\.result\.seconds"),
     ],
@@ -166,8 +180,9 @@ def test_the_schema_knows_every_event_and_every_field(
     defs = whole["$defs"]
     place = set(defs["place"]["properties"])
     choices = [choice["$ref"].removeprefix("#/$defs/") for choice in whole["oneOf"]]
-    assert choices == [kind.__name__ for kind in (TraceHeader, *every_event())]
-    for kind in (TraceHeader, *every_event(), ToolCall, ToolResult, Usage):
+    kinds = [kind.__name__ for kind in (TraceHeader, *every_event())]
+    assert choices == [*kinds[: (at := kinds.index("StepFinished"))], "Deltas", *kinds[at:]]
+    for kind in (TraceHeader, *every_event(), Deltas, ToolCall, ToolResult, Usage):
         fields = msgspec.structs.fields(kind)
         event = kind in every_event()
         properties = set(defs[kind.__name__]["properties"]) - {"type"}
@@ -188,11 +203,11 @@ def test_the_schema_itself_takes_each_line_by_itself() -> None:
 async def test_a_big_file_is_read_in_flat_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     await write(path, [OPENED, *(TextDelta("word " * 20) for _ in range(20_000))])
-    assert path.stat().st_size > 3_000_000
+    assert path.stat().st_size > 2_000_000
     tracemalloc.start()
     with TraceReader(path) as reader:
         count = sum(1 for _ in reader)
-        assert reader.line == count + 1
+        assert reader.line == 1 + 1 + 20_000 / BATCH
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert count == 20_001
@@ -217,3 +232,24 @@ def _file(folder: Path, data: bytes) -> Path:
     path = folder / "t.jsonl"
     path.write_bytes(data)
     return path
+
+
+# ---- columns ----
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        (b'"text":[', b'"text":["more",', "Deltas has 2 times and 3 texts"),
+        (b'"time":[', b'"time":[1.5,', "Deltas has 3 times and 2 texts"),
+        (b'"of":"ReasoningDelta"', b'"of":"Warned"', "Invalid enum value 'Warned'"),
+    ],
+)
+def test_columns_that_do_not_fit_are_an_error(
+    before: bytes, after: bytes, said: str, tmp_path: Path
+) -> None:
+    line = next(index for index, line in enumerate(LINES) if b'"of":"ReasoningDelta"' in line)
+    spoilt = [*LINES[:line], LINES[line].replace(before, after), *LINES[line + 1 :]]
+    with pytest.raises(TraceError, match=said) as caught:
+        read_trace(_file(tmp_path, b"".join(spoilt)))
+    assert caught.value.line == line + 1
