@@ -463,7 +463,6 @@ def test_nothing_is_ever_fetched(listening: tuple[str, list[Any]]) -> None:
 # It is fast.
 
 
-
 # It is shared, and kept.
 
 
