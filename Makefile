@@ -99,13 +99,14 @@ bench: $(STAMP) ## Overhead a step, beside the loop people write by hand
 bench-peers: $(PEERS)/.set-up ## The same beside pydantic-ai, openai-agents and langchain
 	@$(PEERS)/bin/python -m tests.benchmarks --peers
 
+$(PEERS)/.set-up: LOG := $(PEERS)/set-up.log
 $(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
-	@$(PICK); echo "toolrun: an environment for the peers in $(PEERS) (about a minute)"; \
-	rm -rf $(PEERS); "$$python" -m venv $(PEERS) && \
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    -r requirements-dev.txt -r tests/benchmarks/peers.txt && \
-	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check \
-	    --no-deps --no-build-isolation -e . && \
+	@$(PICK); $(QUIETLY); \
+	echo "toolrun: an environment for the peers in $(PEERS) (about a minute)"; \
+	rm -rf $(PEERS); "$$python" -m venv $(PEERS) || exit 1; \
+	install() { quietly $(PEERS)/bin/python -m pip install --disable-pip-version-check "$$@"; }; \
+	install -r requirements-dev.txt -r tests/benchmarks/peers.txt; \
+	install --no-deps --no-build-isolation -e .; \
 	touch $@
 
 .PHONY: soak

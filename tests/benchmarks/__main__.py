@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _console = Console(width=120)
 _PHASES = ("step", "flight", "rounds", "trace", "sse", "validation", "memory", "import")
 _PEER_PHASES = ("step", "flight", "rounds", "memory")
+_PEER_ROUNDS = 3
 
 
 def _show(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
@@ -66,7 +67,8 @@ def main() -> int:
     cores = measure.Cores.of_this_machine()
     cores.pin()
     names = given.contestants or (everybody if given.peers else contestants.ALL)
-    setting = measure.Setting(cores, tuple(names), given.rounds)
+    rounds = given.rounds or (_PEER_ROUNDS if given.peers else None)
+    setting = measure.Setting(cores, tuple(names), rounds)
     seen: dict[str, float] = {}
     for phase in phases:
         seen |= _measure(phase, setting, peers=given.peers)

@@ -141,7 +141,7 @@ async def interleave(
     *,
     rounds: int,
     seconds: float = 0.15,
-    warm: bool = False,
+    warm: Mapping[str, Callable[[], Awaitable[int]]] | None = None,
 ) -> None:
     """Measure contestants in turns.
 
@@ -150,13 +150,14 @@ async def interleave(
         work: does something and returns how many units that was.
         rounds: turns of each contestant, after one that does not count.
         seconds: CPU time that a turn takes at least: shorter ones drown in the clock's noise.
-        warm: do the work once before each turn, so that idle connections are open again.
+        warm: done before each turn, so that connections are open again; else the work itself is
+            done once before all turns.
     """
-    for each in work.values():
+    for each in work.values() if warm is None else ():
         await each()
     for name in turns(list(work), rounds):
-        if warm:
-            await work[name]()
+        if warm is not None:
+            await warm[name]()
         figures.add(name, await _turn(work[name], seconds))
 
 

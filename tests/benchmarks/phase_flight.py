@@ -19,13 +19,14 @@ from tests.benchmarks.measure import Figures, Found
 from tests.benchmarks.opened import opened
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Callable, Coroutine, Mapping
 
     from tests.benchmarks.measure import Setting
     from tests.benchmarks.opened import Opened
     from tests.benchmarks.task import Contestant
 
     Work = Callable[[Contestant, str], Coroutine[None, None, int]]
+    Wave = Callable[..., Coroutine[None, None, int]]
 
 NAME: Final = "flight"
 _ROUNDS = 5
@@ -57,12 +58,14 @@ async def _run(setting: Setting) -> Found:
     async with opened(setting) as there:
         marker = _slow(there, "flight", _DELAY_S)
         await _check(there)
+        by_name = there.by_name
         for name, (work, size) in phases.items():
             figures = Figures(name)
-            waves = {
-                who: partial(_wave, work, each, size, marker) for who, each in there.by_name.items()
-            }
-            await _measure(figures, waves, setting)
+            await _measure(
+                figures,
+                {who: partial(_wave, work, each, size, marker) for who, each in by_name.items()},
+                setting,
+            )
             table = found.tables[f"A step, {name}"] = figures.table(SDK_LOOP, HTTPX, FLOOR)
             _add_sessions(table, size)
             found.seen |= figures.ratios(name, TOOLRUN, loop=SDK_LOOP, floor=FLOOR)
@@ -90,12 +93,10 @@ async def _most(found: Found, there: Opened, marker: str, setting: Setting) -> N
         found.seen["2,000 to 500"] = figures.ratio(f"{TOOLRUN}, {_MOST}", to)
 
 
-async def _measure(
-    figures: Figures, waves: Mapping[str, Callable[[], Awaitable[int]]], setting: Setting
-) -> None:
-    await measure.interleave(
-        figures, waves, rounds=setting.rounds or _ROUNDS, seconds=setting.seconds, warm=True
-    )
+async def _measure(figures: Figures, waves: Mapping[str, Wave], setting: Setting) -> None:
+    rounds = setting.rounds or _ROUNDS
+    warm = {name: partial(wave, each=1) for name, wave in waves.items()}
+    await measure.interleave(figures, waves, rounds=rounds, seconds=setting.seconds, warm=warm)
 
 
 async def _wave(
