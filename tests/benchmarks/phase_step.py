@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.benchmarks import contestants, measure, task
-from tests.benchmarks.contestants import FLOOR, HTTPX, PEERS, SDK_LOOP, TOOLRUN
+from tests.benchmarks.contestants import ASYNC_TOOL, FLOOR, HTTPX, PEERS, SDK_LOOP, TOOLRUN
 from tests.benchmarks.measure import Figures, Found
 from tests.benchmarks.opened import opened
 from tests.rig.mock import MockServer
@@ -40,6 +41,8 @@ async def returns_reasoning(names: tuple[str, ...]) -> dict[str, bool]:
 
 
 async def _run(setting: Setting) -> Found:
+    if TOOLRUN in setting.names:
+        setting = replace(setting, names=(*setting.names, ASYNC_TOOL))
     returned = await returns_reasoning(tuple(setting.names))
     assert all(returned[name] for name in returned if name not in PEERS), returned
     found = Found()

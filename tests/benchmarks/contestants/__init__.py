@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from tests.benchmarks.task import Entry
 
 TOOLRUN: Final = "toolrun"
+ASYNC_TOOL: Final = "toolrun, async tool"
+"""The same with a tool that needs no thread."""
 SDK_LOOP: Final = "AsyncOpenAI loop"
 HTTPX: Final = "raw httpx"
 FLOOR: Final = "raw aiohttp"
@@ -18,6 +20,7 @@ PEERS: Final = ("pydantic-ai", "openai-agents", "langchain")
 
 _MODULES: Final = {
     TOOLRUN: "toolrun_session",
+    ASYNC_TOOL: "toolrun_async",
     SDK_LOOP: "sdk_loop",
     HTTPX: "raw_httpx",
     FLOOR: "raw_aiohttp",
