@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import ssl
 import subprocess
 import sys
@@ -173,6 +174,8 @@ def test_where_the_way_is_direct(
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command; `.ci/run` installs it")
     folder = tmp_path_factory.mktemp("tls")
     line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
     where: list[str | Path] = ["-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
