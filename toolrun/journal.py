@@ -74,17 +74,22 @@ class Journal:
         """The number of the last durable event."""
         self._sub = 0
         self._sinks: tuple[Sink, ...] = tuple(sinks)
-        self.listening = any(sink.observes for sink in self._sinks)
+        self._find_observers()
 
     def add(self, sink: Sink) -> None:
         """Let one more sink hear of what happens from now on."""
         self._sinks = (*self._sinks, sink)
-        self.listening = any(each.observes for each in self._sinks)
+        self._find_observers()
 
     def remove(self, sink: Sink) -> None:
         """Let a sink hear no more."""
         self._sinks = tuple(each for each in self._sinks if each is not sink)
-        self.listening = any(each.observes for each in self._sinks)
+        self._find_observers()
+
+    def _find_observers(self) -> None:
+        # Found once, not at each piece of a text.
+        self._observers = tuple(sink.observe for sink in self._sinks if sink.observes)
+        self.listening = bool(self._observers)
 
     async def record(self, event: Durable) -> None:
         """Fold a durable event and return when every sink has it.
@@ -110,9 +115,8 @@ class Journal:
         if self.listening:
             self._sub += 1
             placed = self._place(event, self.state.turn, self.state.step + self.sampling)
-            for sink in self._sinks:
-                if sink.observes:
-                    sink.observe(placed)
+            for observe in self._observers:
+                observe(placed)
 
     def report(self, event: Retried | Repaired | Warned) -> None:
         """Observe what operators count, whether somebody listens or not."""

@@ -81,15 +81,24 @@ class Redactor:
         """
         if self._hit or self._carried or not events or not events[-1].durable:
             return None
-        if self._suspicious(events[-1].session) or any(type(e) is ToolOutput for e in events):
+        if self._suspicious(events[-1].session):
             return None
-        for kind in (ReasoningDelta, TextDelta):
-            text = "".join([event.text for event in events if type(event) is kind])
-            if text and self._suspicious(text):
+        texts: dict[str, list[str]] = {}
+        lines: list[bytes] = []
+        for row in rows(events):
+            line = self._encoded([row])
+            if line is None or type(row) is ToolOutput:
                 return None
-        found = rows(events)
-        others = self._encoded([row for row in found if type(row) is not Deltas])
-        return self._encoded(found) if others is not None and self._is_clean(others) else None
+            if type(row) is Deltas:
+                texts.setdefault(row.of, []).extend(row.text)
+            elif not self._is_clean(line):
+                return None
+            elif type(row) is TextDelta or type(row) is ReasoningDelta:
+                texts.setdefault(type(row).__name__, []).append(row.text)
+            lines.append(line)
+        if any(self._suspicious("".join(pieces)) for pieces in texts.values()):
+            return None
+        return b"".join(lines)
 
     def _suspicious(self, text: str) -> bool:
         return any(each in text for each in self._secrets) or any(each in text for each in _HINTS)
