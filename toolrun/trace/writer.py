@@ -8,6 +8,7 @@ durable event.
 from __future__ import annotations
 
 import os
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -127,9 +128,15 @@ class TraceSink:
 
 
 def _create(path: Path) -> int:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    if path.is_file():  # not a pipe or a terminal
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags | os.O_EXCL, 0o600)
+    except FileNotFoundError:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError:
+        pass
+    file = os.open(path, flags | os.O_TRUNC, 0o600)
+    if stat.S_ISREG(os.fstat(file).st_mode):  # not a pipe or a terminal
         os.fchmod(file, 0o600)  # it may have been there, open to others
     return file
 
