@@ -204,7 +204,7 @@ def test_a_fork_goes_its_own_way_in_the_same_thread() -> None:
         threads = threading.active_count()
         with chat.fork(effort="high") as other:
             assert other.ask("Other.").text == "Two."
-            assert threading.active_count() == threads
+            assert threading.active_count() <= threads
         assert chat.ask("Mine.").text == "Two."
 
     assert [each.content for each in other.transcript[::2]] == ["First.", "Other."]

@@ -287,7 +287,7 @@ def test_cancelling_at_any_moment_leaves_nothing(file: Path, after: float) -> No
 
 def test_many_calls_leave_nothing(file: Path, backend: str) -> None:
     call(file, "add", b'{"a": 1}', backend)
-    before = _children(), _descriptors(), threading.active_count()
+    before, threads = (_children(), _descriptors()), threading.active_count()
 
     async def body(sandbox: Sandbox) -> None:
         job = Job(file=str(file), module="my_tool", qualname="add", arguments=b'{"a": 1}')
@@ -301,7 +301,8 @@ def test_many_calls_leave_nothing(file: Path, backend: str) -> None:
                     group.start_soon(once)
 
     run(backend, body)
-    assert (_children(), _descriptors(), threading.active_count()) == before
+    assert (_children(), _descriptors()) == before
+    assert threading.active_count() <= threads  # an idle one of an earlier test may have ended
 
 
 def test_a_command(file: Path, backend: str) -> None:
