@@ -51,8 +51,9 @@ MUSTS: Final = (
     Must("valid call, large schema, to jsonschema", "validation, large, valid", 0.01),
     Must("import toolrun, to import openai", "import toolrun", 0.2, 0.1),
 )
-"""The loop is the one written by hand with AsyncOpenAI. Stores are measured once there are any;
-memory over 200,000 steps is `make soak`'s."""
+"""The loop is the one written by hand with AsyncOpenAI. A session of one turn has a file made for
+its two steps: that is the file system's time. Stores are measured once there are any; memory over
+200,000 steps is `make soak`'s."""
 
 
 def verdicts(seen: Mapping[str, float]) -> list[dict[str, str]]:

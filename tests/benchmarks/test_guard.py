@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import pytest
+
 from tests.benchmarks import musts
 from tests.benchmarks.contestants import FLOOR, SDK_LOOP, TOOLRUN
 
@@ -31,18 +33,19 @@ cores = measure.Cores.of_this_machine()
 cores.pin()
 setting = measure.Setting(cores, ({TOOLRUN!r}, {SDK_LOOP!r}, {FLOOR!r}), rounds=3, seconds=0.03)
 seen = phase_step.run(setting).seen
-seen |= phase_rounds.run(setting, count=20).seen
+seen |= phase_rounds.run(setting, count=10).seen
 seen |= phase_import.run(measure.Setting(cores, (), rounds=1)).seen
 print(json.dumps(seen))
 """
 
 
+@pytest.mark.timeout(300)
 def test_toolrun_costs_no_more_than_it_did() -> None:
     run = subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
-        timeout=90,
+        timeout=280,  # machines are shared: a slow run is no finding
         check=True,
     )
     seen = json.loads(run.stdout)
