@@ -216,7 +216,7 @@ class Session:
         self._running.check_idle()
         if not self.state.turns_from:
             raise ConfigError("there is no turn to take back")
-        said = self.state.transcript[self.state.turns_from[-1]]
+        said = self.state.transcript[self.state.turn_from]
         assert isinstance(said, UserMessage)
         await self._journal.record(TurnUndone())
         return said.content

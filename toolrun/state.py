@@ -42,7 +42,6 @@ class State:
         self.step = 0
         self.finished: TurnFinished | None = None
         self.limit: LimitReached | None = None
-        self.turn_from = 0
         self.turns_from: list[int] = []
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage = Usage()
@@ -61,6 +60,11 @@ class State:
     def open_calls(self) -> list[ToolCall]:
         """The calls of the last message that have no outcome yet, in order."""
         return [call for call in self.calls if call.id not in self.results]
+
+    @property
+    def turn_from(self) -> int:
+        """Where the last turn begins in the transcript."""
+        return self.turns_from[-1] if self.turns_from else 0
 
     @property
     def running(self) -> bool:
@@ -113,8 +117,7 @@ class State:
         self.turn += 1
         self.step = 0
         self.finished = self.limit = None
-        self.turn_from = len(self.transcript)
-        self.turns_from.append(self.turn_from)
+        self.turns_from.append(len(self.transcript))
         self.turn_results = {}
         self._made.clear()
         self.transcript.append(message)
@@ -124,7 +127,6 @@ class State:
         begin = self.turns_from.pop()
         # A new list: others may still hold the old one, such as a request.
         self.transcript = self.transcript[:begin]
-        self.turn_from = self.turns_from[-1] if self.turns_from else 0
         self.finished = self.limit = None
         self.turn_results = {}
         self.pending = {}

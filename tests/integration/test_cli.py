@@ -189,7 +189,7 @@ def test_it_works_in_a_c_locale(typed: Typed, mock: MockServer) -> None:
 @pytest.fixture
 def pane(folder: Path, env: dict[str, str], mock: MockServer) -> Iterator[Pane]:
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
+        pytest.skip("needs tmux to press keys in; `.ci/run` installs it")
     words = ("chat", "--base-url", mock.url, "--tools", "my_tools.py")
     pane = Pane(folder, env | {"LC_ALL": "C.UTF-8"}, *words)
     yield pane
@@ -258,7 +258,7 @@ def test_run_asks_a_person_before_a_call_that_waits(
     folder: Path, env: dict[str, str], mock: MockServer
 ) -> None:
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
+        pytest.skip("needs tmux to press keys in; `.ci/run` installs it")
     mock.script(
         Step("Hm.", tool_calls=(Call("send", '{"text":"hi"}'),)),
         Step("Again.", tool_calls=(Call("send", '{"text":"all"}'),)),

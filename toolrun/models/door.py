@@ -131,6 +131,7 @@ class Door:
                     if deadline != scope.deadline:
                         scope.deadline = deadline
             except Exception:
+                # A connection that breaks after the last event has brought all there was.
                 if not done:
                     raise
             finally:

@@ -13,13 +13,14 @@ from msgspec import structs
 from toolrun import resources
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.tools.callables import Source
+from toolrun.tools.compiled import SchemaUnfit, compiled
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool, check_options, define
 from toolrun.tools.reference import Reference
 from toolrun.tools.template import command_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
 SUFFIXES = (".toml", ".json")
 _OPTIONS = ("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted")
@@ -197,43 +198,9 @@ def _not_called(**_: Any) -> NoReturn:
 
 def _check_parameters(parameters: dict[str, Any], where: str) -> None:
     """Refuse a schema that no call could be checked against."""
-    import jsonschema
-
-    kind = jsonschema.Draft202012Validator
     try:
-        kind.check_schema(parameters, format_checker=kind.FORMAT_CHECKER)
-    except jsonschema.SchemaError as error:
-        inside = "/".join(str(part) for part in error.absolute_path) or "its top"
-        raise ToolDefinitionError(
-            f"{where}not a JSON Schema at {inside}: {error.message}"
-        ) from error
+        compiled(parameters)
+    except SchemaUnfit as error:
+        raise ToolDefinitionError(f"{where}{error}") from error
     if parameters.get("type") != "object":
         raise ToolDefinitionError(f'{where}arguments are an object; write type = "object"')
-    _check_references(parameters, where)
-
-
-def _check_references(parameters: dict[str, Any], where: str) -> None:
-    import referencing
-    from referencing.jsonschema import DRAFT202012
-
-    resource = DRAFT202012.create_resource(parameters)
-    resolver = referencing.Registry().resolver_with_root(resource)
-    for reference in _references(parameters):
-        try:
-            resolver.lookup(reference)
-        except referencing.exceptions.Unresolvable as error:
-            raise ToolDefinitionError(
-                f"{where}{reference!r} is not in it, and nothing is fetched; put it under $defs"
-            ) from error
-
-
-def _references(schema: Any) -> Iterator[str]:
-    if isinstance(schema, dict):
-        for key, value in schema.items():
-            if key in ("$ref", "$dynamicRef") and isinstance(value, str):
-                yield value
-            elif key not in ("default", "const", "enum", "examples"):
-                yield from _references(value)
-    elif isinstance(schema, list):
-        for value in schema:
-            yield from _references(value)

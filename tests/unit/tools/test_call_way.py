@@ -25,11 +25,6 @@ def get_weather(city: str, unit: Literal["C", "F"] = "C", days: int = 1) -> str:
     return city
 
 
-@tool(trusted=True, concurrency=2)
-def narrow(n: int) -> int:
-    return n
-
-
 @tool(trusted=True, concurrency=1)
 def single(n: int) -> int:
     return n
@@ -45,7 +40,7 @@ def unsure(amount: int) -> int:
     return amount
 
 
-TOOLS: list[Any] = [get_weather, narrow, single, pay, unsure]
+TOOLS: list[Any] = [get_weather, single, pay, unsure]
 
 
 class Nobody:
