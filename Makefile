@@ -73,6 +73,10 @@ rig:
 
 .PHONY: test
 test: lint ## Lint, types, import contract and every test that needs no large server
+	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load'
+
+.PHONY: coverage
+coverage: $(STAMP) ## The same tests, and the lines and branches that they reach
 	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load' --cov --cov-report=term
 
 .PHONY: test-all

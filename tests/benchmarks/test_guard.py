@@ -39,18 +39,44 @@ print(json.dumps(seen))
 """
 
 
-@pytest.mark.timeout(300)
-def test_toolrun_costs_no_more_than_it_did() -> None:
+ATTEMPTS: Final = 4
+"""Other tests run beside: what disturbs one measurement does not disturb all, a regression does."""
+
+
+def measured() -> dict[str, float]:
     run = subprocess.run(
         [sys.executable, "-c", CODE],
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
-        timeout=280,  # machines are shared: a slow run is no finding
+        timeout=200,
         check=True,
     )
-    seen = json.loads(run.stdout)
-    assert seen.keys() >= BOUNDS.keys()
-    assert all(0 < seen[key] <= bound for key, bound in BOUNDS.items()), seen
+    seen: dict[str, float] = json.loads(run.stdout)
+    return seen
+
+
+def beyond(seen: dict[str, float]) -> dict[str, float]:
+    """What costs more than it may; a figure that is not there is no pass."""
+    return {key: seen[key] for key, bound in BOUNDS.items() if not 0 < seen[key] <= bound}
+
+
+@pytest.mark.timeout(900)
+def test_toolrun_costs_no_more_than_it_did() -> None:
+    best = measured()
+    for _ in range(ATTEMPTS - 1):
+        if not beyond(best):
+            break
+        again = measured()
+        best = {key: min(figure, again[key]) for key, figure in best.items()}
+    assert beyond(best) == {}
+
+
+def test_what_costs_more_is_beyond_its_bound() -> None:
+    fine = dict(BOUNDS)
+    assert beyond(fine) == {}
+    for key, bound in BOUNDS.items():
+        assert beyond({**fine, key: bound * 1.01}) == {key: bound * 1.01}
+        assert beyond({**fine, key: 0.0}) == {key: 0.0}
 
 
 def test_a_missed_must_is_told() -> None:

@@ -85,6 +85,7 @@ class Recording:
             "model": self.mock.model,
             "tools": [word_count, slow, send],
             "trace": self.path,
+            "retries": Retries(first_wait=0.01),
         }
         return Session(**(options | more))
 

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from tests.rig.mock import Call, MockServer, Step
-from tests.unit.test_turn import TOOLS, results
+from tests.unit.test_turn import SOON, TOOLS, results
 from toolrun import (
     Approve,
     ConfigError,
@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 
 def blocking(mock: MockServer, **options: Any) -> BlockingSession:
-    return Session.sync(**{"model": mock.model, "base_url": mock.url, "tools": TOOLS, **options})
+    mine = {"model": mock.model, "base_url": mock.url, "tools": TOOLS, "retries": SOON}
+    return Session.sync(**{**mine, **options})
 
 
 def scripted(*steps: Any) -> BlockingSession:

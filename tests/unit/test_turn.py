@@ -18,6 +18,7 @@ from toolrun import (
     Event,
     Limits,
     ReasoningDelta,
+    Retries,
     SandboxUnavailable,
     Session,
     TextDelta,
@@ -53,8 +54,12 @@ async def send(to: str) -> str:
 TOOLS = [echo, hang, send]
 
 
+SOON = Retries(first_wait=0.01)
+
+
 def session(mock: MockServer, **options: Any) -> Session:
-    return Session(**{"model": mock.model, "base_url": mock.url, "tools": TOOLS, **options})
+    mine = {"model": mock.model, "base_url": mock.url, "tools": TOOLS, "retries": SOON}
+    return Session(**{**mine, **options})
 
 
 def call(name: str, call_id: str | None = None, /, **arguments: Any) -> Call:
