@@ -9,12 +9,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import os
+import re
 import select
 import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
@@ -65,6 +66,7 @@ class Box:
         self._on_output = on_output
         self._init: int | None = None
         self._init_pidfd: int | None = None
+        self._info_descriptor = start.info
         self._info = bytearray()
         self._killed = False
         self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
@@ -75,6 +77,9 @@ class Box:
             pass_fds=start.inherit,
             env=dict(ENVIRONMENT),
             cwd="/",
+            # Ctrl-C in a terminal goes to all of its foreground group: a half-started bubblewrap
+            # would die of it and leave a child behind that waits for it for ever.
+            start_new_session=True,
         )
         self._epoll = select.epoll()
         self._readers: dict[int, Callable[[bytes], None]] = {}
@@ -129,24 +134,23 @@ class Box:
             if descriptor in self._readers:
                 self._drain(descriptor)
             elif descriptor == self._process_pidfd:
-                self.exit = self._process.wait()
-                self._forget(descriptor)
-                self._process_pidfd = None
+                self._on_exit()
             elif descriptor == self._init_pidfd:
                 self._forget(descriptor)
                 self._init_pidfd = self._init = None
 
-    def _drain(self, descriptor: int) -> None:
+    def _drain(self, descriptor: int) -> bool:
         """One chunk of each pipe for each look: a flood in one does not starve the others."""
         try:
             chunk = os.read(descriptor, _CHUNK)
         except BlockingIOError:
-            return
+            return False
         take = self._readers[descriptor]
         if not chunk:
             self._epoll.unregister(descriptor)
             del self._readers[descriptor]
         take(chunk)
+        return True
 
     def _output(self, name: Stream, chunk: bytes) -> None:
         room = self._profile.output_bytes - len(self.stdout) - len(self.stderr)
@@ -165,22 +169,48 @@ class Box:
 
     def _on_info(self, chunk: bytes) -> None:
         self._info += chunk
-        if chunk or not self._info:
+        if not chunk:
+            self._find_init()
+
+    def _find_init(self) -> None:
+        """Take hold of the box's first process, once bubblewrap has said which it is."""
+        # Written in pieces: JSON only if bubblewrap was not killed between two of them.
+        said = re.search(rb'"child-pid": (\d+)\s*[,}]', self._info)
+        if said is None or self._init is not None:
             return
-        self._init = int(msgspec.json.decode(self._info)["child-pid"])
+        self._init = int(said[1])
         try:
             pidfd = os.pidfd_open(self._init)
         except ProcessLookupError:
             self._init = None
             return
-        # A number can be another process's by now; its parent tells.
-        if _parent(self._init) != self._process.pid:
+        # A number can be another process's by now.
+        if not _is_first(self._init):
             os.close(pidfd)
             self._init = None
             return
         self._init_pidfd = pidfd
         self._epoll.register(pidfd, select.EPOLLIN)
         if self._killed:
+            self._kill()
+
+    def _on_exit(self) -> None:
+        """Bubblewrap is gone, and so is the box, unless it was killed from outside.
+
+        It says which process is the first before that one leaves its group and goes on. So the two
+        kills below reach it wherever it was, even where it had not asked yet to die with its
+        parent: it would wait for it, or run on, without end.
+        """
+        while self._info_descriptor in self._readers and self._drain(self._info_descriptor):
+            pass
+        self._find_init()
+        # Before it is waited for, so that its number is still its own.
+        self._kill_group()
+        self.exit = self._process.wait()
+        assert self._process_pidfd is not None
+        self._forget(self._process_pidfd)
+        self._process_pidfd = None
+        if self._init_pidfd is not None:
             self._kill()
 
     def _on_result(self, chunk: bytes) -> None:
@@ -208,6 +238,11 @@ class Box:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
 
+    def _kill_group(self) -> None:
+        """Kill bubblewrap, and a first process that has not made a session of its own yet."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
     async def _reap(self) -> None:
         """Kill what is left and wait until it is gone, whatever a listener does meanwhile."""
         started = time.monotonic()
@@ -216,7 +251,7 @@ class Box:
         while not self._gone():
             waited = time.monotonic() - started
             if self._init_pidfd is None and waited > _INFO_SECONDS and self.exit is None:
-                self._process.kill()  # it never got as far as starting the box
+                self._kill_group()  # it never got as far as starting the box
             if waited > _REAP_SECONDS:
                 raise RuntimeError(f"sandbox: process {self._process.pid} cannot be killed")
             with anyio.move_on_after(watch.INTERVAL):
@@ -246,9 +281,10 @@ class Box:
             pipe.close()
 
 
-def _parent(pid: int) -> int:
+def _is_first(pid: int) -> bool:
+    """Whether a process is the first of a namespace below this one's."""
     try:
-        fields: Any = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        status = Path(f"/proc/{pid}/status").read_bytes()
     except OSError:
-        return 0
-    return int(fields[1])
+        return False
+    return re.search(rb"^NSpid:\t\d+(\t\d+)*\t1$", status, re.MULTILINE) is not None

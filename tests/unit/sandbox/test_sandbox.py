@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,7 +15,7 @@ import anyio
 import msgspec
 import pytest
 
-from toolrun.errors import ConfigError
+from toolrun.errors import ConfigError, SandboxUnavailable
 from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
 
 if TYPE_CHECKING:
@@ -125,6 +128,16 @@ def call(
 
     outcome: Outcome = run(backend, body, **settings)
     return outcome
+
+
+def living(group: int) -> list[bytes]:
+    """What runs of a process group; not what is dead and waits for the machine's init."""
+    stats = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stats.append(path.read_bytes())
+    fields = [(stat, stat.rpartition(b")")[2].split()) for stat in stats]
+    return [stat for stat, (state, _, its, *_) in fields if int(its) == group and state != b"Z"]
 
 
 def value(outcome: Outcome) -> Any:
@@ -337,3 +350,33 @@ def _children() -> list[str]:
 
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.001, 0.002, 0.003, 0.004, 0.006, 0.008])
+def test_a_bubblewrap_that_is_killed_half_way_leaves_nothing(
+    file: Path, monkeypatch: pytest.MonkeyPatch, delay: float
+) -> None:
+    """The first process of its box would wait for it without end, with the pipes open."""
+    boxes: list[subprocess.Popen[bytes]] = []
+    make = subprocess.Popen
+
+    def kill_soon(*args: Any, **options: Any) -> subprocess.Popen[bytes]:
+        process = make(*args, **options)
+        if "--args" in args[0]:
+            boxes.append(process)
+            assert os.getpgid(process.pid) == process.pid  # Ctrl-C in a terminal goes elsewhere
+            threading.Timer(delay, os.kill, (process.pid, signal.SIGKILL)).start()
+        return process
+
+    async def body(sandbox: Sandbox) -> float:
+        monkeypatch.setattr(subprocess, "Popen", kill_soon)
+        began = time.monotonic()
+        job = Job(file=str(file), module="my_tool", qualname="sleep")
+        with contextlib.suppress(SandboxUnavailable):
+            outcome = await sandbox.call(job, timeout=20)
+            assert outcome.status == "crash"
+        return time.monotonic() - began
+
+    assert run("asyncio", body) < 5
+    assert len(boxes) == 1
+    assert not living(boxes[0].pid)
