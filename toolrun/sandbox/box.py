@@ -18,39 +18,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
-import msgspec
 
 from toolrun.sandbox import watch
-from toolrun.sandbox.bubblewrap import ENVIRONMENT
+from toolrun.sandbox.order import ENVIRONMENT
 from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolrun.sandbox.backend import Start
     from toolrun.sandbox.job import OnOutput, Status, Stream
     from toolrun.sandbox.profile import Profile
 
 _CHUNK: Final = 65_536
 _REAP_SECONDS: Final = 10.0
 _INFO_SECONDS: Final = 1.0
-
-
-class Start(msgspec.Struct, frozen=True):
-    """What a box is started with.
-
-    Attributes:
-        command: the whole command line.
-        inherit: descriptors that the process inherits beside 0, 1 and 2.
-        stdin: descriptor of its standard input.
-        info: read end of the pipe where bubblewrap says which process is the box's first.
-        result: read end of the pipe of the result's frames; None for a plain command.
-    """
-
-    command: tuple[str, ...]
-    inherit: tuple[int, ...]
-    stdin: int
-    info: int
-    result: int | None
 
 
 class Box:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import bubblewrap, probe_inside
+from toolrun.sandbox.inside import look
 from toolrun.sandbox.job import Job
+from toolrun.sandbox.order import ENVIRONMENT
 
 if TYPE_CHECKING:
     from toolrun.sandbox.sandbox import Sandbox
@@ -21,42 +22,19 @@ if TYPE_CHECKING:
 _SECONDS: Final = 20.0
 _held: set[str] = set()
 
-# Each: what bubblewrap says, and what to do about it.
-# ruff: noqa: ISC004 - pairs of a tuple and one long string
-_REMEDIES: Final = (
-    (
-        ("new namespace failed", "No permissions to create", "setting up uid map"),
-        "This machine does not let ordinary users create namespaces. Allow it: "
-        "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1; on Ubuntu "
-        "24.04 and later install the package bubblewrap, which AppArmor allows, or "
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container allow it in the "
-        "seccomp profile",
-    ),
-    (
-        ("find source path", "Can't bind mount", "Can't mkdir", "Can't create file"),
-        "A file or folder that the box shows is gone or cannot be read by its user: check that "
-        "path and the folders above it",
-    ),
-    (
-        ("Can't mount proc",),
-        "This container hides parts of /proc: start it with --security-opt systempaths=unconfined",
-    ),
-    (
-        ("execvp", "Permission denied"),
-        "The interpreter cannot be read by the boxes' user: use one outside a private home",
-    ),
-)
 
+async def probe(sandbox: Sandbox, identity: str) -> None:
+    """Run the attacks of `inside.look` in a box and judge what they saw.
 
-async def probe(sandbox: Sandbox) -> None:
-    """Run the attacks of `probe_inside` in a box and judge what they saw.
+    Args:
+        sandbox: whose boxes are attacked.
+        identity: what the outcome holds for; one that held once is not attacked again.
 
     Raises:
         SandboxUnavailable: one of them succeeded, or nothing ran; the message says which and what
             would fix it.
     """
-    key = bubblewrap.program()
-    if key in _held:
+    if identity in _held:
         return
     token = secrets.token_hex(16)
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile() as canary:
@@ -65,7 +43,7 @@ async def probe(sandbox: Sandbox) -> None:
         os.fchmod(canary.fileno(), 0o644)
         inputs = {"token": token, "port": server.getsockname()[1], "canary": canary.name}
         job = Job(
-            file=probe_inside.__file__,
+            file=look.__file__,
             module="__main__",
             qualname="look",
             arguments=json.dumps(inputs).encode(),
@@ -75,7 +53,7 @@ async def probe(sandbox: Sandbox) -> None:
         raise SandboxUnavailable(
             f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()
         )
-    expected_env = {*bubblewrap.ENVIRONMENT, *sandbox.profile.env, "PWD"}
+    expected_env = {*ENVIRONMENT, *sandbox.profile.env, "PWD"}
     for name, saw, fine in judge(msgspec.json.decode(outcome.value), token, expected_env):
         if not fine:
             raise SandboxUnavailable(
@@ -83,7 +61,7 @@ async def probe(sandbox: Sandbox) -> None:
                 "Update bubblewrap (0.8 or later) and the kernel (5.14 or later), or run the tools "
                 "that you trust with @tool(trusted=True)"
             )
-    _held.add(key)
+    _held.add(identity)
 
 
 def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, str, bool]]:
@@ -103,11 +81,3 @@ def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, st
         ("environment", f"inherited {', '.join(inherited)}", not inherited),
         ("processes", f"process {seen['pid']} of the box", seen["pid"] <= 3),  # noqa: PLR2004
     ]
-
-
-def remedy(said: str) -> str:
-    """What would fix what bubblewrap said."""
-    for signs, fix in _REMEDIES:
-        if any(sign in said for sign in signs):
-            return fix
-    return "Run the sandbox's program by hand with --help to see whether it starts"

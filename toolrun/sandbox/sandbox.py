@@ -5,36 +5,28 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
-import signal
 import time
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from toolrun.errors import ConfigError, SandboxUnavailable
-from toolrun.sandbox import bubblewrap
-from toolrun.sandbox.box import Box, Start
-from toolrun.sandbox.hidden import Hider
+from toolrun.sandbox.box import Box
+from toolrun.sandbox.bubblewrap.backend import Bubblewrap
+from toolrun.sandbox.code import code, rlimits
 from toolrun.sandbox.job import Completed, Job, Outcome
-from toolrun.sandbox.privilege import Passage, open_passage
-from toolrun.sandbox.protocol import Malformed
-from toolrun.sandbox.view import View, check_workspace, runtime, view_of, within, workspace_view
+from toolrun.sandbox.order import ENVIRONMENT, HOME, Order
+from toolrun.sandbox.outcomes import ended, outcome
+from toolrun.sandbox.view import View, check_workspace, runtime, view_of, workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from types import TracebackType
 
-    from toolrun.sandbox.job import OnOutput, Status
+    from toolrun.sandbox.backend import Backend
+    from toolrun.sandbox.job import OnOutput
     from toolrun.sandbox.profile import Profile
-
-_BOOT: Final = (
-    "import io,marshal,sys;f=io.open(int(sys.argv[1]),'rb');j=marshal.load(f);f.close();"
-    "n={'__name__':'toolrun.sandbox.shim'};exec(marshal.loads(j['shim']),n);"
-    "n['start'](j,int(sys.argv[2]))"
-)
-_FLAGS: Final = ("-I", "-S", "-B", "-X", "utf8", "-c", _BOOT)
 
 
 class Sandbox:
@@ -63,8 +55,7 @@ class Sandbox:
             raise ConfigError(f"sandbox profile {profile.name!r} needs a workspace; give a folder")
         self._workspace = None if workspace is None else check_workspace(workspace)
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
-        self._hider = Hider()
-        self._passages: dict[frozenset[str], Passage] = {}
+        self._backend: Backend = Bubblewrap()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -86,14 +77,14 @@ class Sandbox:
         """
         from toolrun.sandbox.probe import probe
 
-        missing = set(self.profile.guarantees) - bubblewrap.GUARANTEES
+        missing = set(self.profile.guarantees) - self._backend.guarantees
         if missing:
             raise SandboxUnavailable(
                 f"sandbox profile {self.profile.name!r} needs {', '.join(sorted(missing))}, which "
-                "bubblewrap does not give"
+                f"{self._backend.name} does not give"
             )
         try:
-            await probe(self)
+            await probe(self, self._backend.identity())
         except BaseException:
             await self.aclose()
             raise
@@ -104,8 +95,7 @@ class Sandbox:
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
-        while self._passages:
-            self._passages.popitem()[1].close()
+        self._backend.close()
 
     async def call(
         self,
@@ -130,7 +120,7 @@ class Sandbox:
         """
         view = view_of(job, self._workspace, self._python_paths)
         content = {
-            **_code(),
+            **code(),
             "module": job.module,
             "file": view.file,
             "qualname": job.qualname,
@@ -142,7 +132,7 @@ class Sandbox:
         }
         seconds = min(timeout, self.profile.wall_seconds)
         box, elapsed = await self._run(view, content, b"", seconds, env or {}, on_output)
-        return _outcome(box, elapsed, seconds)
+        return outcome(box, elapsed, seconds)
 
     async def run(
         self,
@@ -160,9 +150,9 @@ class Sandbox:
         """
         view = workspace_view(self._workspace)
         seconds = min(timeout, self.profile.wall_seconds)
-        content = {**_code(), "argv": list(argv)}
+        content = {**code(), "argv": list(argv)}
         box, elapsed = await self._run(view, content, input, seconds, env or {}, on_output)
-        status, error = _ended(box, seconds) or ("ok", None)
+        status, error = ended(box, seconds) or ("ok", None)
         return Completed(
             status=status,
             exit=box.exit if status == "ok" else None,
@@ -182,80 +172,30 @@ class Sandbox:
         on_output: OnOutput | None,
     ) -> tuple[Box, float]:
         started = time.monotonic()
-        passage = await self._passage(view)
         content |= {
-            "limits": _limits(self.profile),
-            "env": {**bubblewrap.ENVIRONMENT, **self.profile.env, **env},
+            "limits": rlimits(self.profile),
+            "env": {**ENVIRONMENT, **self.profile.env, **env},
         }
+        order = Order(
+            profile=self.profile,
+            view=view,
+            content=marshal.dumps(content),
+            stdin=stdin,
+            cwd=self._workspace or HOME,
+        )
         with contextlib.ExitStack() as stack:
-            start, give = self._start(stack, passage, view, marshal.dumps(content), stdin)
+            start, give = await self._backend.start(order, stack)
             box = Box(start, self.profile, on_output)
             give.close()
             await box.run(seconds - (time.monotonic() - started))
         if not box.reply.started and box.ended is None:
-            raise _did_not_start(box)
+            raise self._did_not_start(box)
         return box, time.monotonic() - started
 
-    def _start(
-        self,
-        stack: contextlib.ExitStack,
-        passage: Passage,
-        view: View,
-        content: bytes,
-        stdin: bytes,
-    ) -> tuple[Start, contextlib.ExitStack]:
-        """Open the descriptors of a box; those of the second stack are its own once it runs."""
-        give = stack.enter_context(contextlib.ExitStack())
-        info, info_end = _pipe(stack, give)
-        result, result_end = _pipe(stack, give)
-        job = _memory(give, content)
-        descriptors = bubblewrap.Descriptors(
-            passwd=_memory(give, bubblewrap.PASSWD),
-            group=_memory(give, bubblewrap.GROUP),
-            info=info_end,
-        )
-        folders = [(folder, self._hider.masks(folder)) for folder in view.folders]
-        described = bubblewrap.arguments(
-            self.profile, runtime(), folders, descriptors, self._workspace or bubblewrap.HOME
-        )
-        # By a descriptor: a command line can be read by everybody, in the box and outside.
-        args = _memory(give, "\0".join(described).encode())
-        program = (bubblewrap.program(), "--args", str(args), "--", runtime().interpreter)
-        inherit = (args, job, result_end, *msgspec.structs.astuple(descriptors))
-        return Start(
-            command=(*passage.prefix, *program, *_FLAGS, str(job), str(result_end)),
-            inherit=inherit,
-            stdin=_memory(give, stdin),
-            info=info,
-            result=result,
-        ), give
-
-    async def _passage(self, view: View) -> Passage:
-        shown = runtime()
-        needed = {folder.path for folder in view.folders} | set(shown.folders)
-        if not within(bubblewrap.program(), needed):
-            needed.add(bubblewrap.program())
-        key = frozenset(needed)
-        if key not in self._passages:
-            passage = await open_passage(needed, shown.interpreter)
-            if key in self._passages:  # two first calls at once
-                passage.close()
-            else:
-                self._passages[key] = passage
-        return self._passages[key]
-
-
-@cache
-def _code() -> dict[str, bytes]:
-    """The code that runs in a box, compiled once."""
-    here = Path(__file__).parent
-    names = {"shim": "shim", "arguments_code": "shim_arguments", "values_code": "shim_values"}
-    return {
-        key: marshal.dumps(
-            compile((here / f"{name}.py").read_bytes(), f"<toolrun {name}>", "exec", optimize=0)
-        )
-        for key, name in names.items()
-    }
+    def _did_not_start(self, box: Box) -> SandboxUnavailable:
+        said = box.stderr.decode(errors="replace").strip() or f"exit status {box.exit}"
+        remedy = self._backend.remedy(said)
+        return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy}")
 
 
 def _arguments(job: Job) -> dict[str, Any]:
@@ -263,79 +203,3 @@ def _arguments(job: Job) -> dict[str, Any]:
         return msgspec.json.decode(job.arguments, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
         raise ConfigError(f"tool {job.qualname}: arguments are no JSON object: {error}") from error
-
-
-def _limits(profile: Profile) -> dict[str, int]:
-    return {
-        "RLIMIT_CPU": profile.cpu_seconds,
-        "RLIMIT_AS": profile.address_space_bytes,
-        "RLIMIT_NPROC": profile.processes,
-        "RLIMIT_NOFILE": profile.open_files,
-        "RLIMIT_FSIZE": profile.disk_bytes,
-        "RLIMIT_CORE": 0,
-    }
-
-
-def _pipe(stack: contextlib.ExitStack, give: contextlib.ExitStack) -> tuple[int, int]:
-    read, write = os.pipe2(os.O_CLOEXEC)
-    stack.callback(os.close, read)
-    give.callback(os.close, write)
-    return read, write
-
-
-def _memory(give: contextlib.ExitStack, content: bytes) -> int:
-    """A descriptor to read bytes from: unlike a pipe it takes any number without waiting."""
-    descriptor = os.memfd_create("toolrun", os.MFD_CLOEXEC)
-    give.callback(os.close, descriptor)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
-
-
-def _outcome(box: Box, elapsed: float, seconds: float) -> Outcome:
-    common: dict[str, Any] = {
-        "stdout": box.stdout.decode(errors="replace"),
-        "stderr": box.stderr.decode(errors="replace"),
-        "seconds": elapsed,
-    }
-    if (ended := _ended(box, seconds)) is not None:
-        status, why = ended
-        return Outcome(status=status, error=why, **common)
-    if not box.reply.complete:
-        status, why = _how_it_ended(box.exit)
-        return Outcome(status=status, error=why, exit=box.exit, **common)
-    if box.reply.error is not None:
-        return Outcome(
-            status="exception", error=box.reply.error, traceback=box.reply.traceback, **common
-        )
-    try:
-        return Outcome(status="ok", value=box.reply.value(), **common)
-    except Malformed as error:
-        return Outcome(status="crash", error=f"wrote to the result's pipe: {error}", **common)
-
-
-def _ended(box: Box, seconds: float) -> tuple[Status, str] | None:
-    """Which limit ended a box, and in which words."""
-    if box.ended is not None and box.ended[0] == "timeout":
-        return "timeout", f"did not finish within {seconds:g} s and was stopped"
-    return box.ended
-
-
-def _how_it_ended(exit_status: int | None) -> tuple[Status, str]:
-    assert exit_status is not None
-    number = exit_status - 128  # as shells and bubblewrap say it
-    if number == signal.SIGXCPU:
-        return "timeout", "used up its CPU time and was stopped"
-    if number in set(signal.Signals):
-        name = signal.Signals(number).name
-        return "crash", f"its process was ended by {name} before it returned"
-    return "crash", f"its process ended with status {exit_status} before it returned"
-
-
-def _did_not_start(box: Box) -> SandboxUnavailable:
-    from toolrun.sandbox.probe import remedy
-
-    said = box.stderr.decode(errors="replace").strip() or f"exit status {box.exit}"
-    return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy(said)}")

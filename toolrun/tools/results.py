@@ -1,6 +1,6 @@
 """How does what a tool returned become what the model reads?
 
-What a tool in the box returns takes the same forms (`toolrun.sandbox.shim_values`): numbers that
+What a tool in the box returns takes the same forms (`toolrun.sandbox.inside.values`): numbers that
 JSON lacks are null, bytes are text or else base64 under that name, a tuple with names is a list.
 """
 

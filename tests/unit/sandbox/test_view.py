@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from toolrun.errors import ConfigError
-from toolrun.sandbox import Job, Sandbox, bubblewrap, load_profile
+from toolrun.sandbox import Job, Sandbox, load_profile
+from toolrun.sandbox.bubblewrap.arguments import Descriptors, arguments
 from toolrun.sandbox.hidden import Mask
+from toolrun.sandbox.order import Order
 from toolrun.sandbox.view import (
     SYSTEM_FOLDERS,
     Folder,
     Runtime,
+    View,
     check_workspace,
     outermost,
     runtime,
@@ -107,14 +110,13 @@ def test_outermost() -> None:
 def test_the_order_of_the_mounts() -> None:
     folder = Folder("/p", "dotted")
     masks = [Mask("/p/.venv", is_folder=True), Mask("/p/.env", is_folder=False)]
-    arguments = bubblewrap.arguments(
-        load_profile("pure"),
+    described = arguments(
+        Order(profile=load_profile("pure"), view=View(), content=b""),
         Runtime("/p/python", ("/p/.venv/lib",), ()),
         [(folder, masks)],
-        bubblewrap.Descriptors(passwd=3, group=4, info=5),
-        "/tmp",
+        Descriptors(passwd=3, group=4, info=5),
     )
-    text = " ".join(arguments)
+    text = " ".join(described)
     order = [
         "--tmpfs /tmp",
         "--ro-bind /p /p",
@@ -129,6 +131,6 @@ def test_the_order_of_the_mounts() -> None:
     positions = [text.index(part) for part in order]
     assert positions == sorted(positions)
     for flag in ("user", "ipc", "pid", "net", "uts", "cgroup-try"):
-        assert f"--unshare-{flag}" in arguments
+        assert f"--unshare-{flag}" in described
     assert text.count("--cap-drop ALL") == 1
-    assert {"--disable-userns", "--die-with-parent", "--new-session"} <= set(arguments)
+    assert {"--disable-userns", "--die-with-parent", "--new-session"} <= set(described)

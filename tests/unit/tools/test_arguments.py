@@ -22,7 +22,7 @@ import typing_extensions
 from tests.unit.tools import box_types
 from tests.unit.tools.box_types import EVERYTHING, Cat, Colour, Dog, Pair, Tree, everything
 from toolrun import ToolDefinitionError, tool
-from toolrun.sandbox.shim_arguments import build_arguments
+from toolrun.sandbox.inside.build import build_arguments
 from toolrun.tools.definition import define
 
 EXPECTED: dict[str, Any] = {

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.order import HOME
 from toolrun.sandbox.view import SYSTEM_FOLDERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from toolrun.sandbox.hidden import Mask
-    from toolrun.sandbox.profile import Guarantee, Profile
+    from toolrun.sandbox.order import Bind, Order
+    from toolrun.sandbox.profile import Guarantee
     from toolrun.sandbox.view import Folder, Runtime
 
 GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
@@ -35,13 +37,6 @@ GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
         "tree-kill",
     }
 )
-HOME: Final = "/tmp"  # noqa: S108 - the box's own tmpfs
-ENVIRONMENT: Final[Mapping[str, str]] = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": HOME,
-    "TMPDIR": HOME,
-    "LANG": "C.UTF-8",
-}
 PASSWD: Final = b"box:x:1000:1000:box:/tmp:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n"
 GROUP: Final = b"box:x:1000:\nnogroup:x:65534:\n"
 
@@ -81,11 +76,10 @@ def program() -> str:
 
 
 def arguments(
-    profile: Profile,
+    order: Order,
     runtime: Runtime,
     folders: Sequence[tuple[Folder, Sequence[Mask]]],
     descriptors: Descriptors,
-    cwd: str,
 ) -> list[str]:
     """The arguments that describe a box; the order of the mounts is their order here."""
     masked = [mask for _, masks in folders for mask in masks]
@@ -96,14 +90,15 @@ def arguments(
         *("--file", str(descriptors.passwd), "/etc/passwd"),
         *("--file", str(descriptors.group), "/etc/group"),
         *("--proc", "/proc", "--dev", "/dev"),
-        *("--size", str(profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
-        *("--size", str(profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
+        *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
         *(part for folder, masks in folders for part in _shown(folder, masks)),
         # After the folders: a venv may lie inside one of them, in a hidden part of it.
         *(part for path in runtime.folders for part in ("--ro-bind", path, path)),
         *(part for mask in masked if mask.is_folder for part in ("--remount-ro", mask.path)),
+        *(part for bind in order.binds for part in _bound(bind)),
         *("--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/"),
-        *("--chdir", cwd),
+        *("--chdir", order.cwd),
     ]
 
 
@@ -119,6 +114,10 @@ def _system() -> tuple[str, ...]:
     for path in ("/etc/ld.so.cache", "/etc/alternatives"):
         parts += ["--ro-bind-try", path, path]
     return tuple(parts)
+
+
+def _bound(bind: Bind) -> tuple[str, str, str]:
+    return ("--bind" if bind.writable else "--ro-bind", bind.source, bind.target)
 
 
 def _shown(folder: Folder, masks: Sequence[Mask]) -> list[str]:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolrun.sandbox.shim_arguments import build_arguments
-from toolrun.sandbox.shim_values import encode
+from toolrun.sandbox.inside.build import build_arguments
+from toolrun.sandbox.inside.values import encode
 
 
 class Colour(enum.Enum):

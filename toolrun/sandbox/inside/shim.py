@@ -149,7 +149,7 @@ def _part(job: dict[str, Any], key: str, name: str) -> Any:
         import marshal
 
         code: CodeType = marshal.loads(job[key])  # noqa: S302 - bytes that the parent compiled
-        _PARTS[key] = {"__name__": f"toolrun.sandbox.{key}"}
+        _PARTS[key] = {"__name__": f"toolrun.sandbox.inside.{key}"}
         exec(code, _PARTS[key])  # noqa: S102
     return _PARTS[key][name]
 

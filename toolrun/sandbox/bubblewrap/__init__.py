@@ -1,0 +1,1 @@
+"""How does bubblewrap, without root, daemon or image, make a box?"""

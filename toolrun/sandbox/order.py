@@ -1,0 +1,50 @@
+"""What is a box to be? An `Order` says it; a backend makes it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from toolrun.sandbox.profile import Profile
+from toolrun.sandbox.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+HOME: Final = "/tmp"  # noqa: S108 - the box's own tmpfs
+ENVIRONMENT: Final[Mapping[str, str]] = {
+    "PATH": "/usr/bin:/bin",
+    "HOME": HOME,
+    "TMPDIR": HOME,
+    "LANG": "C.UTF-8",
+}
+"""What every box has; the profile and the call add to it."""
+
+
+class Bind(msgspec.Struct, frozen=True):
+    """A file or folder of the host that a box sees at a path of its own."""
+
+    source: str
+    target: str
+    writable: bool = False
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What a box is to be.
+
+    Attributes:
+        profile: what it may touch, and how much.
+        view: the files that it sees, read-only, beside the interpreter's.
+        content: what the shim is given; see `toolrun.sandbox.inside.shim`.
+        stdin: the bytes of its standard input.
+        cwd: its working directory.
+        binds: what it sees beside, mounted after everything else.
+    """
+
+    profile: Profile
+    view: View
+    content: bytes
+    stdin: bytes = b""
+    cwd: str = HOME
+    binds: tuple[Bind, ...] = ()
