@@ -27,6 +27,7 @@ from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
+from toolrun.tools.listener import Listener
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.values import Rule, ToolResult
 
@@ -135,7 +136,7 @@ async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                     journal.observe(ToolOutput(call.id, stream, text))
 
                 result = await ready.run(
-                    _context(turn, call), output if journal.listening else None
+                    _context(turn, call), Listener(output if journal.listening else None)
                 )
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))

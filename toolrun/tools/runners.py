@@ -25,13 +25,11 @@ from toolrun.values import Outcome, ToolResult
 __all__ = ["Runner", "SandboxRunner", "Sandboxes", "TrustedRunner", "abandoned_threads"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from toolrun.tools.definition import Tool
+    from toolrun.tools.listener import Listener, Output
     from toolrun.values import ToolCall
-
-    Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 
 
 class Runner(Protocol):
@@ -43,7 +41,7 @@ class Runner(Protocol):
         call: ToolCall,
         arguments: dict[str, Any],
         context: CallContext,
-        output: Output | None,
+        listener: Listener,
     ) -> ToolResult:
         """Run a call; what the tool does wrong is a result, never an exception.
 
@@ -52,8 +50,7 @@ class Runner(Protocol):
             call: on whose behalf.
             arguments: validated JSON.
             context: the call that the tool serves, for a tool that asks for it.
-            output: is told ("stdout" or "stderr", text) as the tool prints, and ("progress", text)
-                of each value that it yields; None: nobody listens.
+            listener: hears of it while it runs.
 
         Raises:
             SandboxUnavailable: nothing was run.
@@ -74,13 +71,13 @@ class TrustedRunner:
         call: ToolCall,
         arguments: dict[str, Any],
         context: CallContext,
-        output: Output | None,
+        listener: Listener,
     ) -> ToolResult:
         """See `Runner.run`; nothing of what the tool prints is caught."""
         began = time.perf_counter()
         result: ToolResult | None = None
         with anyio.move_on_after(tool.options.timeout) as scope:
-            result = await _called(tool, call, arguments, context, output, began)
+            result = await _called(tool, call, arguments, context, listener.output, began)
         if result is None or (scope.cancel_called and result.outcome == "error"):
             return _timed_out(tool, time.perf_counter() - began)
         return result
@@ -159,9 +156,10 @@ class SandboxRunner:
         call: ToolCall,
         arguments: dict[str, Any],
         context: CallContext,
-        output: Output | None,
+        listener: Listener,
     ) -> ToolResult:
         """See `Runner.run`."""
+        output = listener.output
         sandbox = await self._sandboxes.opened(self.profile_of(tool), self._workspace)
         env = {KEY_VARIABLE: context.idempotency_key}
         if tool.command is not None:

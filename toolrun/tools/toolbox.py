@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolrun.events import ApprovalDecided
     from toolrun.state import State
     from toolrun.tools.context import CallContext
-    from toolrun.tools.runners import Output
+    from toolrun.tools.listener import Listener
 
 __all__ = ["Checked", "Mend", "Ready", "Toolbox", "Undecided", "Wrong", "plain_name"]
 
@@ -67,9 +67,9 @@ class Ready(Struct, frozen=True):
             return contextlib.nullcontext()
         return self.gates.slot(_identity(self.tool), limit)
 
-    async def run(self, context: CallContext, output: Output | None) -> ToolResult:
+    async def run(self, context: CallContext, listener: Listener) -> ToolResult:
         """Run it; see `Runner.run`."""
-        return await self.runner.run(self.tool, self.call, self.arguments, context, output)
+        return await self.runner.run(self.tool, self.call, self.arguments, context, listener)
 
 
 Checked: TypeAlias = Wrong | Undecided | Ready

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from toolrun.tools.definition import Tool
-    from toolrun.tools.runners import Output
+    from toolrun.tools.listener import Output
     from toolrun.values import ToolCall
 
     Tell = Callable[[str], None]

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
-    from toolrun.tools.runners import Output
+    from toolrun.tools.listener import Listener
     from toolrun.values import ToolCall, ToolResult
 
 __all__ = ["Cast", "Comparison", "Plan", "ReplayJournal", "ReplayModel", "ReplayRunner"]
@@ -185,7 +185,7 @@ class ReplayRunner:
         call: ToolCall,
         arguments: dict[str, Any],  # noqa: ARG002 - the journal compares them
         context: CallContext,  # noqa: ARG002 - nothing runs that could ask
-        output: Output | None,
+        listener: Listener,
     ) -> ToolResult:
         """Wait for the recorded end of the call, printing what it printed."""
         cursor = self._cursor
@@ -197,8 +197,8 @@ class ReplayRunner:
             await cursor.pace()
             event = cursor.events[printed]
             assert isinstance(event, ToolOutput)
-            if output is not None:
-                output(event.stream, event.text)
+            if listener.output is not None:
+                listener.output(event.stream, event.text)
             if cursor.position <= printed:  # not as recorded: the comparison has said so
                 break
         if end is None or cursor.stops_before(end):

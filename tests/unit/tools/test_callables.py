@@ -15,6 +15,7 @@ from toolrun import ToolCall, ToolDefinitionError, ToolResult, tool
 from toolrun.tools.context import CallContext
 from toolrun.tools.decorator import MARK
 from toolrun.tools.definition import Tool, define
+from toolrun.tools.listener import Listener
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ CONTEXT = CallContext(
 
 
 async def run(defined: Tool, **arguments: Any) -> ToolResult:
-    return await TrustedRunner().run(defined, CALL, arguments, CONTEXT, None)
+    return await TrustedRunner().run(defined, CALL, arguments, CONTEXT, Listener())
 
 
 class Counter:
@@ -161,7 +162,7 @@ async def boxes() -> AsyncIterator[SandboxRunner]:
 
 
 async def boxed(boxes: SandboxRunner, function: Callable[..., Any], **arguments: Any) -> str:
-    result = await boxes.run(define(function), CALL, arguments, CONTEXT, None)
+    result = await boxes.run(define(function), CALL, arguments, CONTEXT, Listener())
     assert result.outcome == "ok", result
     return result.content
 

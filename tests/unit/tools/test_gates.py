@@ -13,6 +13,7 @@ from toolrun import ToolCall, ToolResult, tool
 from toolrun.state import State
 from toolrun.tools.context import CallContext
 from toolrun.tools.gates import Gates
+from toolrun.tools.listener import Listener
 from toolrun.tools.toolbox import Ready, Toolbox
 
 
@@ -60,7 +61,7 @@ def call(name: str, arguments: str, call_id: str = "a") -> ToolCall:
 async def run(ready: object, results: list[str]) -> None:
     assert isinstance(ready, Ready)
     async with ready.slot():
-        results.append((await ready.run(CallContext(), None)).content)
+        results.append((await ready.run(CallContext(), Listener())).content)
 
 
 @pytest.mark.parametrize(("name", "most"), [("single", 1), ("narrow", 2), ("get_weather", 10)])

@@ -16,6 +16,7 @@ from tests.unit.tools import box_types
 from toolrun import ToolCall, ToolResult, tool
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
+from toolrun.tools.listener import Listener
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def told(
         if stream == "progress":
             said.append(text)
 
-    return await runner.run(define(function), CALL, arguments, CONTEXT, output), said
+    return await runner.run(define(function), CALL, arguments, CONTEXT, Listener(output)), said
 
 
 @pytest.fixture(params=["trusted", "boxed"])
@@ -118,7 +119,7 @@ async def test_a_box_tells_progress_while_the_tool_runs() -> None:
 
 async def test_nobody_need_listen(runner: tuple[Runner, str]) -> None:
     defined = define(of(runner[1], box_types.count))
-    result = await runner[0].run(defined, CALL, {"to": 2}, CONTEXT, None)
+    result = await runner[0].run(defined, CALL, {"to": 2}, CONTEXT, Listener())
 
     assert result.content == "2"
 
@@ -195,7 +196,7 @@ async def test_a_listener_that_raises_closes_an_async_generator() -> None:
     def output(stream: str, text: str) -> None:
         raise RuntimeError("no room")
 
-    result = await TrustedRunner().run(define(f), CALL, {}, CONTEXT, output)
+    result = await TrustedRunner().run(define(f), CALL, {}, CONTEXT, Listener(output))
     assert result.outcome == "error"
     assert closed == [True]
 
@@ -236,6 +237,6 @@ async def test_a_listener_that_raises_in_a_generator_of_a_thread_is_a_result() -
     def output(stream: str, text: str) -> None:
         raise RuntimeError("no room")
 
-    result = await TrustedRunner().run(define(f), CALL, {}, CONTEXT, output)
+    result = await TrustedRunner().run(define(f), CALL, {}, CONTEXT, Listener(output))
     assert result.outcome == "error"
     assert closed.is_set()

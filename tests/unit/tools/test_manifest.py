@@ -16,6 +16,7 @@ from toolrun import ConfigError, ToolCall, ToolDefinitionError, ToolResult, reso
 from toolrun.tools.command import Refused
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import Tool, define
+from toolrun.tools.listener import Listener
 from toolrun.tools.manifest import define_all, load_manifest
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 
@@ -286,7 +287,7 @@ async def boxes() -> AsyncIterator[SandboxRunner]:
 
 
 async def run(boxes: SandboxRunner, made: Tool, **arguments: Any) -> ToolResult:
-    return await boxes.run(made, CALL, arguments, CONTEXT, None)
+    return await boxes.run(made, CALL, arguments, CONTEXT, Listener())
 
 
 async def test_a_command_runs_in_a_box(boxes: SandboxRunner, tmp_path: Path) -> None:
@@ -302,7 +303,7 @@ async def test_a_command_tells_what_it_prints(boxes: SandboxRunner, tmp_path: Pa
     said: list[tuple[str, str]] = []
     made = command(tmp_path, ["sh", "-c", "echo out; echo err >&2"], OBJECT)
     result = await boxes.run(
-        made, CALL, {}, CONTEXT, lambda stream, text: said.append((stream, text))
+        made, CALL, {}, CONTEXT, Listener(lambda stream, text: said.append((stream, text)))
     )
 
     assert result.content == "out\n"
@@ -389,7 +390,7 @@ async def test_a_trusted_function_runs_here(
 
     assert made.parameters == {**schema, "additionalProperties": False}
     assert (made.description, made.options.timeout, made.source) == ("Tell the process.", 9, None)
-    result = await TrustedRunner().run(made, CALL, {"at": 1}, CONTEXT, None)
+    result = await TrustedRunner().run(made, CALL, {"at": 1}, CONTEXT, Listener())
     assert json.loads(result.content) == [1, os.getpid()]
 
 

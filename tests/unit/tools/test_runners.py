@@ -17,6 +17,7 @@ from toolrun import SandboxUnavailable, ToolCall, ToolResult, tool
 from toolrun.tools import runners
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
+from toolrun.tools.listener import Listener
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ CONTEXT = CallContext(session="s", tenant="acme", call_id="a", idempotency_key="
 async def trusted(function: Callable[..., Any], /, **arguments: Any) -> ToolResult:
     if not hasattr(function, "__toolrun__"):
         function = tool(trusted=True)(function)
-    return await TrustedRunner().run(define(function), CALL, arguments, CONTEXT, None)
+    return await TrustedRunner().run(define(function), CALL, arguments, CONTEXT, Listener())
 
 
 async def test_a_plain_function_runs_in_a_thread() -> None:
@@ -180,7 +181,11 @@ async def boxed(
 ) -> tuple[ToolResult, list[tuple[str, str]]]:
     said: list[tuple[str, str]] = []
     result = await boxes.run(
-        define(function), CALL, arguments, CONTEXT, lambda stream, text: said.append((stream, text))
+        define(function),
+        CALL,
+        arguments,
+        CONTEXT,
+        Listener(lambda stream, text: said.append((stream, text))),
     )
     return result, said
 

@@ -20,6 +20,7 @@ from toolrun import ToolCall, ToolResult, tool
 from toolrun.tools import threads
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
+from toolrun.tools.listener import Listener
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner, abandoned_threads
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ CONTEXT = CallContext("s")
 
 
 async def run(function: Callable[..., Any], **arguments: Any) -> ToolResult:
-    return await TrustedRunner().run(define(function), CALL, arguments, CONTEXT, None)
+    return await TrustedRunner().run(define(function), CALL, arguments, CONTEXT, Listener())
 
 
 async def cancelled_of_its_own() -> BaseException:
@@ -251,7 +252,7 @@ def test_a_function_that_never_returns_does_not_keep_the_process() -> None:
         "def hang() -> None:\n    threading.Event().wait()\n"
         "async def main():\n"
         "    call = ToolCall('a', 'hang', '{}')\n"
-        "    print(await TrustedRunner().run(define(hang), call, {}, CallContext(), None))\n"
+        "    print(await TrustedRunner().run(define(hang), call, {}, CallContext(), Listener()))\n"
         "anyio.run(main)\n"
     )
     done = subprocess.run(
@@ -265,8 +266,8 @@ async def test_a_tool_that_closes_its_descriptors_in_a_box_is_a_result() -> None
     sandboxes = Sandboxes()
     try:
         boxes = SandboxRunner(sandboxes, "pure", None)
-        result = await boxes.run(define(box_types.close_everything), CALL, {}, CONTEXT, None)
-        again = await boxes.run(define(box_types.nothing), CALL, {}, CONTEXT, None)
+        result = await boxes.run(define(box_types.close_everything), CALL, {}, CONTEXT, Listener())
+        again = await boxes.run(define(box_types.nothing), CALL, {}, CONTEXT, Listener())
     finally:
         await sandboxes.aclose()
 
