@@ -246,6 +246,7 @@ def test_a_function_that_never_returns_does_not_keep_the_process() -> None:
         "import anyio, threading\n"
         "from toolrun import tool, ToolCall\n"
         "from toolrun.tools.context import CallContext\n"
+        "from toolrun.tools.listener import Listener\n"
         "from toolrun.tools.definition import define\n"
         "from toolrun.tools.runners import TrustedRunner\n"
         "@tool(trusted=True, timeout=0.1)\n"
