@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from toolrun.errors import ConfigError
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.view import View
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 HOME: Final = "/tmp"  # noqa: S108 - the box's own tmpfs
+SCRATCH: Final = "/work"
+"""Where the folder of a profile with a scratch workspace is; the working directory."""
 ENVIRONMENT: Final[Mapping[str, str]] = {
     "PATH": "/usr/bin:/bin",
     "HOME": HOME,
@@ -48,3 +51,17 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     stdin: bytes = b""
     cwd: str = HOME
     binds: tuple[Bind, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what the scratch folder would cover, or be covered by."""
+        folders = {folder.path for folder in self.view.folders}
+        if self.profile.workspace == "scratch" and SCRATCH in folders:
+            raise ConfigError(
+                f"sandbox profile {self.profile.name!r}: its scratch folder is at {SCRATCH}, where "
+                "the tool's module lies, too. Move the module into a folder below or elsewhere"
+            )
+
+
+def working_folder(profile: Profile, workspace: str | None) -> str:
+    """The working directory of a box."""
+    return SCRATCH if profile.workspace == "scratch" else workspace or HOME

@@ -25,7 +25,10 @@ Guarantee = Literal[
     "resident-memory",
     "disk",
     "tree-kill",
+    "syscalls",
 ]
+Workspace = Literal["none", "read-only", "writable", "scratch"]
+Network = Literal["none", "allow-list"]
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,8 +36,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     description: str
-    workspace: Literal["none", "read-only"]
-    network: Literal["none"]
+    workspace: Workspace
+    network: Network
     wall_seconds: float
     cpu_seconds: int
     memory_bytes: int
@@ -45,7 +48,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     inodes: int
     output_bytes: int
     guarantees: tuple[Guarantee, ...]
+    hosts: tuple[str, ...] = ()
+    methods: tuple[str, ...] = ("GET", "HEAD")
     env: dict[str, str] = {}
+
+    def __hash__(self) -> int:
+        """One profile, one pool of boxes: by every field, the environment's dict included."""
+        fields = msgspec.structs.astuple(self)
+        return hash((*fields[:-1], frozenset(self.env.items())))
 
 
 def load_profile(name_or_path: str) -> Profile:

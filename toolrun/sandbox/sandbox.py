@@ -15,7 +15,7 @@ from toolrun.sandbox.box import Box
 from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 from toolrun.sandbox.code import code, rlimits
 from toolrun.sandbox.job import Completed, Job, Outcome
-from toolrun.sandbox.order import ENVIRONMENT, HOME, Order
+from toolrun.sandbox.order import ENVIRONMENT, Order, working_folder
 from toolrun.sandbox.outcomes import ended, outcome
 from toolrun.sandbox.view import View, check_workspace, runtime, view_of, workspace_view
 
@@ -49,7 +49,7 @@ class Sandbox:
             ConfigError: the workspace is no folder, is missing, or the profile shows none.
         """
         self.profile = profile
-        if profile.workspace == "none":
+        if profile.workspace in {"none", "scratch"}:
             workspace = None
         elif workspace is None:
             raise ConfigError(f"sandbox profile {profile.name!r} needs a workspace; give a folder")
@@ -181,7 +181,7 @@ class Sandbox:
             view=view,
             content=marshal.dumps(content),
             stdin=stdin,
-            cwd=self._workspace or HOME,
+            cwd=working_folder(self.profile, self._workspace),
         )
         with contextlib.ExitStack() as stack:
             start, give = await self._backend.start(order, stack)

@@ -8,7 +8,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from toolrun.sandbox.order import SCRATCH
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolrun.sandbox.job import Status
     from toolrun.sandbox.profile import Profile
 
@@ -16,7 +20,7 @@ INTERVAL: Final = 0.02
 """Seconds between two samples: a tree is caught some 20 to 40 MiB above its limit."""
 
 _KIB: Final = 1024
-_TMPFS: Final = ("tmp", "dev/shm")
+_TMPFS: Final = ("/tmp", "/dev/shm")  # noqa: S108 - of the box
 
 
 def exceeded(init: int, profile: Profile) -> tuple[Status, str] | None:
@@ -24,7 +28,8 @@ def exceeded(init: int, profile: Profile) -> tuple[Status, str] | None:
     used = resident_bytes(init)
     if used > profile.memory_bytes:
         return "memory_limit", f"used more than {profile.memory_bytes >> 20} MiB of memory"
-    if inodes(init) > profile.inodes:
+    writable = (*_TMPFS, SCRATCH) if profile.workspace == "scratch" else _TMPFS
+    if inodes(init, writable) > profile.inodes:
         return "disk_limit", f"created more than {profile.inodes} files"
     return None
 
@@ -43,12 +48,12 @@ def resident_bytes(init: int) -> int:
     return total
 
 
-def inodes(init: int) -> int:
+def inodes(init: int, writable: Iterable[str] = _TMPFS) -> int:
     """Files and folders in the writable file systems of a box; 0 where they cannot be seen."""
     used = 0
-    for name in _TMPFS:
+    for name in writable:
         try:
-            status = os.statvfs(f"/proc/{init}/root/{name}")
+            status = os.statvfs(f"/proc/{init}/root{name}")
         except OSError:
             continue
         used += status.f_files - status.f_ffree

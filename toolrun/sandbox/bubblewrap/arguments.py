@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox.order import HOME
+from toolrun.sandbox.order import HOME, SCRATCH
 from toolrun.sandbox.view import SYSTEM_FOLDERS
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from toolrun.sandbox.hidden import Mask
     from toolrun.sandbox.order import Bind, Order
-    from toolrun.sandbox.profile import Guarantee
+    from toolrun.sandbox.profile import Guarantee, Profile
     from toolrun.sandbox.view import Folder, Runtime
 
 GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
@@ -92,6 +92,7 @@ def arguments(
         *("--proc", "/proc", "--dev", "/dev"),
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
+        *_scratch(order.profile),
         *(part for folder, masks in folders for part in _shown(folder, masks)),
         # After the folders: a venv may lie inside one of them, in a hidden part of it.
         *(part for path in runtime.folders for part in ("--ro-bind", path, path)),
@@ -114,6 +115,12 @@ def _system() -> tuple[str, ...]:
     for path in ("/etc/ld.so.cache", "/etc/alternatives"):
         parts += ["--ro-bind-try", path, path]
     return tuple(parts)
+
+
+def _scratch(profile: Profile) -> tuple[str, ...]:
+    if profile.workspace != "scratch":
+        return ()
+    return ("--size", str(profile.disk_bytes), "--perms", "0755", "--tmpfs", SCRATCH)
 
 
 def _bound(bind: Bind) -> tuple[str, str, str]:
