@@ -11,7 +11,8 @@ from toolrun import ConfigError, resources
 
 
 def test_names_are_sorted_and_without_suffix() -> None:
-    assert resources.names("sandboxes") == ["pure", "workspace-ro"]
+    shipped = ["net", "pure", "python", "shell", "workspace", "workspace-ro"]
+    assert resources.names("sandboxes") == shipped
     assert {"config", "sandbox-profile", "trace"} <= set(resources.names("schemas"))
     assert resources.names("schemas") == sorted(resources.names("schemas"))
 
@@ -36,7 +37,7 @@ def test_every_profile_fits_its_schema(name: str) -> None:
 def test_an_unknown_name_lists_what_there_is() -> None:
     with pytest.raises(ConfigError, match=r"no 'nope' among the shipped schemas: config, "):
         resources.schema("nope")
-    with pytest.raises(ConfigError, match=r"no 'nope' .* sandboxes: pure, workspace-ro"):
+    with pytest.raises(ConfigError, match=r"no 'nope' .* sandboxes: net, pure, python, "):
         resources.sandbox_profile("nope")
 
 

@@ -100,7 +100,7 @@ def may_touch(lines: Sequence[ToolLine], config: Config) -> str:
     Raises:
         ConfigError: there is no such profile.
     """
-    from toolrun.sandbox.profile import load_profile
+    from toolrun.sandbox import load_profile
 
     profile = load_profile(config.profile)
     if all(line.profile is None for line in lines):
