@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from socket import socket
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -19,16 +20,15 @@ class Start(msgspec.Struct, frozen=True):
     Attributes:
         command: the whole command line.
         inherit: descriptors that the process inherits beside 0, 1 and 2.
-        stdin: descriptor of its standard input.
-        info: read end of the pipe where bubblewrap says which process is the box's first.
-        result: read end of the pipe of the result's frames; None for a plain command.
+        control: this side of the socket (AF_UNIX, SOCK_SEQPACKET) that jobs are sent by.
+        info: read end of the pipe where bubblewrap says which process is the box's first; None
+            where the process that is started is that itself.
     """
 
     command: tuple[str, ...]
     inherit: tuple[int, ...]
-    stdin: int
-    info: int
-    result: int | None
+    control: socket
+    info: int | None
 
 
 class Backend(Protocol):
@@ -50,14 +50,14 @@ class Backend(Protocol):
         """
         ...
 
-    async def start(
-        self, order: Order, stack: contextlib.ExitStack
-    ) -> tuple[Start, contextlib.ExitStack]:
-        """Prepare a box: what to start it with, and the descriptors to close once it runs.
+    async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
+        """Prepare a box: what to start it with.
+
+        The descriptors of `Start` that stay open on this side are the caller's from then on.
 
         Args:
             order: what it is to be.
-            stack: holds the descriptors that stay open on this side.
+            give: holds the descriptors that are the box's own, to close once it runs.
 
         Raises:
             SandboxUnavailable: it cannot be made.

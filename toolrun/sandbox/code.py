@@ -7,34 +7,69 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from toolrun.sandbox.order import ENVIRONMENT, HOME, SCRATCH
 from toolrun.sandbox.view import runtime
 
 if TYPE_CHECKING:
     from toolrun.sandbox.profile import Profile
+    from toolrun.sandbox.view import View
 
 _BOOT: Final = (
     "import io,marshal,sys;f=io.open(int(sys.argv[1]),'rb');j=marshal.load(f);f.close();"
     "n={'__name__':'toolrun.sandbox.inside.shim'};exec(marshal.loads(j['shim']),n);"
     "n['start'](j,int(sys.argv[2]))"
 )
+_PARTS: Final = {
+    "shim": "shim",
+    "job_code": "job",
+    "build_code": "build",
+    "values_code": "values",
+}
 _FLAGS: Final = ("-I", "-S", "-B", "-X", "utf8", "-c", _BOOT)
 
 
-def python(job: int, result: int) -> tuple[str, ...]:
-    """The command that runs the shim: descriptors of what it is given, and of the result's pipe."""
-    return (runtime().interpreter, *_FLAGS, str(job), str(result))
+def python(boot: int, control: int) -> tuple[str, ...]:
+    """The command that runs the shim: descriptors of what it is given, and of its socket."""
+    return (runtime().interpreter, *_FLAGS, str(boot), str(control))
+
+
+def boot(profile: Profile, view: View, *, preload: bool) -> bytes:
+    """What the shim is given when a box starts.
+
+    Args:
+        profile: of the box.
+        view: of the box.
+        preload: import the module of the view before a job asks for it.
+    """
+    writable = [HOME, "/dev/shm"]  # noqa: S108 - the box's own
+    if profile.workspace == "scratch":
+        writable.append(SCRATCH)
+    return marshal.dumps(
+        {
+            **_code(),
+            "limits": rlimits(profile),
+            "env": {**ENVIRONMENT, **profile.env},
+            "module": view.module,
+            "file": view.file,
+            "by_name": view.by_name,
+            "first": view.first,
+            "path": (*view.path, *runtime().path),
+            "own": tuple(folder.path for folder in view.folders),
+            "writable": writable,
+            "preload": preload,
+        }
+    )
 
 
 @cache
-def code() -> dict[str, bytes]:
+def _code() -> dict[str, bytes]:
     """The code that runs in a box, compiled once."""
     here = Path(__file__).parent / "inside"
-    names = {"shim": "shim", "arguments_code": "build", "values_code": "values"}
     return {
         key: marshal.dumps(
             compile((here / f"{name}.py").read_bytes(), f"<toolrun {name}>", "exec", optimize=0)
         )
-        for key, name in names.items()
+        for key, name in _PARTS.items()
     }
 
 

@@ -1,10 +1,11 @@
 """Which files inside a folder must a box not see? .git and .env*, wherever they lie."""
 
 # Paths are bubblewrap's arguments here: strings, resolved once.
-# ruff: noqa: PTH110, PTH112, PTH116
+# ruff: noqa: PTH116
 from __future__ import annotations
 
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +21,14 @@ _SETTLED_NS: Final = 100_000_000
 
 
 class Mask(msgspec.Struct, frozen=True):
-    """A path that is covered in the box."""
+    """A path that is covered in the box.
+
+    `inode` tells a file from another one that has replaced it, which a cover does not hide.
+    """
 
     path: str
     is_folder: bool
+    inode: int = 0
 
 
 class _Listing(msgspec.Struct, frozen=True):
@@ -91,14 +96,26 @@ def _look(path: str, folder: Folder, modified: int) -> _Listing:
     return _Listing(modified, tuple(masks), tuple(folders))
 
 
+def is_secret(name: str) -> bool:
+    """Whether a name is one of .git and .env*; on some file systems .GIT is the same."""
+    lower = name.lower()
+    return lower == ".git" or lower.startswith(".env")
+
+
 def _is_hidden(name: str, hide: Hide) -> bool:
     if hide == "dotted":
         return name.startswith(".")
-    return name == ".git" or name.startswith(".env")
+    return is_secret(name)
 
 
 def _mask(entry: os.DirEntry[str], root: str) -> list[Mask]:
     """A link cannot be covered, what it leads to can; what is outside is not seen anyway."""
     target = os.path.realpath(entry.path)
     inside = target.startswith(root + "/")
-    return [Mask(target, os.path.isdir(target))] if inside and os.path.exists(target) else []
+    if not inside:
+        return []
+    try:
+        status = os.stat(target)
+    except OSError:
+        return []
+    return [Mask(target, stat.S_ISDIR(status.st_mode), status.st_ino)]

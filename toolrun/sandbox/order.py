@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from toolrun.errors import ConfigError
+from toolrun.sandbox.hidden import Mask
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.view import View
 
@@ -39,16 +40,16 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         profile: what it may touch, and how much.
         view: the files that it sees, read-only, beside the interpreter's.
-        content: what the shim is given; see `toolrun.sandbox.inside.shim`.
-        stdin: the bytes of its standard input.
+        masks: what is covered in each of the view's folders.
+        boot: what the shim is given; see `toolrun.sandbox.code.boot`.
         cwd: its working directory.
         binds: what it sees beside, mounted after everything else.
     """
 
     profile: Profile
     view: View
-    content: bytes
-    stdin: bytes = b""
+    boot: bytes
+    masks: tuple[tuple[Mask, ...], ...] = ()
     cwd: str = HOME
     binds: tuple[Bind, ...] = ()
 

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import contextlib
-import marshal
 import os
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import msgspec
 
 from toolrun.errors import ConfigError, SandboxUnavailable
+from toolrun.sandbox.backend import Backend
 from toolrun.sandbox.box import Box
 from toolrun.sandbox.bubblewrap.backend import Bubblewrap
-from toolrun.sandbox.code import code, rlimits
+from toolrun.sandbox.code import boot
+from toolrun.sandbox.hidden import Hider, Mask
 from toolrun.sandbox.job import Completed, Job, Outcome
-from toolrun.sandbox.order import ENVIRONMENT, Order, working_folder
+from toolrun.sandbox.order import Order, working_folder
 from toolrun.sandbox.outcomes import ended, outcome
-from toolrun.sandbox.view import View, check_workspace, runtime, view_of, workspace_view
+from toolrun.sandbox.pool import Pool
+from toolrun.sandbox.profile import Profile
+from toolrun.sandbox.run import Run
+from toolrun.sandbox.view import View, check_workspace, view_of, workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
-    from toolrun.sandbox.backend import Backend
     from toolrun.sandbox.job import OnOutput
-    from toolrun.sandbox.profile import Profile
 
 
 class Sandbox:
@@ -42,8 +44,15 @@ class Sandbox:
         *,
         workspace: Path | None = None,
         python_paths: Sequence[Path] = (),
+        pool: Pool | None = None,
     ) -> None:
         """Take a profile; a workspace where the profile shows one; folders to import from.
+
+        Args:
+            profile: see `load_profile`.
+            workspace: the folder that the boxes see, where the profile shows one.
+            python_paths: folders to import from beside the module's own.
+            pool: where boxes are kept; one of its own by default.
 
         Raises:
             ConfigError: the workspace is no folder, is missing, or the profile shows none.
@@ -56,6 +65,9 @@ class Sandbox:
         self._workspace = None if workspace is None else check_workspace(workspace)
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
         self._backend: Backend = Bubblewrap()
+        self._hider = Hider()
+        self._own_pool = pool is None
+        self._pool = pool or Pool()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -90,11 +102,15 @@ class Sandbox:
             raise
 
     async def aclose(self) -> None:
-        """Give back what `open` and the calls have prepared."""
-        self.close()
+        """Kill the boxes that wait, if they are its own, and give back what was prepared."""
+        if self._own_pool:
+            await self._pool.aclose()
+        self._backend.close()
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
+        if self._own_pool:
+            self._pool.close()
         self._backend.close()
 
     async def call(
@@ -103,14 +119,18 @@ class Sandbox:
         *,
         timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
         env: Mapping[str, str] | None = None,
+        tenant: str | None = None,
         on_output: OnOutput | None = None,
     ) -> Outcome:
-        """Call a function in a new box; cancelling kills everything in it at once.
+        """Call a function in a box; cancelling kills everything in it at once.
 
         Args:
             job: the function and its arguments.
-            timeout: seconds, the box's start included; the profile's own limit holds as well.
+            timeout: seconds, the box's start included, a wait in line for one not; the profile's
+                own limit holds as well.
             env: environment variables beside the profile's.
+            tenant: on whose behalf; a box that has served a tenant is kept warm for its next call,
+                and for nobody else's. None: the box serves this call alone.
             on_output: is told ("stdout" or "stderr", text) as the function prints, and
                 ("progress", text) of each value that a generator yields.
 
@@ -118,49 +138,76 @@ class Sandbox:
             SandboxUnavailable: the box did not start; nothing ran.
             ConfigError: the module's file does not exist, or the arguments are no JSON object.
         """
-        view = view_of(job, self._workspace, self._python_paths)
         content = {
-            **code(),
-            "module": job.module,
-            "file": view.file,
             "qualname": job.qualname,
             "arguments": _arguments(job),
             "objects": {name: msgspec.structs.astuple(each) for name, each in job.objects.items()},
-            "by_name": view.by_name,
-            "first": list(view.first),
-            "path": [*view.path, *runtime().path],
         }
         seconds = min(timeout, self.profile.wall_seconds)
-        box, elapsed = await self._run(view, content, b"", seconds, env or {}, on_output)
-        return outcome(box, elapsed, seconds)
+        run, elapsed = await self._run(
+            self._view(job), content, b"", seconds, env or {}, tenant, on_output
+        )
+        return outcome(run, elapsed, seconds)
 
     async def run(
         self,
-        argv: Sequence[str],
+        what: Sequence[str] | str,
         *,
         input: bytes = b"",  # noqa: A002 - the standard library's name for it
         timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
         env: Mapping[str, str] | None = None,
+        tenant: str | None = None,
         on_output: OnOutput | None = None,
     ) -> Completed:
-        """Run a command in a new box; the arguments are those of `call`.
+        """Run a command, or Python code, in a box.
+
+        Args:
+            what: the words of a command line; a string is Python code, run as a script.
+            input: what it reads on its standard input.
+            timeout: see `call`.
+            env: see `call`.
+            tenant: see `call`.
+            on_output: see `call`.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
         """
-        view = workspace_view(self._workspace)
+        content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
         seconds = min(timeout, self.profile.wall_seconds)
-        content = {**code(), "argv": list(argv)}
-        box, elapsed = await self._run(view, content, input, seconds, env or {}, on_output)
-        status, error = ended(box, seconds) or ("ok", None)
+        run, elapsed = await self._run(
+            workspace_view(self._workspace), content, input, seconds, env or {}, tenant, on_output
+        )
+        status, error = ended(run, seconds) or ("ok", None)
         return Completed(
             status=status,
-            exit=box.exit if status == "ok" else None,
-            stdout=bytes(box.stdout),
-            stderr=bytes(box.stderr),
+            exit=run.exit if status == "ok" else None,
+            stdout=bytes(run.stdout),
+            stderr=bytes(run.stderr),
             seconds=elapsed,
             error=error,
         )
+
+    async def warm(self, job: Job | None = None, *, tenant: str | None = None) -> None:
+        """Start a box for a call that will come soon, unless one waits; does not wait for it.
+
+        Args:
+            job: the function of the call; None for a command.
+            tenant: whose call it will be.
+
+        Raises:
+            SandboxUnavailable, ConfigError: as `call`.
+        """
+        kind = self._kind(workspace_view(self._workspace) if job is None else self._view(job), {})
+        await self._pool.warm(kind, tenant, kind.start)
+
+    def _view(self, job: Job) -> View:
+        return view_of(job, self._workspace, self._python_paths)
+
+    def _kind(self, view: View, env: Mapping[str, str]) -> _Kind:
+        masks = tuple(tuple(self._hider.masks(folder)) for folder in view.folders)
+        # What a module reads of the environment when it is imported has to be there by then.
+        preload = bool(view.file) and all(name.startswith(_OURS) for name in env)
+        return _Kind(self._backend, self.profile, view, masks, self._workspace, preload)
 
     async def _run(
         self,
@@ -169,33 +216,64 @@ class Sandbox:
         stdin: bytes,
         seconds: float,
         env: Mapping[str, str],
+        tenant: str | None,
         on_output: OnOutput | None,
-    ) -> tuple[Box, float]:
-        started = time.monotonic()
-        content |= {
-            "limits": rlimits(self.profile),
-            "env": {**ENVIRONMENT, **self.profile.env, **env},
-        }
-        order = Order(
-            profile=self.profile,
-            view=view,
-            content=marshal.dumps(content),
-            stdin=stdin,
-            cwd=working_folder(self.profile, self._workspace),
-        )
-        with contextlib.ExitStack() as stack:
-            start, give = await self._backend.start(order, stack)
-            box = Box(start, self.profile, on_output)
-            give.close()
-            await box.run(seconds - (time.monotonic() - started))
-        if not box.reply.started and box.ended is None:
-            raise self._did_not_start(box)
-        return box, time.monotonic() - started
+    ) -> tuple[Run, float]:
+        content["env"] = env
+        fresh = False
+        while True:
+            kind = self._kind(view, env)
+            async with self._pool.lease(kind, tenant, kind.start, fresh=fresh) as box:
+                waited = fresh or box.started or box.jobs > 0
+                started = time.monotonic()
+                run = Run(box, self.profile, on_output)
+                await run.run(content, stdin, seconds)
+            elapsed = time.monotonic() - started
+            if run.reply.started or run.ended is not None:
+                return run, elapsed
+            if not box.started:
+                raise self._did_not_start(box)
+            # A box that waited can end by itself before it takes a job: a file of the tool's has
+            # changed. Nothing has run; a new one takes it.
+            if not waited or fresh:
+                return run, elapsed
+            fresh = True
 
     def _did_not_start(self, box: Box) -> SandboxUnavailable:
-        said = box.stderr.decode(errors="replace").strip() or f"exit status {box.exit}"
+        said = box.said.decode(errors="replace").strip() or f"exit status {box.exit}"
         remedy = self._backend.remedy(said)
         return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy}")
+
+
+_OURS: Final = "TOOLRUN_"
+"""Begins the names of variables that a module has no reason to read when it is imported."""
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    """What makes two boxes alike: all but the job is the same."""
+
+    backend: Backend
+    profile: Profile
+    view: View
+    masks: tuple[tuple[Mask, ...], ...]
+    workspace: str | None
+    preload: bool
+
+    async def start(self) -> Box:
+        """Start a box of this kind.
+
+        Raises:
+            SandboxUnavailable: it cannot be made.
+        """
+        order = Order(
+            profile=self.profile,
+            view=self.view,
+            masks=self.masks,
+            boot=boot(self.profile, self.view, preload=self.preload),
+            cwd=working_folder(self.profile, self.workspace),
+        )
+        with contextlib.ExitStack() as give:
+            return Box(await self.backend.start(order, give))
 
 
 def _arguments(job: Job) -> dict[str, Any]:

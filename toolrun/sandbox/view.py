@@ -63,6 +63,7 @@ class View(msgspec.Struct, frozen=True):
         first: what precedes the standard library on `sys.path`: the module's folder, as for a
             script.
         path: what follows it, before the runtime's.
+        module: the module's name.
         file: the module's file, links resolved.
         by_name: whether the module can be imported by its name from there.
     """
@@ -70,6 +71,7 @@ class View(msgspec.Struct, frozen=True):
     folders: tuple[Folder, ...] = ()
     first: tuple[str, ...] = ()
     path: tuple[str, ...] = ()
+    module: str = ""
     file: str = ""
     by_name: bool = False
 
@@ -150,6 +152,7 @@ def view_of(job: Job, workspace: str | None, python_paths: Sequence[str]) -> Vie
         folders=_arranged(shown),
         first=() if by_name and root in runtime().path else (root,),
         path=tuple(python_paths),
+        module=job.module,
         file=file,
         by_name=by_name,
     )

@@ -111,9 +111,8 @@ def test_the_order_of_the_mounts() -> None:
     folder = Folder("/p", "dotted")
     masks = [Mask("/p/.venv", is_folder=True), Mask("/p/.env", is_folder=False)]
     described = arguments(
-        Order(profile=load_profile("pure"), view=View(), content=b""),
+        Order(profile=load_profile("pure"), view=View((folder,)), masks=(tuple(masks),), boot=b""),
         Runtime("/p/python", ("/p/.venv/lib",), ()),
-        [(folder, masks)],
         Descriptors(passwd=3, group=4, info=5),
     )
     text = " ".join(described)

@@ -78,11 +78,11 @@ def program() -> str:
 def arguments(
     order: Order,
     runtime: Runtime,
-    folders: Sequence[tuple[Folder, Sequence[Mask]]],
     descriptors: Descriptors,
 ) -> list[str]:
     """The arguments that describe a box; the order of the mounts is their order here."""
-    masked = [mask for _, masks in folders for mask in masks]
+    folders = tuple(zip(order.view.folders, order.masks, strict=True))
+    masked = [mask for masks in order.masks for mask in masks]
     return [
         *_ISOLATION,
         *("--info-fd", str(descriptors.info)),

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
+import socket
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -13,10 +13,12 @@ from toolrun.sandbox.bubblewrap import arguments
 from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
 from toolrun.sandbox.bubblewrap.remedies import remedy
 from toolrun.sandbox.code import python
-from toolrun.sandbox.hidden import Hider
+from toolrun.sandbox.descriptors import memory
 from toolrun.sandbox.view import runtime, within
 
 if TYPE_CHECKING:
+    import contextlib
+
     from toolrun.sandbox.order import Order
     from toolrun.sandbox.view import View
 
@@ -28,7 +30,6 @@ class Bubblewrap:
     guarantees = arguments.GUARANTEES
 
     def __init__(self) -> None:
-        self._hider = Hider()
         self._passages: dict[frozenset[str], Passage] = {}
 
     def identity(self) -> str:
@@ -44,32 +45,30 @@ class Bubblewrap:
         while self._passages:
             self._passages.popitem()[1].close()
 
-    async def start(
-        self, order: Order, stack: contextlib.ExitStack
-    ) -> tuple[Start, contextlib.ExitStack]:
+    async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
         """See `Backend.start`."""
         passage = await self._passage(order.view)
-        give = stack.enter_context(contextlib.ExitStack())
-        info, info_end = _pipe(stack, give)
-        result, result_end = _pipe(stack, give)
-        job = _memory(give, order.content)
+        program = arguments.program()
+        info, info_end = os.pipe2(os.O_CLOEXEC)
+        give.callback(os.close, info_end)
+        control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        give.callback(control_end.close)
+        boot = memory(give, order.boot)
         descriptors = arguments.Descriptors(
-            passwd=_memory(give, arguments.PASSWD),
-            group=_memory(give, arguments.GROUP),
+            passwd=memory(give, arguments.PASSWD),
+            group=memory(give, arguments.GROUP),
             info=info_end,
         )
-        folders = [(folder, self._hider.masks(folder)) for folder in order.view.folders]
-        described = arguments.arguments(order, runtime(), folders, descriptors)
+        described = arguments.arguments(order, runtime(), descriptors)
         # By a descriptor: a command line can be read by everybody, in the box and outside.
-        args = _memory(give, "\0".join(described).encode())
-        program = (arguments.program(), "--args", str(args), "--")
+        args = memory(give, "\0".join(described).encode())
+        there = control_end.fileno()
         return Start(
-            command=(*passage.prefix, *program, *python(job, result_end)),
-            inherit=(args, job, result_end, *msgspec.structs.astuple(descriptors)),
-            stdin=_memory(give, order.stdin),
+            command=(*passage.prefix, program, "--args", str(args), "--", *python(boot, there)),
+            inherit=(args, boot, there, *msgspec.structs.astuple(descriptors)),
+            control=control,
             info=info,
-            result=result,
-        ), give
+        )
 
     async def _passage(self, view: View) -> Passage:
         shown = runtime()
@@ -84,21 +83,3 @@ class Bubblewrap:
             else:
                 self._passages[key] = passage
         return self._passages[key]
-
-
-def _pipe(stack: contextlib.ExitStack, give: contextlib.ExitStack) -> tuple[int, int]:
-    read, write = os.pipe2(os.O_CLOEXEC)
-    stack.callback(os.close, read)
-    give.callback(os.close, write)
-    return read, write
-
-
-def _memory(give: contextlib.ExitStack, content: bytes) -> int:
-    """A descriptor to read bytes from: unlike a pipe it takes any number without waiting."""
-    descriptor = os.memfd_create("toolrun", os.MFD_CLOEXEC)
-    give.callback(os.close, descriptor)
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -1,9 +1,12 @@
-"""What runs inside the box: limits first, then the tool's function, then the result's frames.
+"""What waits inside a box? A worker: each job gets a process of its own, and leaves nothing behind.
 
-Standard library only, and little of it: every import here is paid by every call. The parent sends
-this module compiled (`start` is called by `-c`), so nothing is compiled or looked up in the box.
+The worker never runs what a job brings, but for the import of the tool's module; what a job leaves
+(processes, files) is gone before the next one starts, or the worker ends and another box is used.
+Standard library only, and little of it: a cold call pays for every import here.
 """
 
+# Names, not objects: pathlib is an import that every box would pay for.
+# ruff: noqa: PTH106, PTH108, PTH116
 from __future__ import annotations
 
 import os
@@ -11,190 +14,196 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType
     from typing import Any
 
-_STARTED, _TEXT, _JSON, _ERROR, _TRACEBACK, _END = b"S", b"T", b"J", b"E", b"L", b"."
-_PROGRESS = b"P"
-_MESSAGE_CHARACTERS = 4_096
-_TRACEBACK_CHARACTERS = 16_384
+_HELLO, _SWEPT = b"H", b"S"
 _DESCRIPTORS = 1_024
-_PARTS: dict[str, dict[str, Any]] = {}
+_JOB_DESCRIPTORS = 5
+_KILL = 9
+_MSG_CMSG_CLOEXEC = 0x40000000
+_PR_SET_DUMPABLE = 4
+_SWEEP_ROUNDS = 2_000
 
 
-def start(job: dict[str, Any], result: int) -> None:
-    """Run a job and leave the process; never returns."""
+def start(boot: dict[str, Any], control: int) -> None:
+    """Serve jobs until the other side hangs up; never returns.
+
+    Args:
+        boot: see `toolrun.sandbox.code.boot`.
+        control: descriptor of a connected socket (AF_UNIX, SOCK_SEQPACKET).
+    """
+    import _socket
+
     # None should be there; what is not meant must not be, whatever started this.
-    os.closerange(3, result)
-    os.closerange(result + 1, _DESCRIPTORS)
-    os.set_inheritable(result, False)  # noqa: FBT003 - the parameter's name differs by platform
-    _limit(job["limits"])
-    _send(result, _STARTED, b"")
-    os.environ.update(job["env"])
-    if "argv" in job:
-        _execute(job["argv"])
+    os.closerange(3, control)
+    os.closerange(control + 1, _DESCRIPTORS)
+    os.set_inheritable(control, False)  # noqa: FBT003 - the parameter's name differs by platform
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET, 0, control)
+    os.environ.update(boot["env"])
     sys.dont_write_bytecode = True
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    try:
-        function = _resolve(job)
-        frames = [_encode(_call(function, job, result), job)]
-    except BaseException as error:  # noqa: BLE001 - whatever a tool raises is its result
-        frames = _describe(error)
-    _leave(result, frames)
-
-
-def _limit(limits: dict[str, int]) -> None:
-    import resource
-
-    for name, value in limits.items():
-        number = getattr(resource, name)
-        hard = resource.getrlimit(number)[1]
-        infinite = hard == resource.RLIM_INFINITY
-        bound = value if infinite else min(value, hard)
-        # A second more for the hard limit of CPU time: SIGXCPU says why, SIGKILL does not.
-        grace = 1 if name == "RLIMIT_CPU" and (infinite or bound < hard) else 0
-        resource.setrlimit(number, (bound, bound + grace))
-
-
-def _execute(argv: list[str]) -> None:
-    try:
-        os.execvp(argv[0], argv)  # noqa: S606 - a program of the caller's, in the box
-    except OSError as error:
-        sys.stderr.write(f"{argv[0]}: {error.strerror}\n")
-        sys.stderr.flush()
-        os._exit(127 if isinstance(error, FileNotFoundError) else 126)
-
-
-def _resolve(job: dict[str, Any]) -> Callable[..., Any]:
-    sys.path[:0] = job["first"]
-    sys.path += job["path"]
-    found: Any = _module(job["module"], job["file"], by_name=job["by_name"])
-    for part in job["qualname"].split("."):
-        found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
-
-
-def _module(name: str, file: str, *, by_name: bool) -> Any:
-    if by_name:
-        __import__(name)
-        return sys.modules[name]
-    # As multiprocessing does it: what only runs as a script must not run when imported again.
-    name = "__mp_main__" if name == "__main__" else name
-    loader = sys.modules["_frozen_importlib_external"].SourceFileLoader(name, file)
-    spec = sys.modules["_frozen_importlib_external"].spec_from_file_location(
-        name, file, loader=loader
-    )
-    module = sys.modules["_frozen_importlib"].module_from_spec(spec)
-    sys.modules[name] = module
-    if name == "__mp_main__":
-        sys.modules["__main__"] = module
-    loader.exec_module(module)
-    return module
-
-
-def _call(function: Callable[..., Any], job: dict[str, Any], result: int) -> Any:
-    # `getattr`: a callable object has no annotations of its own.
-    arguments = job["arguments"]
-    if getattr(function, "__annotations__", None):
-        build = _part(job, "arguments_code", "build_arguments")
-        arguments = build(function, arguments)
-    for name, (module, kind, attributes) in job["objects"].items():
-        __import__(module)
-        arguments = {**arguments, name: getattr(sys.modules[module], kind)(**attributes)}
-    returned = function(**arguments)
-    if hasattr(returned, "__await__"):
-        import asyncio
-
-        returned = asyncio.run(_await(returned))
-    if hasattr(returned, "__anext__") and hasattr(returned, "aclose"):
-        import asyncio
-
-        return asyncio.run(_stream(returned, job, result))
-    if hasattr(returned, "gi_frame"):
-        return _drain(returned, job, result)
-    return returned
-
-
-async def _await(awaitable: Any) -> Any:
-    return await awaitable
-
-
-async def _stream(generator: Any, job: dict[str, Any], result: int) -> Any:
-    value: Any = None
-    async for value in generator:
-        _send(result, _PROGRESS, _encode(value, job)[1])
-    return value
-
-
-def _drain(generator: Any, job: dict[str, Any], result: int) -> Any:
-    """What a generator returns, else the last value that it yields."""
-    last: Any = None
+    job = _code(boot, "job_code")
+    folders = {folder: _used(folder) for folder in boot["writable"]}
+    socket.send(_HELLO)
+    prepared: dict[str, int] | None = None
     while True:
+        request = _receive(socket, _socket.MSG_DONTWAIT)
+        if request is None:  # nobody waits: time to prepare
+            if prepared is None:
+                prepared = _prepare(boot, job)
+            request = _receive(socket, 0)
+        if request is None or (prepared and prepared != _times(prepared)):
+            os._exit(0)  # a file of the tool's has changed: another box will see it
+        status = _fork(boot, job, socket, request)
+        socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
+        if not all(_clean(*item) for item in folders.items()):
+            os._exit(0)
+
+
+def _code(boot: dict[str, Any], key: str) -> dict[str, Any]:
+    import marshal
+
+    code: CodeType = marshal.loads(boot[key])  # noqa: S302 - bytes that the parent compiled
+    names: dict[str, Any] = {"__name__": f"toolrun.sandbox.inside.{key}"}
+    exec(code, names)  # noqa: S102
+    return names
+
+
+def _receive(socket: Any, flags: int) -> list[int] | None:
+    """The descriptors of the next job; None where there is none, or will be none any more."""
+    try:
+        message, ancillary, *_ = socket.recvmsg(
+            1, 4 * _JOB_DESCRIPTORS + 32, flags | _MSG_CMSG_CLOEXEC
+        )
+    except BlockingIOError:
+        return None
+    if not message or not ancillary:
+        os._exit(0)
+    data = ancillary[0][2]
+    return [int.from_bytes(data[at : at + 4], sys.byteorder) for at in range(0, len(data), 4)]
+
+
+def _quiet() -> None:
+    """What an import prints is nobody's output."""
+    nothing = os.open("/dev/null", os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
+    """Import what a job would import, under its limits; gives the tool's own files, and times."""
+    import ctypes
+    import gc
+
+    _quiet()
+    job["limit"](boot["limits"])
+    # What a job forks must not be able to write into this process.
+    boot["prctl"] = ctypes.CDLL(None).prctl
+    boot["prctl"](_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    for key, name in (("build_code", "build_arguments"), ("values_code", "encode")):
+        job["part"](boot, key, name)
+    if boot["preload"]:
+        known = set(sys.modules)
         try:
-            last = next(generator)
-        except StopIteration as end:
-            return last if end.value is None else end.value
-        _send(result, _PROGRESS, _encode(last, job)[1])
+            job["load"](boot)
+        except BaseException:  # noqa: BLE001 - the job will raise it, and say so
+            for name in set(sys.modules) - known:
+                del sys.modules[name]
+        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - a process that forks now would lose its threads
+            os._exit(0)
+    gc.collect()
+    gc.freeze()
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    own = [file for file in files if file and file.startswith(boot["own"])]
+    return _times(dict.fromkeys(own, 0))
 
 
-def _encode(value: Any, job: dict[str, Any]) -> tuple[bytes, bytes]:
-    if type(value) is str:
-        return _TEXT, value.encode(errors="replace")
-    return _JSON, _part(job, "values_code", "encode")(value)
+def _fork(boot: dict[str, Any], job: dict[str, Any], socket: Any, request: list[int]) -> int:
+    """Run a job in a child, and end whatever it started; gives its status, as `waitpid` does."""
+    child = os.fork()
+    if child == 0:
+        socket.close()
+        _child(boot, job, request)
+    for descriptor in request:
+        os.close(descriptor)
+    status = os.waitpid(child, 0)[1]
+    _sweep()
+    return status
 
 
-def _part(job: dict[str, Any], key: str, name: str) -> Any:
-    if key not in _PARTS:
-        import marshal
+def _child(boot: dict[str, Any], job: dict[str, Any], request: list[int]) -> None:
+    import marshal
 
-        code: CodeType = marshal.loads(job[key])  # noqa: S302 - bytes that the parent compiled
-        _PARTS[key] = {"__name__": f"toolrun.sandbox.inside.{key}"}
-        exec(code, _PARTS[key])  # noqa: S102
-    return _PARTS[key][name]
-
-
-def _describe(error: BaseException) -> list[tuple[bytes, bytes]]:
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - a hostile __str__
-        message = "(its message cannot be shown)"
-    kind = type(error).__name__
-    text = f"{kind}: {message}" if message else kind
-    return [
-        (_ERROR, text[:_MESSAGE_CHARACTERS].encode(errors="replace")),
-        (_TRACEBACK, _traceback(error)[-_TRACEBACK_CHARACTERS:].encode(errors="replace")),
-    ]
+    if "prctl" in boot:
+        boot["prctl"](_PR_SET_DUMPABLE, 1, 0, 0, 0)  # its own /proc files are its own again
+    if "numpy.random" in sys.modules:  # the standard library's `random` does it by itself
+        sys.modules["numpy.random"].seed()
+    content, stdin, stdout, stderr, result = request
+    with open(content, "rb") as file:  # noqa: PTH123 - a descriptor
+        details = marshal.load(file)  # noqa: S302 - from the parent
+    for descriptor, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    job["run"](boot, details, result)
 
 
-def _traceback(error: BaseException) -> str:
-    try:
-        import traceback
-
-        frames = error.__traceback__
-        while frames is not None and frames.tb_frame.f_globals.get("__name__", "").startswith(
-            "toolrun.sandbox."
-        ):
-            frames = frames.tb_next
-        return "".join(traceback.format_exception(type(error), error, frames))
-    except BaseException:  # noqa: BLE001 - out of memory, or of stack: the type has to do
-        return ""
-
-
-def _leave(result: int, frames: list[tuple[bytes, bytes]]) -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:  # noqa: SIM105 - contextlib would be an import more
-            stream.flush()
-        except Exception:  # noqa: BLE001, S110 - no contextlib here; the tool closed it: nothing is lost
+def _sweep() -> None:
+    """Kill every process of the box but its first and this one, and wait until they are gone."""
+    for _ in range(_SWEEP_ROUNDS):
+        try:
+            os.kill(-1, _KILL)
+        except ProcessLookupError:
+            return
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
             pass
-    for kind, payload in frames:
-        _send(result, kind, payload)
-    _send(result, _END, b"")
-    # No finalization: it takes milliseconds, and threads of the tool could hang it.
-    os._exit(0)
+        _pause()
+    os._exit(1)
 
 
-def _send(result: int, kind: bytes, payload: bytes) -> None:
-    view = memoryview(kind + len(payload).to_bytes(4, "big") + payload)
-    while view:
-        view = view[os.write(result, view) :]
+def _pause() -> None:
+    import time
+
+    time.sleep(0.0005)
+
+
+def _used(folder: str) -> tuple[int, int, int]:
+    """The inodes and blocks that a file system has in use, and its root's mode."""
+    space = os.statvfs(folder)
+    return space.f_files - space.f_ffree, space.f_blocks - space.f_bfree, os.stat(folder).st_mode
+
+
+def _clean(folder: str, before: tuple[int, int, int]) -> bool:
+    """Remove what a job left in a writable folder; whether it is as it was before."""
+    if _used(folder) == before:
+        return True
+    try:
+        for entry in os.scandir(folder):
+            _remove(entry)
+    except (OSError, RecursionError):
+        return False
+    return _used(folder) == before
+
+
+def _remove(entry: os.DirEntry[str]) -> None:
+    if not entry.is_dir(follow_symlinks=False):
+        os.unlink(entry.path)
+        return
+    for inner in os.scandir(entry.path):
+        _remove(inner)
+    os.rmdir(entry.path)
+
+
+def _times(files: dict[str, int]) -> dict[str, int]:
+    """When each file was changed."""
+    times = {}
+    for file in files:
+        try:
+            times[file] = os.stat(file).st_mtime_ns
+        except OSError:
+            times[file] = -1
+    return times

@@ -1,0 +1,193 @@
+"""Which box runs a call? One kept warm for its tenant, one that waits unused, or a new one.
+
+A box that has run a job of one tenant never runs one of another. What nobody uses is bounded, and
+so is what runs and what starts at once: calls beyond wait in line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import msgspec
+import structlog
+
+from toolrun.errors import ToolrunError
+from toolrun.sandbox.box import Box
+from toolrun.sandbox.later import later
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    Make = Callable[[], Awaitable[Box]]
+
+_JOBS: Final = 200
+_IDLE_SECONDS: Final = 300.0
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """How many boxes there may be.
+
+    Attributes:
+        running: at once, for all sessions; calls beyond wait in the order in which they came.
+        idle: that wait for a job, used or not; some 12 MiB each.
+        spare: unused ones to keep ready for each kind of box that was called for, so that the
+            first call of a tenant, or the only one of a box, finds one that has started.
+    """
+
+    running: int = 64
+    idle: int = 16
+    spare: int = 0
+
+
+class Idle(msgspec.Struct, frozen=True, eq=False):
+    """A box that waits; `tenant` is None while it is unused."""
+
+    box: Box
+    key: object
+    tenant: str | None
+    since: float
+
+
+class Pool:
+    """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time."""
+
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.bounds = bounds or Bounds()
+        self._idle: deque[Idle] = deque()
+        self._dying: list[Box] = []
+        self._running: anyio.Semaphore | None = None
+        self._starting: anyio.Semaphore | None = None
+        self._replacing: list[object] = []
+        self._closed = False
+
+    @contextlib.asynccontextmanager
+    async def lease(
+        self, key: object, tenant: str | None, make: Make, *, fresh: bool = False
+    ) -> AsyncIterator[Box]:
+        """Hold a box; it is kept for its tenant afterwards if it is as good as new, else killed.
+
+        Args:
+            key: what kind of box: those of one key are alike.
+            tenant: whose job it will run; None: nobody else's job will ever run in it.
+            make: starts a box of this kind.
+            fresh: only a new one will do.
+        """
+        self._running = self._running or anyio.Semaphore(self.bounds.running)
+        async with self._running:
+            self._tidy()
+            box = None if fresh else self._take(key, tenant)
+            if box is None:
+                async with self._start_slot():
+                    box = await make()
+            try:
+                yield box
+            except BaseException:
+                self._discard(box)
+                raise
+            if tenant is not None and box.alive and box.jobs < _JOBS:
+                self._keep(Idle(box, key, tenant, time.monotonic()))
+            else:
+                self._discard(box)
+            self._replace(key, make)
+
+    async def warm(self, key: object, tenant: str | None, make: Make) -> None:
+        """Start a box that a call will soon need, unless one waits."""
+        self._tidy()
+        if self._find(key, tenant) is None and not self._closed:
+            self._keep(Idle(await make(), key, None, time.monotonic()))
+
+    async def aclose(self) -> None:
+        """Kill all boxes that wait, and see all of them gone."""
+        self._empty()
+        while self._dying:
+            await self._dying.pop().wait()
+
+    def close(self) -> None:
+        """The same where no event loop runs."""
+        self._empty()
+        while self._dying:
+            self._dying.pop().wait_blocking()
+
+    def _empty(self) -> None:
+        self._closed = True
+        while self._idle:
+            self._discard(self._idle.pop().box)
+
+    def _find(self, key: object, tenant: str | None) -> Idle | None:
+        """The tenant's own box, else an unused one; the one used last, since it is warmest."""
+        unused = None
+        for each in reversed(self._idle):
+            if each.key == key and each.tenant is None:
+                unused = unused or each
+            elif each.key == key and each.tenant == tenant:
+                return each
+        return unused
+
+    def _take(self, key: object, tenant: str | None) -> Box | None:
+        while (found := self._find(key, tenant)) is not None:
+            self._idle.remove(found)
+            if _serves(found.box):
+                return found.box
+            self._discard(found.box)
+        return None
+
+    def _keep(self, idle: Idle) -> None:
+        if self._closed:
+            self._discard(idle.box)
+            return
+        self._idle.append(idle)
+        while len(self._idle) > self.bounds.idle:
+            self._discard(self._idle.popleft().box)
+
+    def _replace(self, key: object, make: Make) -> None:
+        """Have unused boxes ready again, after the call has given its result."""
+        unused = sum(each.key == key and each.tenant is None for each in self._idle)
+        if self._closed or unused >= self.bounds.spare or key in self._replacing:
+            return
+        self._replacing.append(key)
+
+        async def start() -> None:
+            try:
+                if not self._closed:
+                    self._keep(Idle(await make(), key, None, time.monotonic()))
+            except ToolrunError as error:  # the next call will start one, and say so to its caller
+                structlog.get_logger("toolrun").warning("no spare box", error=str(error))
+            finally:
+                self._replacing.remove(key)
+
+        later(start)
+
+    def _discard(self, box: Box) -> None:
+        box.kill()
+        self._dying.append(box)
+
+    def _tidy(self) -> None:
+        """Bury what has died, and end what nobody has used for long."""
+        for box in self._dying[:]:
+            box.look()
+            if box.gone:
+                box.close()
+                self._dying.remove(box)
+        before = time.monotonic() - _IDLE_SECONDS
+        while self._idle and self._idle[0].since < before:
+            self._discard(self._idle.popleft().box)
+
+    def _start_slot(self) -> anyio.Semaphore:
+        """A place among the boxes that start at once: a storm of them would slow all."""
+        self._starting = self._starting or anyio.Semaphore(max(2, os.cpu_count() or 1))
+        return self._starting
+
+
+def _serves(box: Box) -> bool:
+    """Whether a box that waits is still there, as far as can be seen without asking it."""
+    while (message := box.receive()) is not None:
+        if not message:
+            box.kill()
+            return False
+    box.look()
+    return box.alive

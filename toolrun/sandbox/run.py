@@ -1,0 +1,241 @@
+"""How does one job in a box go? Sent, read, watched, and ended at its time or its limits.
+
+All descriptors are in one epoll set and the task waits for that alone: the same on asyncio and
+trio, without threads, child watchers or tasks that could be left over.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import marshal
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from toolrun.sandbox import watch
+from toolrun.sandbox.box import SWEPT
+from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolrun.sandbox.box import Box
+    from toolrun.sandbox.job import OnOutput, Status, Stream
+    from toolrun.sandbox.profile import Profile
+
+_CHUNK: Final = 65_536
+_SWEEP_SECONDS: Final = 0.25
+"""What the worker may take to end what a job left, before the whole box is killed."""
+
+
+class Run:
+    """One job in a box. Use once: `run`.
+
+    Attributes:
+        reply: what came through the result's pipe.
+        ended: which limit ended the job, and how to say so.
+        exit: the exit status of the job's process, 128 + n if signal n ended it; None where the
+            box was killed.
+    """
+
+    def __init__(self, box: Box, profile: Profile, on_output: OnOutput | None) -> None:
+        self.reply = Reply(profile.output_bytes, self._progress)
+        self.ended: tuple[Status, str] | None = None
+        self.exit: int | None = None
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self._box = box
+        self._profile = profile
+        self._on_output = on_output
+        self._swept = False
+        self._sweep_by: float | None = None
+        self._sample_at = time.monotonic() + watch.INTERVAL
+        self._readers: dict[int, Callable[[bytes], None]] = {}
+        decoder = codecs.getincrementaldecoder("utf-8")
+        self._decoders = {"stdout": decoder("replace"), "stderr": decoder("replace")}
+
+    async def run(self, job: dict[str, Any], stdin: bytes | int, seconds: float) -> None:
+        """Run a job until nothing of it is left; kill the box after `seconds`, or if cancelled.
+
+        Args:
+            job: see `toolrun.sandbox.inside.job.run`.
+            stdin: the bytes of its standard input, or a descriptor to read them from.
+            seconds: until it is ended.
+        """
+        deadline = time.monotonic() + seconds
+        with contextlib.ExitStack() as stack:
+            self._epoll = stack.enter_context(contextlib.closing(select.epoll()))
+            self._give(stack, job, stdin)
+            try:
+                while not self._done():
+                    await self._step(deadline)
+            finally:
+                if not self._swept:
+                    await self._kill()
+
+    def _give(self, stack: contextlib.ExitStack, job: dict[str, Any], stdin: bytes | int) -> None:
+        """Send the job; where the box is gone by now, `_done` says so."""
+        with contextlib.ExitStack() as give:
+            content = memory(give, marshal.dumps(job))
+            feed = memory(give, stdin) if isinstance(stdin, bytes) else stdin
+            takers = (
+                lambda chunk: self._output("stdout", chunk),
+                lambda chunk: self._output("stderr", chunk),
+                self._on_result,
+            )
+            pipes = [self._pipe(stack, give, take) for take in takers]
+            with contextlib.suppress(OSError):
+                self._box.send([content, feed, *pipes])
+        self._epoll.register(self._box.control, select.EPOLLIN)
+        self._watched = set(self._box.descriptors())
+        for descriptor in self._watched:
+            self._epoll.register(descriptor, select.EPOLLIN)
+
+    def _pipe(
+        self, stack: contextlib.ExitStack, give: contextlib.ExitStack, take: Callable[[bytes], None]
+    ) -> int:
+        read, write = os.pipe2(os.O_CLOEXEC)
+        stack.callback(os.close, read)
+        give.callback(os.close, write)
+        os.set_blocking(read, False)
+        self._epoll.register(read, select.EPOLLIN)
+        self._readers[read] = take
+        return write
+
+    def _done(self) -> bool:
+        if self._readers:
+            return False
+        return self._swept or self._box.gone or not self._box.alive
+
+    async def _step(self, deadline: float) -> None:
+        """Wait for anything to happen, at most until the next sample; then handle all of it."""
+        remaining = (self._sweep_by or deadline) - time.monotonic()
+        if remaining <= 0:
+            if self._sweep_by is None:
+                self._end("timeout", "did not finish within its time and was stopped")
+            await self._kill()
+            return
+        with anyio.move_on_after(min(watch.INTERVAL, remaining)):
+            await anyio.wait_readable(self._epoll.fileno())
+        self._handle()
+        if time.monotonic() >= self._sample_at and not self._swept and self.ended is None:
+            self._sample()
+
+    def _sample(self) -> None:
+        # Before the shim runs, the box's root may still be the host's.
+        if not self.reply.started or self._box.init is None:
+            return
+        self._sample_at = time.monotonic() + watch.INTERVAL
+        reached = watch.exceeded(self._box.init, self._profile)
+        if reached is not None:
+            self._end(*reached)
+
+    def _handle(self) -> None:
+        for descriptor, _ in self._epoll.poll(0):
+            if descriptor in self._readers:
+                self._drain(descriptor)
+            elif descriptor == self._box.control.fileno():
+                self._hear()
+            elif descriptor in self._watched:
+                self._look()
+
+    def _hear(self) -> None:
+        """Take what the worker says; the pipes hold all that the job has written by then."""
+        while (message := self._box.receive()) is not None:
+            if message[:1] == SWEPT and len(message) == 5:  # noqa: PLR2004 - and four of a number
+                self._swept = True
+                self._sweep_by = self._sweep_by or time.monotonic() + _SWEEP_SECONDS
+                self.exit = _exit_status(int.from_bytes(message[1:], "big", signed=True))
+            elif not message:
+                self._epoll.unregister(self._box.control)
+                self._box.kill()
+                return
+
+    def _look(self) -> None:
+        self._box.look()
+        watched = set(self._box.descriptors())
+        for descriptor in watched - self._watched:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        # Closed ones have left the set by themselves.
+        self._watched = watched
+
+    def _drain(self, descriptor: int) -> bool:
+        """Take one chunk; whether there may be more.
+
+        One of each pipe for each look: a flood in one does not starve the others.
+        """
+        try:
+            chunk = os.read(descriptor, _CHUNK)
+        except BlockingIOError:
+            return False
+        take = self._readers[descriptor]
+        if not chunk:
+            self._epoll.unregister(descriptor)
+            del self._readers[descriptor]
+        take(chunk)
+        return bool(chunk)
+
+    def _output(self, name: Stream, chunk: bytes) -> None:
+        room = self._profile.output_bytes - len(self.stdout) - len(self.stderr)
+        kept = chunk[:room]
+        (self.stdout if name == "stdout" else self.stderr).extend(kept)
+        if self._on_output is not None:
+            text = self._decoders[name].decode(kept, final=not chunk)
+            if text:
+                self._on_output(name, text)
+        if len(chunk) > room:
+            self._end("output_limit", f"printed more than {self._profile.output_bytes} bytes")
+
+    def _progress(self, text: str) -> None:
+        if self._on_output is not None:
+            self._on_output("progress", text)
+
+    def _on_result(self, chunk: bytes) -> None:
+        try:
+            self.reply.feed(chunk)
+        except TooLarge:
+            limit = self._profile.output_bytes
+            self._end("output_limit", f"returned or reported more than {limit} bytes")
+        except Malformed as error:
+            self._end("crash", f"wrote to the result's pipe: {error}")
+        else:
+            if self.reply.complete and self._sweep_by is None:
+                # Everything is said: the worker ends what is left of it.
+                self._sweep_by = time.monotonic() + _SWEEP_SECONDS
+
+    def _end(self, status: Status, why: str) -> None:
+        if self.ended is None and not self._swept:
+            self.ended = (status, why)
+            self._box.kill()
+
+    async def _kill(self) -> None:
+        """Kill the box and wait until it is gone, whatever a listener does meanwhile."""
+        failure: Exception | None = None
+        try:
+            self._handle()
+        except Exception as error:  # noqa: BLE001 - raised below, when nothing is left
+            failure = error
+            self._on_output = None
+        await self._box.wait()
+        if self.ended is None and not self._swept:
+            self.exit = self._box.exit
+        for descriptor in list(self._readers):
+            try:
+                while failure is None and self._drain(descriptor):
+                    pass
+            except Exception as error:  # noqa: BLE001 - the same
+                failure = error
+        self._readers.clear()
+        if failure is not None:
+            raise failure
+
+
+def _exit_status(status: int) -> int:
+    """What `waitpid` gives as shells say it."""
+    code = os.waitstatus_to_exitcode(status)
+    return 128 - code if code < 0 else code
