@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.bubblewrap import seccomp
 from toolrun.sandbox.order import HOME, SCRATCH
 from toolrun.sandbox.view import SYSTEM_FOLDERS
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox.profile import Guarantee, Profile
     from toolrun.sandbox.view import Folder, Runtime
 
-GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
+_GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
     {
         "files",
         "network",
@@ -53,6 +54,17 @@ class Descriptors(msgspec.Struct, frozen=True):
     passwd: int
     group: int
     info: int
+    seccomp: int | None = None
+
+
+def guarantees() -> frozenset[Guarantee]:
+    """What a box of bubblewrap holds on this machine: a filter of calls only where there is one."""
+    return _GUARANTEES | {"syscalls"} if seccomp.machine() else _GUARANTEES
+
+
+def given(descriptors: Descriptors) -> tuple[int, ...]:
+    """The descriptors that there are."""
+    return tuple(each for each in msgspec.structs.astuple(descriptors) if each is not None)
 
 
 @cache
@@ -86,6 +98,7 @@ def arguments(
     return [
         *_ISOLATION,
         *("--info-fd", str(descriptors.info)),
+        *_filtered(descriptors.seccomp),
         *_system(),
         *("--file", str(descriptors.passwd), "/etc/passwd"),
         *("--file", str(descriptors.group), "/etc/group"),
@@ -101,6 +114,10 @@ def arguments(
         *("--remount-ro", "/dev", "--remount-ro", "/proc", "--remount-ro", "/"),
         *("--chdir", order.cwd),
     ]
+
+
+def _filtered(descriptor: int | None) -> tuple[str, ...]:
+    return () if descriptor is None else ("--seccomp", str(descriptor))
 
 
 @cache

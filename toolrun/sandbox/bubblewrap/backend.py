@@ -6,10 +6,8 @@ import os
 import socket
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from toolrun.sandbox.backend import Start
-from toolrun.sandbox.bubblewrap import arguments
+from toolrun.sandbox.bubblewrap import arguments, seccomp
 from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
 from toolrun.sandbox.bubblewrap.remedies import remedy
 from toolrun.sandbox.code import python
@@ -27,7 +25,7 @@ class Bubblewrap:
     """Boxes of namespaces: see `Backend`."""
 
     name = "bubblewrap"
-    guarantees = arguments.GUARANTEES
+    guarantees = arguments.guarantees()
 
     def __init__(self) -> None:
         self._passages: dict[frozenset[str], Passage] = {}
@@ -54,10 +52,12 @@ class Bubblewrap:
         control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         give.callback(control_end.close)
         boot = memory(give, order.boot)
+        machine = seccomp.machine()
         descriptors = arguments.Descriptors(
             passwd=memory(give, arguments.PASSWD),
             group=memory(give, arguments.GROUP),
             info=info_end,
+            seccomp=None if machine is None else memory(give, seccomp.program(machine)),
         )
         described = arguments.arguments(order, runtime(), descriptors)
         # By a descriptor: a command line can be read by everybody, in the box and outside.
@@ -65,7 +65,7 @@ class Bubblewrap:
         there = control_end.fileno()
         return Start(
             command=(*passage.prefix, program, "--args", str(args), "--", *python(boot, there)),
-            inherit=(args, boot, there, *msgspec.structs.astuple(descriptors)),
+            inherit=(args, boot, there, *arguments.given(descriptors)),
             control=control,
             info=info,
         )
