@@ -40,9 +40,16 @@ class Passage(msgspec.Struct, frozen=True):
         """The command that comes before bubblewrap's."""
         if self.namespace is None:
             return self.drop
+        return (self.drop[0], self._mount(), *self.drop[1:])
+
+    @property
+    def as_root(self) -> tuple[str, ...]:
+        """The same for a program that drops the uid by itself: a container's engine."""
+        return () if self.namespace is None else (self.drop[0], self._mount(), "--")
+
+    def _mount(self) -> str:
         # By this process's entry in /proc: an inherited descriptor would stay open in the box.
-        path = f"/proc/{os.getpid()}/fd/{self.namespace}"
-        return (self.drop[0], f"--mount={path}", *self.drop[1:])
+        return f"--mount=/proc/{os.getpid()}/fd/{self.namespace}"
 
     def close(self) -> None:
         """Give the mount namespace back."""

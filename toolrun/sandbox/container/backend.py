@@ -1,0 +1,140 @@
+"""How does a container become a box? `Container` describes it; a relay starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from toolrun.sandbox.backend import Start
+from toolrun.sandbox.bubblewrap.privilege import Passage, is_real_root, open_passage
+from toolrun.sandbox.code import python
+from toolrun.sandbox.container import engine as engines
+from toolrun.sandbox.container import rootfs
+from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.order import ENVIRONMENT
+from toolrun.sandbox.view import runtime
+
+if TYPE_CHECKING:
+    import contextlib
+
+    from toolrun.sandbox.order import Order
+
+_HERE: Final = Path(__file__).parent
+_RELAY: Final = str(_HERE / "relay.py")
+_NUMBERS: Final = (3, 4)
+"""The descriptors of what the shim is given, and of its socket, in the box."""
+
+
+class Container:
+    """Boxes of podman or docker: see `Backend`.
+
+    Args:
+        name: the engine; podman, else docker, where None.
+        runtime: what runs its containers ("runc", "runsc"); the engine's default where None.
+    """
+
+    name = "container"
+    guarantees = engines.GUARANTEES
+
+    def __init__(self, name: engines.Name | None = None, runtime: str | None = None) -> None:
+        self._wanted = name
+        self._runtime = runtime
+        self._engine: engines.Engine | None = None
+        self._folder: Path | None = None
+        self._passages: dict[frozenset[str], Passage] = {}
+
+    def identity(self) -> str:
+        """The program and what it runs containers with."""
+        return f"{engines.find(self._wanted)[1]}:{self._runtime or ''}"
+
+    def remedy(self, said: str) -> str:
+        """What would fix what the engine said."""
+        return engines.remedy(said)
+
+    def close(self) -> None:
+        """Give back the root's folder, and the mount namespaces."""
+        while self._passages:
+            self._passages.popitem()[1].close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
+        """See `Backend.start`."""
+        if self._engine is None:
+            name, program = engines.find(self._wanted)
+            self._engine = await engines.ask(name, program, self._runtime)
+        engine = self._engine
+        root = self._root(engine)
+        prefix = await self._prefix(engine, order)
+        box = f"toolrun-{secrets.token_hex(8)}"
+        path = f"{self._folder}/{box}"
+        described = engines.arguments(engine, order, box, path, root, runtime().folders)
+        control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        give.callback(control_end.close)
+        boot, there = memory(give, order.boot), control_end.fileno()
+        info, info_end = os.pipe2(os.O_CLOEXEC)
+        give.callback(os.close, info_end)
+        request = {
+            "run": [*described, *_first()],
+            "remove": [engine.program, "rm", "--force", "--volumes", box],
+            "engine_env": engines.environment(),
+            "socket": path,
+            "info": info_end,
+            "descriptors": [boot, there],
+            "command": python(*_NUMBERS),
+            "env": dict(ENVIRONMENT),
+        }
+        asked = memory(give, json.dumps(request).encode())
+        relay = (sys.executable, "-I", "-S", "-B", _RELAY, str(asked))
+        return Start(
+            command=(*prefix, *relay),
+            inherit=(asked, boot, there, info_end),
+            control=control,
+            info=info,
+        )
+
+    def _root(self, engine: engines.Engine) -> tuple[str, ...]:
+        """What the root is made of, and with it the folder of the relays' sockets."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="toolrun-"))
+            if engine.name == "docker":
+                rootfs.make_image(engine.program, engines.environment())
+            else:
+                # Passable: a container's root, to whom it belongs, is nobody outside.
+                self._folder.chmod(0o711)
+                owner = engines.ROOT_UID if is_real_root() else None
+                (self._folder / "root").mkdir()
+                rootfs.make_folder(self._folder / "root", owner)
+        if engine.name == "docker":
+            return (rootfs.IMAGE,)
+        return ("--rootfs", str(self._folder / "root"))
+
+    async def _prefix(self, engine: engines.Engine, order: Order) -> tuple[str, ...]:
+        """As root: the way into a mount namespace where the boxes' uid can read what is shown."""
+        if engine.name == "docker" or not is_real_root():
+            return ()
+        shown = runtime()
+        key = frozenset({folder.path for folder in order.view.folders} | set(shown.folders))
+        if key not in self._passages:
+            passage = await open_passage(key, shown.interpreter)
+            if key in self._passages:  # two first calls at once
+                passage.close()
+            else:
+                self._passages[key] = passage
+        return self._passages[key].as_root
+
+
+@cache
+def _first() -> tuple[str, ...]:
+    """The command of a container's first process."""
+    source = (_HERE.parent / "inside" / "first.py").read_text("utf-8")
+    return (runtime().interpreter, "-I", "-S", "-B", "-c", source)
