@@ -55,7 +55,7 @@ class Config(Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     effort: Literal["low", "medium", "high"] | None = None
     instructions: str | None = None
-    profile: str = "pure"
+    profile: str | dict[str, Any] = "pure"
     workspace: Path | None = None
     tools: tuple[str, ...] = ()
     temperature: float | None = None
@@ -145,9 +145,18 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
             placed[key] = _placed(placed[key], folder)
     if "tools" in placed:
         placed["tools"] = [_placed(each, folder) for each in placed["tools"]]
-    if (profile := placed.get("profile", "")).endswith(".toml") or "/" in profile:
-        placed["profile"] = _placed(profile, folder)
+    if "profile" in placed:
+        placed["profile"] = _profile_placed(placed["profile"], folder)
     return placed
+
+
+def _profile_placed(profile: Any, folder: Path) -> Any:
+    """A profile whose file, or that which its table extends, starts at the folder."""
+    if isinstance(profile, dict):
+        extended = profile.get("extends", "pure")
+        return {**profile, "extends": _profile_placed(extended, folder)}
+    is_path = isinstance(profile, str) and (profile.endswith(".toml") or "/" in profile)
+    return _placed(profile, folder) if is_path else profile
 
 
 def _placed(path: str, folder: Path) -> str:
@@ -181,6 +190,8 @@ def _typed(text: str, schema: dict[str, Any]) -> object:
             case "array":
                 return [part.strip() for part in text.split(",") if part.strip()]
             case "object":
+                return msgspec.json.decode(text)
+            case [*kinds] if "object" in kinds and text.startswith("{"):
                 return msgspec.json.decode(text)
     except ValueError:  # msgspec's errors are among them
         pass
@@ -294,7 +305,8 @@ def _fitting(schema: dict[str, Any]) -> str:
     """What a schema takes, in words."""
     if "enum" in schema:
         return f"one of {', '.join(schema['enum'])}"
-    words: str = _KINDS[schema["type"]]
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    words = " or ".join(_KINDS[kind] for kind in kinds)
     if "pattern" in schema:
         words = "a URL that begins with http:// or https://"
     elif schema.get("minLength"):

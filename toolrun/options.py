@@ -32,7 +32,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("tools", Sequence, "a list of functions and paths"),
     ("sinks", Sequence, "a list of sinks"),
     ("messages", Sequence, "a list of messages"),
-    ("profile", str, "a profile's name, or a path"),
+    ("profile", (str, Mapping), "a profile's name, a path or a table"),
     ("workspace", (str, Path), "a path"),
     ("trace", (str, Path, bool), "a path or True"),
     ("tenant", str, "a name"),
@@ -62,7 +62,9 @@ class Options(TypedDict, total=False):
         tools: functions, marked by `@tool` or not (then sandboxed), and paths of manifests.
         tool_choice: "auto", "none", "required" or a named function, as Chat Completions has it.
         workspace: the folder that sandboxed tools may see, where their profile shows one; none.
-        profile: of the sandbox: "pure" by default, "workspace-ro", or the path of a TOML file.
+        profile: of the sandbox: the name of one that ships, "pure" by default, the path of a TOML
+            file, or a table, which narrows the runtime's or the one that it `extends`:
+            {"extends": "python", "wall_seconds": 5}.
         approve: decides on calls of tools that ask for approval; without one they park the turn.
         limits: what a turn may take.
         budget: what all turns of the session may take together.
@@ -89,7 +91,7 @@ class Options(TypedDict, total=False):
     tools: Sequence[Callable[..., Any] | str | Path]
     tool_choice: str | dict[str, Any] | None
     workspace: str | Path | None
-    profile: str
+    profile: str | Mapping[str, Any]
     approve: Approver | None
     limits: Limits
     budget: Budget
@@ -125,7 +127,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     effort: Effort | None = None
     sampling: Sampling = Sampling()
     tool_choice: str | dict[str, Any] | None = None
-    profile: str = "pure"
+    profile: str | dict[str, Any] = "pure"
     workspace: str | None = None
     limits: Limits = Limits()
     budget: Budget = Budget()

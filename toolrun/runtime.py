@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
+import msgspec
 from msgspec import Struct, field
 
 from toolrun._version import __version__
@@ -32,6 +33,7 @@ from toolrun.options import (
     check_options,
 )
 from toolrun.retries import Retries
+from toolrun.sandbox.resolve import over, plain
 from toolrun.step import Sampler
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
@@ -220,8 +222,9 @@ class Runtime:
         parts = [part for part in (chosen.get("instructions"), said) if part]
         workspace = chosen.get("workspace")
         root = str(Path(workspace).resolve()) if workspace is not None else None
-        profile = chosen.get("profile") or "pure"
-        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), profile, root)
+        profile = self._profile(options)
+        hashable = msgspec.json.encode(profile, order="sorted")
+        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root)
         settings = Settings(
             model=name,
             base_url=chosen.get("base_url") or BASE_URL,
@@ -263,6 +266,11 @@ class Runtime:
         mine = {name: value for name, value in self._options.items() if name not in together}
         return cast("Options", {**mine, **options})
 
+    def _profile(self, options: Options) -> str | dict[str, Any]:
+        """The sandbox profile of a session: its own over the runtime's."""
+        mine = over("pure", self._options.get("profile") or None)
+        return plain(over(mine, options.get("profile") or None), "of the session")
+
     def _model(self, options: Options) -> tuple[Model, str]:
         model = options.get("model") or MODEL
         if not isinstance(model, str):
@@ -280,14 +288,16 @@ class Runtime:
     def _new_toolbox(
         self,
         tools: tuple[Callable[..., Any] | str | Path, ...],
-        profile: str,
+        profile: bytes,
         workspace: str | None,
     ) -> Toolbox:
         return Toolbox(
             define_all(tools, self._defined),
             trusted=TrustedRunner(),
             sandboxed=SandboxRunner(
-                self._sandboxes, profile, Path(workspace) if workspace is not None else None
+                self._sandboxes,
+                msgspec.json.decode(profile),
+                Path(workspace) if workspace is not None else None,
             ),
             gates=self._gates,
         )

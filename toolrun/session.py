@@ -16,6 +16,7 @@ from toolrun.journal import forked
 from toolrun.options import check_options
 from toolrun.output import Output
 from toolrun.running import Running
+from toolrun.sandbox.resolve import over
 from toolrun.step import Proving
 from toolrun.stream import EventStream
 from toolrun.transcript import check_text, to_openai
@@ -234,6 +235,8 @@ class Session:
         """
         self._running.check_idle()
         mine: Options = {"instructions": self._parts.settings.instructions}
+        if (profile := options.get("profile")) is not None:
+            mine["profile"] = options["profile"] = over(self._parts.settings.profile, profile)
         whole: Options = {**self._options, **mine, **options, "messages": ()}
         check_options(whole)
         other = Session(self._runtime, id, **whole)

@@ -95,6 +95,23 @@ def test_paths_of_a_file_start_at_its_folder(folder: Path) -> None:
     assert load_config(file, env={}).profile == "workspace-ro"
 
 
+def test_a_profile_may_be_a_table(folder: Path) -> None:
+    file = folder / "other.toml"
+    file.write_text("[profile]\nwall_seconds = 5\n")
+    assert load_config(file, env={}).profile == {"extends": "pure", "wall_seconds": 5}
+    file.write_text('[profile]\nextends = "mine.toml"\n')
+    assert load_config(file, env={}).profile == {"extends": str(folder / "mine.toml")}
+    file.write_text("profile = 5\n")
+    with pytest.raises(ConfigError, match=r"profile is 5; a text or a table .*, not empty, fits"):
+        load_config(file, env={})
+    table = '{"extends": "python", "processes": 8}'
+    assert load_config(env={"TOOLRUN_PROFILE": table}).profile == {
+        "extends": "python",
+        "processes": 8,
+    }
+    assert load_config(env={"TOOLRUN_PROFILE": "python"}).profile == "python"
+
+
 @pytest.mark.parametrize(
     ("toml", "message"),
     [

@@ -74,10 +74,12 @@ def tool_lines(tools: Sequence[Offered], config: Config) -> list[ToolLine]:
     Raises:
         ToolDefinitionError: one of them cannot be offered.
     """
+    from toolrun.sandbox.resolve import label, over
+
     lines = []
     for tool in map(defined, tools):
         options = tool.options
-        profile = None if options.trusted else options.profile or config.profile
+        profile = None if options.trusted else label(over(config.profile, options.profile))
         described = tool.description.partition("\n")[0]
         lines.append(ToolLine(tool.name, profile, described, bool(options.approve)))
     return lines

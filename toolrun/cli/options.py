@@ -60,7 +60,7 @@ class ToolOptions:
     ] = None
     profile: Annotated[
         str | None,
-        Parameter(group=_TOOLS, help="Sandbox profile: pure, workspace-ro, or a TOML file."),
+        Parameter(group=_TOOLS, help="Sandbox profile: a name, or a TOML file."),
     ] = None
 
 

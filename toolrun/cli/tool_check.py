@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from toolrun.errors import ToolrunError
+from toolrun.sandbox.resolve import over
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,7 +92,8 @@ async def _try(tool: Tool, config: Config, sandboxes: Sandboxes) -> None:
         ToolrunError: the box does not hold, or does not have it.
     """
     workspace = config.workspace.resolve() if config.workspace is not None else None
-    sandbox = await sandboxes.opened(tool.options.profile or config.profile, workspace)
+    chosen = over(config.profile, tool.options.profile)
+    sandbox = await sandboxes.opened(chosen, workspace, f"of tool {tool.name}")
     if tool.source is not None:
         await _import(tool.source, sandbox)
     elif tool.command is not None:

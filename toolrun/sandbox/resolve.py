@@ -80,6 +80,21 @@ def over(base: Chosen, chosen: Chosen | None) -> Chosen:
     return {"extends": base, **chosen}
 
 
+def plain(chosen: Chosen, source: str) -> str | dict[str, Any]:
+    """A copy of a choice as JSON values, which journals keep.
+
+    Raises:
+        ConfigError: a table that holds something else.
+    """
+    if isinstance(chosen, str):
+        return chosen
+    try:
+        copied: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(chosen))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ConfigError(f"sandbox profile {source}: not plain values: {error}") from error
+    return copied
+
+
 def label(chosen: Chosen) -> str:
     """What a profile is called where there is one word for it: "pure", "pure, narrowed".
 
@@ -97,7 +112,8 @@ def label(chosen: Chosen) -> str:
 def _resolve(chosen: Chosen, source: str, folder: str, below: tuple[str, ...]) -> Resolved:
     """Resolve what is chosen in a folder by the last of those that extend each other."""
     if isinstance(chosen, Mapping):
-        table = _plain(chosen, source)
+        table = plain(chosen, source)
+        assert isinstance(table, dict)
         return _built(table, source, label(table), folder, below)
     if chosen.endswith(".toml") or "/" in chosen:
         path = os.path.normpath(Path(folder, chosen).expanduser())
@@ -169,15 +185,6 @@ def _built(
 def _origins(changes: Mapping[str, Any], source: str) -> dict[str, str]:
     variables = [f"env.{name}" for name in changes.get("env", ())]
     return dict.fromkeys([*(key for key in changes if key != "env"), *variables], source)
-
-
-def _plain(table: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """A copy of a table as the JSON values that the schema checks."""
-    try:
-        plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(dict(table)))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"sandbox profile {source}: no plain values: {error}") from error
-    return plain
 
 
 def _read(path: str) -> str:

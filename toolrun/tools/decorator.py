@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -38,7 +38,7 @@ class Options:
         description: str | None = None,
         trusted: bool = False,
         timeout: float = 60.0,
-        profile: str | None = None,
+        profile: str | Mapping[str, Any] | None = None,
         approve: bool | Callable[[dict[str, Any]], bool] = False,
         max_output: int = 16 * 1024,
         repeatable: bool = False,
@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         description: str | None = None,
         trusted: bool = False,
         timeout: float = 60.0,
-        profile: str | None = None,
+        profile: str | Mapping[str, Any] | None = None,
         approve: bool | Callable[[dict[str, Any]], bool] = False,
         max_output: int = 16 * 1024,
         repeatable: bool = False,
@@ -88,7 +88,8 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         description: what the model reads; the docstring's text by default.
         trusted: run it in this process instead of a sandbox. Said, never assumed.
         timeout: seconds that a call may take (60).
-        profile: the sandbox profile for it; the session's by default.
+        profile: the sandbox profile for it; the session's by default. A table narrows the
+            session's, or the one that it `extends`: {"wall_seconds": 5}.
         approve: every call waits for a decision; or a function from the validated arguments to
             whether this one does.
         max_output: bytes of a result that the model reads (16 KiB); more is cut in the middle.

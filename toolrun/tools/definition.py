@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from msgspec import Struct
@@ -112,7 +112,7 @@ def _rules(options: Options) -> list[tuple[str, bool, str]]:
         ("description", _is(options.description, str, type(None)), "a string"),
         ("trusted", _is(options.trusted, bool), "True or False"),
         ("timeout", _above_zero(options.timeout, int, float), "seconds greater than 0"),
-        ("profile", _is(options.profile, str, type(None)), "a profile's name, or a path"),
+        ("profile", _is(options.profile, str, Mapping, type(None)), "a name, a path or a table"),
         (
             "approve",
             _is(options.approve, bool) or callable(options.approve),

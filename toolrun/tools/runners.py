@@ -14,7 +14,8 @@ import msgspec
 import sniffio
 import structlog
 
-from toolrun.sandbox import Job, Made, Sandbox, load_profile
+from toolrun.sandbox import Job, Made, Sandbox
+from toolrun.sandbox.resolve import label, over, plain, resolve
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
 from toolrun.tools.results import cut, shown, to_text
@@ -27,6 +28,7 @@ __all__ = ["Runner", "SandboxRunner", "Sandboxes", "TrustedRunner", "abandoned_t
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolrun.sandbox.profile import Chosen, Profile
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener, Output
     from toolrun.values import ToolCall
@@ -131,16 +133,19 @@ def _ends_more(error: BaseException) -> bool:
 
 
 class SandboxRunner:
-    """Runs tools in boxes of the profile that the tool, else the session, names."""
+    """Runs tools in boxes of the profile that the tool, else the session, names.
 
-    def __init__(self, sandboxes: Sandboxes, profile: str, workspace: Path | None) -> None:
+    A tool's table that extends nothing narrows the session's profile.
+    """
+
+    def __init__(self, sandboxes: Sandboxes, profile: Chosen, workspace: Path | None) -> None:
         self._sandboxes = sandboxes
         self._profile = profile
         self._workspace = workspace
 
     def profile_of(self, tool: Tool) -> str:
-        """The name of the profile that a tool runs under."""
-        return tool.options.profile or self._profile
+        """What the profile that a tool runs under is called: "pure", "pure, narrowed"."""
+        return label(self._chosen(tool))
 
     async def prepare(self, tool: Tool) -> None:
         """Open the sandbox of a tool before it is needed.
@@ -148,7 +153,7 @@ class SandboxRunner:
         Raises:
             SandboxUnavailable: there is none that holds.
         """
-        await self._sandboxes.opened(self.profile_of(tool), self._workspace)
+        await self._opened(tool)
 
     async def run(
         self,
@@ -160,7 +165,7 @@ class SandboxRunner:
     ) -> ToolResult:
         """See `Runner.run`."""
         output = listener.output
-        sandbox = await self._sandboxes.opened(self.profile_of(tool), self._workspace)
+        sandbox = await self._opened(tool)
         env = {KEY_VARIABLE: context.idempotency_key}
         if tool.command is not None:
             return await _completed(tool, sandbox, arguments, env, output)
@@ -188,6 +193,13 @@ class SandboxRunner:
         kind = _OUTCOMES.get(outcome.status, "crash")
         reason = cut(outcome.error or outcome.status, tool.options.max_output)
         return ToolResult(_said(tool, kind, reason), kind, seconds)
+
+    def _chosen(self, tool: Tool) -> Chosen:
+        return over(self._profile, tool.options.profile)
+
+    async def _opened(self, tool: Tool) -> Sandbox:
+        source = f"of tool {tool.name}" if tool.options.profile is not None else "of the session"
+        return await self._sandboxes.opened(self._chosen(tool), self._workspace, source)
 
 
 def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made]:
@@ -238,26 +250,53 @@ class Sandboxes:
     """The sandboxes of a runtime, one for each profile and workspace, opened when first needed."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, Path | None], Sandbox] = {}
+        self._open: dict[tuple[Profile, Path | None], Sandbox] = {}
+        self._profiles: dict[bytes, Profile] = {}
         self._lock: anyio.Lock | None = None
 
-    async def opened(self, profile: str, workspace: Path | None) -> Sandbox:
+    async def opened(
+        self, chosen: Chosen, workspace: Path | None, source: str = "given as a table"
+    ) -> Sandbox:
         """The sandbox for a profile, probed.
+
+        Args:
+            chosen: the profile.
+            workspace: the folder that it may show.
+            source: where a table stands, for messages.
 
         Raises:
             SandboxUnavailable: it does not hold; nothing may run.
             ConfigError: no such profile, or no such workspace.
         """
+        profile = self._profile(chosen, source)
         key = (profile, workspace)
         if (ready := self._open.get(key)) is not None:
             return ready
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
             if key not in self._open:
-                sandbox = Sandbox(load_profile(profile), workspace=workspace)
+                sandbox = Sandbox(profile, workspace=workspace)
                 await sandbox.open()
                 self._open[key] = sandbox
         return self._open[key]
+
+    def _profile(self, chosen: Chosen, source: str) -> Profile:
+        """The profile that is meant, put together once; what it widens is logged."""
+        key = msgspec.json.encode(plain(chosen, source), order="sorted")
+        if (ready := self._profiles.get(key)) is not None:
+            return ready
+        found = resolve(chosen, source=source)
+        for each in found.widened:
+            structlog.get_logger("toolrun").info(
+                "sandbox profile widened",
+                profile=found.profile.name,
+                key=each.key,
+                before=each.before,
+                after=each.after,
+                source=each.source,
+            )
+        self._profiles[key] = found.profile
+        return found.profile
 
     async def aclose(self) -> None:
         """Close all of them."""

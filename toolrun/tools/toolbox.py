@@ -13,6 +13,7 @@ import structlog
 from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError, ToolDefinitionError
+from toolrun.sandbox.resolve import label
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
@@ -214,7 +215,7 @@ class Toolbox:
             return None
         if isinstance(self._sandboxed, SandboxRunner):
             return self._sandboxed.profile_of(tool)
-        return tool.options.profile
+        return None if tool.options.profile is None else label(tool.options.profile)
 
     def _arguments(
         self, tool: Tool, call: ToolCall, decided: ApprovalDecided | None

@@ -85,7 +85,7 @@ def test_files_are_read_again(write: Write) -> None:
         ({"extends": "pure", "widen": ["hosts"]}, "here: widen names 'hosts', which is not set"),
         ({"extends": 1}, "here: key 'extends': 1 is not of type"),
         ({"processes": 8}, "here: 'description' is a required property; or take it from another"),
-        ({"extends": "pure", "processes": object()}, "here: no plain values"),
+        ({"extends": "pure", "processes": object()}, "here: not plain values"),
         ({"extends": {"extends": "pure", "x": 1}}, "here: extends: unknown key 'x'"),
     ],
 )

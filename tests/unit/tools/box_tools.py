@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import time
 from dataclasses import dataclass
@@ -53,6 +54,12 @@ def crash() -> None:
 def leave() -> None:
     """Ask Python to end."""
     sys.exit(4)
+
+
+@tool
+def limits() -> list[int]:
+    """Tell how many files may be open, and how many seconds of CPU be used."""
+    return [resource.getrlimit(each)[0] for each in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU)]
 
 
 @tool(max_output=100)

@@ -14,6 +14,7 @@ import pytest
 
 from tests.unit.tools import box_tools
 from toolrun import SandboxUnavailable, ToolCall, ToolResult, tool
+from toolrun.sandbox import load_profile
 from toolrun.tools import runners
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
@@ -245,7 +246,7 @@ async def test_sandboxes_are_opened_once_for_each_profile(boxes: SandboxRunner) 
         for _ in range(5):
             group.start_soon(boxes.prepare, define(box_tools.add))
 
-    assert list(sandboxes._open) == [("pure", None)]
+    assert list(sandboxes._open) == [(load_profile("pure"), None)]
     assert await sandboxes.opened("pure", None) is await sandboxes.opened("pure", None)
 
 
