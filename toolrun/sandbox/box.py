@@ -7,6 +7,7 @@ import os
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from toolrun.sandbox.egress.way import Way
 from toolrun.sandbox.order import ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ class Box:
     """The tree of processes of one box.
 
     Attributes:
+        way: what its loopback takes for the proxy, where its profile has one.
         started: whether its worker has said hello: what fails before is the sandbox's fault.
         jobs: how many it was given.
         said: what was printed before the worker was up.
@@ -49,6 +52,7 @@ class Box:
         self.init: int | None = None
         self.exit: int | None = None
         self.control = start.control
+        self.way = Way()
         self.control.setblocking(False)  # noqa: FBT003 - positional only
         self._killed = False
         self._info = start.info
@@ -100,22 +104,31 @@ class Box:
         Raises:
             OSError: it is gone; nothing was run.
         """
-        import socket
-
         socket.send_fds(self.control, [b"J"], list(descriptors))
         self.jobs += 1
 
     def receive(self) -> bytes | None:
         """The worker's next message; empty where it is gone, None where there is none yet."""
         try:
-            message = self.control.recv(_MESSAGE)
+            flags = socket.MSG_CMSG_CLOEXEC
+            message, descriptors, *_ = socket.recv_fds(self.control, _MESSAGE, 1, flags)
         except BlockingIOError:
             return None
         except OSError:
             return b""
+        for descriptor in descriptors:
+            self._take(descriptor)
         if message == HELLO:
             self.started = True
         return message
+
+    def _take(self, descriptor: int) -> None:
+        """Take what came with a message: with the first, before any job runs, the box's way out."""
+        if self.started:
+            os.close(descriptor)
+            return
+        with contextlib.suppress(ValueError):  # no way out, then
+            self.way.open(descriptor)
 
     def look(self) -> None:
         """See what has happened to its processes."""
@@ -166,6 +179,7 @@ class Box:
 
     def close(self) -> None:
         """Close its descriptors; it must be gone."""
+        self.way.close()
         self.control.close()
         for descriptor in (self._process_pidfd, self._init_pidfd, self._info):
             if descriptor is not None:

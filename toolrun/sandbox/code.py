@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from toolrun.sandbox.egress.way import port_of, variables
 from toolrun.sandbox.order import ENVIRONMENT, HOME, SCRATCH
 from toolrun.sandbox.view import runtime
 
@@ -48,7 +49,8 @@ def boot(profile: Profile, view: View, *, preload: bool) -> bytes:
         {
             **_code(),
             "limits": rlimits(profile),
-            "env": {**ENVIRONMENT, **profile.env},
+            "env": {**ENVIRONMENT, **variables(profile), **profile.env},
+            "proxy_port": port_of(profile),
             "module": view.module,
             "file": view.file,
             "by_name": view.by_name,

@@ -15,7 +15,8 @@ import anyio
 import msgspec
 import structlog
 
-from toolrun.sandbox.egress.addresses import Resolve, checked, resolve
+from toolrun.sandbox.egress.addresses import Resolve, checked
+from toolrun.sandbox.egress.addresses import resolve as _resolve
 from toolrun.sandbox.egress.head import END, MAX_HEAD, Plain, Refused, Tunnel, request_of
 from toolrun.sandbox.egress.hello import NO_SUCH_NAME, NoHello, name_of
 from toolrun.sandbox.egress.hosts import Hosts, is_address, normal
@@ -78,7 +79,7 @@ class Proxy:
 
     Args:
         profile: says which hosts and methods.
-        resolve: where names are looked up.
+        resolve: looks up names; this machine's resolver by default.
         bounds: hold for each call.
 
     Raises:
@@ -86,12 +87,12 @@ class Proxy:
     """
 
     def __init__(
-        self, profile: Profile, resolve: Resolve = resolve, bounds: Bounds | None = None
+        self, profile: Profile, resolve: Resolve | None = None, bounds: Bounds | None = None
     ) -> None:
         self.name = profile.name
         self.hosts = Hosts(profile.hosts, profile.private_hosts)
         self.methods = frozenset(profile.methods)
-        self.resolve = resolve
+        self.resolve = resolve or _resolve
         self.bounds = bounds or Bounds()
 
     async def serve(self, listener: socket.socket, tell: Tell) -> None:

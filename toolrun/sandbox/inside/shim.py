@@ -24,6 +24,7 @@ _KILL = 9
 _MSG_CMSG_CLOEXEC = 0x40000000
 _PR_SET_DUMPABLE = 4
 _SWEEP_ROUNDS = 2_000
+_WAITING = 128
 
 
 def start(boot: dict[str, Any], control: int) -> None:
@@ -44,7 +45,7 @@ def start(boot: dict[str, Any], control: int) -> None:
     sys.dont_write_bytecode = True
     job = _code(boot, "job_code")
     folders = {folder: _used(folder) for folder in boot["writable"]}
-    socket.send(_HELLO)
+    _say_hello(socket, boot["proxy_port"])
     prepared: dict[str, int] | None = None
     while True:
         request = _receive(socket, _socket.MSG_DONTWAIT)
@@ -58,6 +59,21 @@ def start(boot: dict[str, Any], control: int) -> None:
         socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
         if not all(_clean(*item) for item in folders.items()):
             os._exit(0)
+
+
+def _say_hello(socket: Any, port: int | None) -> None:
+    """Say that the worker is up; with it goes what the loopback takes at the proxy's port."""
+    import _socket
+
+    if port is None:
+        socket.send(_HELLO)
+        return
+    listener = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(_WAITING)
+    rights = listener.fileno().to_bytes(4, sys.byteorder)
+    socket.sendmsg([_HELLO], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+    listener.close()
 
 
 def _code(boot: dict[str, Any], key: str) -> dict[str, Any]:
