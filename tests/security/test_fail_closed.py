@@ -39,7 +39,7 @@ def unprobed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def open_and_call(job: Job) -> None:
     async def call() -> None:
-        async with Sandbox(load_profile("pure")) as sandbox:
+        async with Sandbox(load_profile("pure"), backend="bubblewrap") as sandbox:
             await sandbox.call(job, timeout=5)
 
     anyio.run(call)
@@ -88,7 +88,7 @@ def test_a_program_that_only_runs_the_command_is_found_out(
 def test_each_probe_can_fail() -> None:
     held = {
         "marker": "token",
-        "pid": 2,
+        "pid_namespace": "pid:[1]",
         "uid": 1000,
         "capabilities": "0000000000000000",
         "no_new_privs": "1",
@@ -102,7 +102,7 @@ def test_each_probe_can_fail() -> None:
     }
     broken = {
         "marker": "another",
-        "pid": 4711,
+        "pid_namespace": probe.own_namespace(),
         "uid": 0,
         "capabilities": "000001ffffffffff",
         "no_new_privs": "0",

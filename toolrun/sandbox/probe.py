@@ -7,6 +7,7 @@ import os
 import secrets
 import socket
 import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -17,9 +18,24 @@ from toolrun.sandbox.job import Job
 from toolrun.sandbox.order import ENVIRONMENT
 
 if TYPE_CHECKING:
+    from toolrun.sandbox.profile import Guarantee
     from toolrun.sandbox.sandbox import Sandbox
 
 _SECONDS: Final = 20.0
+_SHOWS: Final[dict[str, Guarantee]] = {
+    "uid": "privileges",
+    "capabilities": "privileges",
+    "no_new_privs": "privileges",
+    "namespaces": "privileges",
+    "network": "network",
+    "interfaces": "network",
+    "proc": "proc",
+    "files": "files",
+    "root": "files",
+    "environment": "environment",
+    "processes": "processes",
+}
+"""Which guarantee each probe is of: what a backend does not promise is not asked of it."""
 _held: set[str] = set()
 
 
@@ -54,12 +70,13 @@ async def probe(sandbox: Sandbox, identity: str) -> None:
             f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()
         )
     expected_env = {*ENVIRONMENT, *sandbox.profile.env, "PWD"}
+    backend = sandbox.backend
     for name, saw, fine in judge(msgspec.json.decode(outcome.value), token, expected_env):
-        if not fine:
+        if not fine and _SHOWS.get(name) in {None, *backend.guarantees}:
             raise SandboxUnavailable(
-                f"sandbox: probe {name!r} failed on this machine: {saw}. Nothing was run. "
-                "Update bubblewrap (0.8 or later) and the kernel (5.14 or later), or run the tools "
-                "that you trust with @tool(trusted=True)"
+                f"sandbox: probe {name!r} of {backend.name} failed on this machine: {saw}. Nothing "
+                "was run. Update it (bubblewrap: 0.8 or later) and the kernel (5.14 or later), or "
+                "run the tools that you trust with @tool(trusted=True)"
             )
     _held.add(identity)
 
@@ -79,5 +96,14 @@ def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, st
         ("root", f"writing the root folder: {seen['root']}", seen["root"] != "opened"),
         ("namespaces", f"a user namespace: {seen['userns']}", seen["userns"] != "made"),
         ("environment", f"inherited {', '.join(inherited)}", not inherited),
-        ("processes", f"process {seen['pid']} of the box", seen["pid"] <= 3),  # noqa: PLR2004
+        (
+            "processes",
+            f"the host's processes: {seen['pid_namespace']}",
+            seen["pid_namespace"] != own_namespace(),
+        ),
     ]
+
+
+def own_namespace() -> str:
+    """The name of this process's pid namespace."""
+    return str(Path("/proc/self/ns/pid").readlink())

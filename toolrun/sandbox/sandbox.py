@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import msgspec
 
 from toolrun.errors import ConfigError, SandboxUnavailable
+from toolrun.sandbox import choice
 from toolrun.sandbox.backend import Backend
 from toolrun.sandbox.box import Box
-from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 from toolrun.sandbox.code import boot
 from toolrun.sandbox.hidden import Hider, Mask
 from toolrun.sandbox.job import Completed, Job, Outcome
@@ -45,6 +45,7 @@ class Sandbox:
         workspace: Path | None = None,
         python_paths: Sequence[Path] = (),
         pool: Pool | None = None,
+        backend: str | None = None,
     ) -> None:
         """Take a profile; a workspace where the profile shows one; folders to import from.
 
@@ -53,9 +54,12 @@ class Sandbox:
             workspace: the folder that the boxes see, where the profile shows one.
             python_paths: folders to import from beside the module's own.
             pool: where boxes are kept; one of its own by default.
+            backend: what makes the boxes: "bubblewrap", "sandlock", "container", "podman:runc"
+                and the like. By default the first that holds here: see `choice.backends`.
 
         Raises:
-            ConfigError: the workspace is no folder, is missing, or the profile shows none.
+            ConfigError: the workspace is no folder, is missing, or the profile shows none; or
+                there is no such backend.
         """
         self.profile = profile
         if profile.workspace in {"none", "scratch"}:
@@ -64,7 +68,8 @@ class Sandbox:
             raise ConfigError(f"sandbox profile {profile.name!r} needs a workspace; give a folder")
         self._workspace = None if workspace is None else check_workspace(workspace)
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
-        self._backend: Backend = Bubblewrap()
+        self._wanted = backend
+        self.backend: Backend = next(choice.backends(backend))
         self._hider = Hider()
         self._own_pool = pool is None
         self._pool = pool or Pool()
@@ -82,36 +87,48 @@ class Sandbox:
         await self.aclose()
 
     async def open(self) -> None:
-        """Check that the backend holds what the profile needs, by attacking it once per process.
+        """Choose a backend, and check that it holds what the profile needs, by attacking it.
+
+        Attacked once per process. Falling back to another backend than the first is logged.
 
         Raises:
-            SandboxUnavailable: it does not; the message says what was seen and how to fix it.
+            SandboxUnavailable: none does; the message says what was seen and how to fix it.
         """
-        from toolrun.sandbox.probe import probe
-
-        missing = set(self.profile.guarantees) - self._backend.guarantees
-        if missing:
-            raise SandboxUnavailable(
-                f"sandbox profile {self.profile.name!r} needs {', '.join(sorted(missing))}, which "
-                f"{self._backend.name} does not give"
-            )
         try:
-            await probe(self, self._backend.identity())
+            await self._choose()
         except BaseException:
             await self.aclose()
             raise
+
+    async def _choose(self) -> None:
+        from toolrun.sandbox.probe import probe
+
+        refusals: list[tuple[str, SandboxUnavailable]] = []
+        for backend in choice.backends(self._wanted):
+            self.backend.close()
+            self.backend = backend
+            try:
+                choice.check_guarantees(self.profile, backend)
+                await probe(self, backend.identity())
+            except SandboxUnavailable as error:
+                refusals.append((backend.name, error))
+                continue
+            if refusals:
+                choice.warn(backend.name, refusals)
+            return
+        raise choice.none_holds(refusals)
 
     async def aclose(self) -> None:
         """Kill the boxes that wait, if they are its own, and give back what was prepared."""
         if self._own_pool:
             await self._pool.aclose()
-        self._backend.close()
+        self.backend.close()
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
         if self._own_pool:
             self._pool.close()
-        self._backend.close()
+        self.backend.close()
 
     async def call(
         self,
@@ -207,7 +224,7 @@ class Sandbox:
         masks = tuple(tuple(self._hider.masks(folder)) for folder in view.folders)
         # What a module reads of the environment when it is imported has to be there by then.
         preload = bool(view.file) and all(name.startswith(_OURS) for name in env)
-        return _Kind(self._backend, self.profile, view, masks, self._workspace, preload)
+        return _Kind(self.backend, self.profile, view, masks, self._workspace, preload)
 
     async def _run(
         self,
@@ -241,7 +258,7 @@ class Sandbox:
 
     def _did_not_start(self, box: Box) -> SandboxUnavailable:
         said = box.said.decode(errors="replace").strip() or f"exit status {box.exit}"
-        remedy = self._backend.remedy(said)
+        remedy = self.backend.remedy(said)
         return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import secrets
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from toolrun.sandbox.backend import Start
+from toolrun.sandbox.bubblewrap import seccomp
 from toolrun.sandbox.bubblewrap.privilege import Passage, is_real_root, open_passage
 from toolrun.sandbox.code import python
 from toolrun.sandbox.container import engine as engines
@@ -42,7 +44,7 @@ class Container:
     """
 
     name = "container"
-    guarantees = engines.GUARANTEES
+    guarantees = engines.guarantees()
 
     def __init__(self, name: engines.Name | None = None, runtime: str | None = None) -> None:
         self._wanted = name
@@ -92,6 +94,7 @@ class Container:
             "descriptors": [boot, there],
             "command": python(*_NUMBERS),
             "env": dict(ENVIRONMENT),
+            "filter": base64.b64encode(_filter()).decode(),
         }
         asked = memory(give, json.dumps(request).encode())
         relay = (sys.executable, "-I", "-S", "-B", _RELAY, str(asked))
@@ -138,3 +141,9 @@ def _first() -> tuple[str, ...]:
     """The command of a container's first process."""
     source = (_HERE.parent / "inside" / "first.py").read_text("utf-8")
     return (runtime().interpreter, "-I", "-S", "-B", "-c", source)
+
+
+def _filter() -> bytes:
+    """The filter that bubblewrap's boxes have, on top of the engine's own."""
+    machine = seccomp.machine()
+    return b"" if machine is None else seccomp.program(machine)

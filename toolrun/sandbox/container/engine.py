@@ -14,6 +14,7 @@ import anyio
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.bubblewrap import seccomp
 from toolrun.sandbox.bubblewrap.privilege import UNPRIVILEGED_UID, is_real_root
 from toolrun.sandbox.inside.first import SOCKET
 from toolrun.sandbox.order import HOME, SCRATCH
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Name = Literal["podman", "docker"]
 
-GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
+_GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
     {
         "files",
         "network",
@@ -68,6 +69,11 @@ class Engine(msgspec.Struct, frozen=True):
     program: str
     runtime: str | None
     limits: frozenset[str]
+
+
+def guarantees() -> frozenset[Guarantee]:
+    """What a container holds; a filter of system calls where there is one for this machine."""
+    return _GUARANTEES | {"syscalls"} if seccomp.machine() else _GUARANTEES
 
 
 def find(name: Name | None) -> tuple[Name, str]:

@@ -10,6 +10,8 @@ when the other side of the socket does; the kernel then kills what is left. Pyth
 from __future__ import annotations
 
 import array
+import base64
+import ctypes
 import fcntl
 import json
 import os
@@ -21,6 +23,14 @@ from typing import Any
 SOCKET = "/run/toolrun"
 _DESCRIPTORS = 16
 _ABOVE = 32
+_MESSAGE = 262_144
+PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
+
+
+class _Program(ctypes.Structure):
+    """`struct sock_fprog`."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
 def main() -> None:
@@ -28,7 +38,7 @@ def main() -> None:
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(SOCKET)
     size = array.array("i").itemsize
-    message, ancillary, _, _ = connection.recvmsg(65536, socket.CMSG_SPACE(_DESCRIPTORS * size))
+    message, ancillary, _, _ = connection.recvmsg(_MESSAGE, socket.CMSG_SPACE(_DESCRIPTORS * size))
     received = array.array("i", ancillary[0][2])
     child = os.fork()
     if child == 0:
@@ -44,7 +54,21 @@ def _become(start: dict[str, Any], received: list[int]) -> None:
     for number, descriptor in enumerate(above):
         os.dup2(descriptor, number)
     os.closerange(len(above), 1024)
+    if start["filter"]:
+        _filter(base64.b64decode(start["filter"]))
     os.execve(start["command"][0], start["command"], start["env"])  # noqa: S606 - in the box
+
+
+def _filter(program: bytes) -> None:
+    """Put a filter of system calls on this process and all that come after it."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    described = _Program(len(program) // 8, program)
+    for call in (
+        (PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0),
+        (PR_SET_SECCOMP, SECCOMP_MODE_FILTER, ctypes.byref(described), 0, 0),
+    ):
+        if libc.prctl(*call):
+            raise OSError(ctypes.get_errno(), "the filter of system calls was not taken")
 
 
 def _wait(child: int, connection: socket.socket) -> int:

@@ -1,7 +1,7 @@
 """What can be reached from inside a box? Attacks that `probe` runs there; stdlib only."""
 
 # No import that the box does not need.
-# ruff: noqa: PTH123
+# ruff: noqa: PTH115, PTH123
 from __future__ import annotations
 
 import errno
@@ -14,7 +14,7 @@ def look(token: str, port: int, canary: str) -> dict[str, Any]:
     status = _status()
     return {
         "marker": token,
-        "pid": os.getpid(),
+        "pid_namespace": os.readlink("/proc/self/ns/pid"),
         "uid": os.getuid(),
         "capabilities": status["CapEff"],
         "no_new_privs": status["NoNewPrivs"],

@@ -1,0 +1,1 @@
+"""How does sandlock make a box, of Landlock and seccomp, and what does that not hold?"""
