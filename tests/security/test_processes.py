@@ -93,7 +93,7 @@ def test_killing_the_first_process_ends_only_the_box(attack: Attack) -> None:
 def test_nothing_can_be_traced(
     attack: Attack, control: Control, victim: subprocess.Popen[bytes]
 ) -> None:
-    assert attack("ptrace", pid=victim.pid).saw == "ESRCH"
+    assert attack("ptrace", pid=victim.pid).saw in {"EPERM", "ESRCH"}
     if AS_ROOT:
         assert control("ptrace", pid=victim.pid) == "done"
 
@@ -160,7 +160,7 @@ def test_the_terminal_cannot_be_typed_into(attack: Attack) -> None:
     saw = attack("type_into_terminal").saw
 
     assert saw["tty"] == "ENXIO"
-    assert saw["stdin"] in {"ENOTTY", "EIO"}
+    assert saw["stdin"] in {"EPERM", "ENOTTY", "EIO"}
 
 
 @pytest.mark.parametrize("timeout", [20, 1.5], ids=["after return", "after time-out"])
