@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.fixes import fix
+from toolrun.sandbox.egress.way import variables
 from toolrun.sandbox.inside import look
 from toolrun.sandbox.job import Job
 from toolrun.sandbox.order import ENVIRONMENT
@@ -52,6 +54,22 @@ async def probe(sandbox: Sandbox, identity: str) -> None:
     """
     if identity in _held:
         return
+    for name, saw, fine in await attacked(sandbox):
+        if not fine:
+            raise SandboxUnavailable(
+                f"sandbox: probe {name!r} of {sandbox.backend.name} failed on this machine: {saw}. "
+                f"Nothing was run. {fix(name)}, or run the tools that you trust with "
+                "@tool(trusted=True)"
+            )
+    _held.add(identity)
+
+
+async def attacked(sandbox: Sandbox) -> list[tuple[str, str, bool]]:
+    """Attack a box: each probe, what was seen, and whether it holds or was never promised.
+
+    Raises:
+        SandboxUnavailable: nothing ran; the message says what would fix it.
+    """
     token = secrets.token_hex(16)
     with socket.create_server(("127.0.0.1", 0)) as server, tempfile.NamedTemporaryFile() as canary:
         canary.write(token.encode())
@@ -69,16 +87,10 @@ async def probe(sandbox: Sandbox, identity: str) -> None:
         raise SandboxUnavailable(
             f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()
         )
-    expected_env = {*ENVIRONMENT, *sandbox.profile.env, "PWD"}
-    backend = sandbox.backend
-    for name, saw, fine in judge(msgspec.json.decode(outcome.value), token, expected_env):
-        if not fine and _SHOWS.get(name) in {None, *backend.guarantees}:
-            raise SandboxUnavailable(
-                f"sandbox: probe {name!r} of {backend.name} failed on this machine: {saw}. Nothing "
-                "was run. Update it (bubblewrap: 0.8 or later) and the kernel (5.14 or later), or "
-                "run the tools that you trust with @tool(trusted=True)"
-            )
-    _held.add(identity)
+    expected_env = {*ENVIRONMENT, *variables(sandbox.profile), *sandbox.profile.env, "PWD"}
+    promised = {None, *sandbox.backend.guarantees}
+    judged = judge(msgspec.json.decode(outcome.value), token, expected_env)
+    return [(name, saw, fine or _SHOWS.get(name) not in promised) for name, saw, fine in judged]
 
 
 def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, str, bool]]:
