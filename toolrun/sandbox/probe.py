@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox.fixes import fix
 from toolrun.sandbox.egress.way import variables
+from toolrun.sandbox.fixes import fix
 from toolrun.sandbox.inside import look
 from toolrun.sandbox.job import Job
 from toolrun.sandbox.order import ENVIRONMENT
