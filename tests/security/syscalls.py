@@ -120,6 +120,37 @@ def foreign(code: str) -> int:
     return os.waitpid(pid, 0)[1]
 
 
+def limits() -> dict[str, int]:
+    import resource
+
+    names = ("CORE", "MSGQUEUE", "MEMLOCK", "SIGPENDING", "RTPRIO")
+    return {name: resource.getrlimit(getattr(resource, f"RLIMIT_{name}"))[1] for name in names}
+
+
+def read(paths: list[str]) -> dict[str, str]:
+    """How many bytes each has, or the name of the error."""
+    seen = {}
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDONLY)
+            seen[path] = f"{len(os.read(descriptor, 4096))} bytes"
+            os.close(descriptor)
+        except OSError as error:
+            seen[path] = errno.errorcode[error.errno or 0]
+    return seen
+
+
+def hold(folders: list[str], mebibytes: int) -> str:
+    """Write files, and wait."""
+    import time
+
+    for folder in folders:
+        with open(f"{folder}/held", "wb") as file:  # noqa: PTH123
+            file.write(bytes(mebibytes << 20))
+    time.sleep(20)
+    return "held"
+
+
 def square(number: int) -> int:
     return number * number
 

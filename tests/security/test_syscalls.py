@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import Job, Sandbox, load_profile
+from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
 from toolrun.sandbox.bubblewrap import arguments, seccomp
 from toolrun.sandbox.bubblewrap.seccomp_policy import ALLOW, POLICY, Check, Verdict
 
@@ -36,8 +36,8 @@ I386_GETPID = "b814000000cd80c3"
 X32_GETPID = "b8270000400f05c3"
 
 
-def inside(name: str, **arguments: Any) -> Any:
-    """What a function of the payload sees in a box."""
+def outcome_of(name: str, /, *, change: dict[str, Any] | None = None, **arguments: Any) -> Outcome:
+    """How a function of the payload ends in a box."""
     marker = secrets.token_hex(8)
     job = Job(
         file=str(PAYLOAD),
@@ -45,15 +45,22 @@ def inside(name: str, **arguments: Any) -> Any:
         qualname="run",
         arguments=json.dumps({"name": name, "marker": marker, "arguments": arguments}).encode(),
     )
+    profile = msgspec.structs.replace(load_profile("pure"), **(change or {}))
 
-    async def call() -> Any:
-        async with Sandbox(load_profile("pure")) as sandbox:
-            outcome = await sandbox.call(job, timeout=30)
-            assert outcome.stdout.startswith(marker + "\n"), outcome
-            assert outcome.value is not None, outcome
-            return msgspec.json.decode(outcome.value)
+    async def call() -> Outcome:
+        async with Sandbox(profile) as sandbox:
+            return await sandbox.call(job, timeout=30)
 
-    return anyio.run(call)
+    outcome = anyio.run(call)
+    assert outcome.stdout.startswith(marker + "\n"), outcome
+    return outcome
+
+
+def inside(name: str, /, **arguments: Any) -> Any:
+    """What a function of the payload sees in a box."""
+    outcome = outcome_of(name, **arguments)
+    assert outcome.value is not None, outcome
+    return msgspec.json.decode(outcome.value)
 
 
 def outside(name: str, **arguments: Any) -> Any:
@@ -171,3 +178,31 @@ def test_without_a_filter_for_the_machine(monkeypatch: pytest.MonkeyPatch) -> No
 
     with pytest.raises(SandboxUnavailable, match="needs syscalls, which bubblewrap does not give"):
         anyio.run(call)
+
+
+def test_limits_of_the_kernel_s_memory() -> None:
+    saw = inside("limits")
+
+    # Hard ones; one that was lower already stays.
+    assert saw["CORE"] <= 1
+    assert saw["MSGQUEUE"] == saw["RTPRIO"] == 0
+    assert saw["MEMLOCK"] <= 65_536
+    assert saw["SIGPENDING"] <= 1_024
+
+
+def test_what_proc_tells_of_the_host_is_hidden() -> None:
+    paths = [f"/proc/{name}" for name in ("cmdline", "keys", "kallsyms", "interrupts", "meminfo")]
+    saw = inside("read", paths=paths)
+
+    assert saw.pop("/proc/meminfo").endswith("bytes")
+    assert set(saw.values()) <= {"EACCES", "ENOENT"}
+    assert outside("read", paths=["/proc/cmdline"])["/proc/cmdline"].endswith("bytes")
+
+
+def test_files_in_memory_count_as_memory() -> None:
+    held = {"folders": ["/tmp", "/dev/shm"], "mebibytes": 40}
+    outcome = outcome_of("hold", change={"memory_bytes": 64 << 20}, **held)
+
+    assert outcome.status == "memory_limit"
+    assert outcome.error == "used more than 64 MiB of memory"
+    assert outcome.seconds < 15

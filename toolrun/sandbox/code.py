@@ -83,5 +83,11 @@ def rlimits(profile: Profile) -> dict[str, int]:
         "RLIMIT_NPROC": profile.processes,
         "RLIMIT_NOFILE": profile.open_files,
         "RLIMIT_FSIZE": profile.disk_bytes,
-        "RLIMIT_CORE": 0,
+        # Not 0: where the host pipes core dumps into a program, that is run for 0, but not for 1.
+        "RLIMIT_CORE": 1,
+        # Memory of the kernel's: message queues, pages that cannot be swapped, queued signals.
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_MEMLOCK": 65_536,
+        "RLIMIT_SIGPENDING": 1_024,
+        "RLIMIT_RTPRIO": 0,
     }

@@ -25,13 +25,18 @@ _TMPFS: Final = ("/tmp", "/dev/shm")  # noqa: S108 - of the box
 
 def exceeded(init: int, profile: Profile) -> tuple[Status, str] | None:
     """Which limit the tree below a box's first process exceeds, and how to say so."""
-    used = resident_bytes(init)
-    if used > profile.memory_bytes:
-        return "memory_limit", f"used more than {profile.memory_bytes >> 20} MiB of memory"
     writable = (*_TMPFS, SCRATCH) if profile.workspace == "scratch" else _TMPFS
-    if inodes(init, writable) > profile.inodes:
+    files, size = written(init, writable)
+    if resident_bytes(init) + size > profile.memory_bytes:
+        return memory_limit(profile)
+    if files > profile.inodes:
         return "disk_limit", f"created more than {profile.inodes} files"
     return None
+
+
+def memory_limit(profile: Profile) -> tuple[Status, str]:
+    """What is said of a box that exceeds its memory, whoever found out."""
+    return "memory_limit", f"used more than {profile.memory_bytes >> 20} MiB of memory"
 
 
 def resident_bytes(init: int) -> int:
@@ -48,16 +53,21 @@ def resident_bytes(init: int) -> int:
     return total
 
 
-def inodes(init: int, writable: Iterable[str] = _TMPFS) -> int:
-    """Files and folders in the writable file systems of a box; 0 where they cannot be seen."""
-    used = 0
+def written(init: int, writable: Iterable[str] = _TMPFS) -> tuple[int, int]:
+    """Files and folders in the writable file systems of a box, and their bytes.
+
+    Both take memory that no process maps. Nothing is counted where they cannot be seen. What is
+    mapped there counts twice: rather too early than too late.
+    """
+    files = size = 0
     for name in writable:
         try:
             status = os.statvfs(f"/proc/{init}/root{name}")
         except OSError:
             continue
-        used += status.f_files - status.f_ffree
-    return used
+        files += status.f_files - status.f_ffree
+        size += (status.f_blocks - status.f_bfree) * status.f_frsize
+    return files, size
 
 
 def _resident(pid: int) -> int:

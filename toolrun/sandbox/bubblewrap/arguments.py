@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox.bubblewrap import seccomp
+from toolrun.sandbox.bubblewrap import proc, seccomp
 from toolrun.sandbox.order import HOME, SCRATCH
 from toolrun.sandbox.view import SYSTEM_FOLDERS
 
@@ -102,7 +102,7 @@ def arguments(
         *_system(),
         *("--file", str(descriptors.passwd), "/etc/passwd"),
         *("--file", str(descriptors.group), "/etc/group"),
-        *("--proc", "/proc", "--dev", "/dev"),
+        *("--proc", "/proc", *proc.hidden(), "--dev", "/dev"),
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
         *_scratch(order.profile),
