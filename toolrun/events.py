@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field, structs
 
-from toolrun.values import Rule, Status, ToolCall, ToolResult, Usage
+from toolrun.values import FileChange, Rule, Status, ToolCall, ToolResult, Usage
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -99,7 +99,42 @@ class ToolCallFinished(Durable, frozen=True, tag=True, gc=False):
     @property
     def content(self) -> str:
         """The result as the model reads it."""
-        return f"{self.result.content}\n\n{self.note}" if self.note else self.result.content
+        notes = "\n".join(note for note in (self.result.note, self.note) if note)
+        return f"{self.result.content}\n\n{notes}" if notes else self.result.content
+
+
+class FileChanged(Durable, frozen=True, tag=True, gc=False):
+    """A call is about to change a file of the workspace: recorded before that is touched.
+
+    The fields are those of `FileChange`; `before`, the content that the file had, is never in a
+    trace.
+    """
+
+    call_id: str
+    path: str
+    change: Literal["created", "modified", "deleted"]
+    folder: bool = False
+    before: bytes | None = None
+    before_digest: str = ""
+    before_size: int = 0
+    before_mode: int = 0
+    digest: str = ""
+    size: int = 0
+    mode: int = 0
+
+    @classmethod
+    def of(cls, call_id: str, change: FileChange) -> FileChanged:
+        """The event of a change that a call makes."""
+        return cls(call_id=call_id, **structs.asdict(change))
+
+    @property
+    def file(self) -> FileChange:
+        """The change alone."""
+        return FileChange(**{name: getattr(self, name) for name in FileChange.__struct_fields__})
+
+    def without_content(self) -> FileChanged:
+        """The same without the content that the file had, for whoever may not have it."""
+        return self if self.before is None else structs.replace(self, before=None)
 
 
 class ApprovalRequested(Durable, frozen=True, tag=True):
@@ -152,8 +187,17 @@ class TurnFinished(Durable, frozen=True, tag=True, dict=True):
         return event
 
 
+NOT_RESTORED = "file-not-restored"
+"""The code of the Warned event for a file that undoing a turn has left as it is."""
+
+
 class TurnUndone(Durable, frozen=True, tag=True):
-    """The last turn was taken back: the transcript is what it was before its user message."""
+    """The last turn was taken back: the transcript is what it was before its user message.
+
+    So are the files that its calls changed, but for those in `left`, each with the reason why.
+    """
+
+    left: tuple[str, ...] = ()
 
 
 class ForkedFrom(Durable, frozen=True, tag=True):
@@ -248,6 +292,7 @@ AnyEvent: TypeAlias = (
     | AssistantMessage
     | ToolCallStarted
     | ToolCallFinished
+    | FileChanged
     | ApprovalRequested
     | ApprovalDecided
     | LimitReached

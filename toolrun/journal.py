@@ -16,6 +16,7 @@ from toolrun.events import (
     AssistantMessage,
     Durable,
     Event,
+    FileChanged,
     ForkedFrom,
     LimitReached,
     Repaired,
@@ -142,7 +143,7 @@ def forked(journal: Journal) -> list[Durable]:
     return [fork, *copies]
 
 
-def _kind(event: Event) -> str:
+def _kind(event: Event) -> str:  # noqa: PLR0911 - a table
     """The name under which an event is counted: "TurnFinished.failed", "Retried.http-503"."""
     name = type(event).__name__
     match event:
@@ -150,6 +151,8 @@ def _kind(event: Event) -> str:
             return f"{name}.{event.status}"
         case ToolCallFinished():
             return f"{name}.{event.result.outcome}"
+        case FileChanged():
+            return f"{name}.{event.change}"
         case LimitReached():
             return f"{name}.{event.limit}"
         case Retried() | Warned():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -43,10 +43,9 @@ from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.transcript import from_openai
 from toolrun.turn import Turn
-from toolrun.values import Sampling
+from toolrun.values import FileChange, Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import TracebackType
     from typing import Unpack
 
@@ -54,6 +53,9 @@ if TYPE_CHECKING:
     from toolrun.limits import Meter
     from toolrun.output import Output
     from toolrun.session import Session
+
+
+Restore = Callable[[Sequence[FileChange]], Awaitable[tuple[str, ...]]]
 
 
 class Parts(Struct, frozen=True, eq=False):
@@ -72,6 +74,19 @@ class Parts(Struct, frozen=True, eq=False):
     context: Any = None
     version: str = __version__
     cache: dict[str, Any] = field(default_factory=dict)
+    restore: Restore | None = None
+    """Stands in for the taking back of files, where nothing of the disk may be touched."""
+
+    async def restored(self, changes: Sequence[FileChange]) -> tuple[str, ...]:
+        """Take back what calls did to the workspace; what could not be, each with the reason."""
+        if self.restore is not None:
+            return await self.restore(changes)
+        if not changes or self.settings.workspace is None:
+            return ()
+        from toolrun.sandbox.layer.restore import restore
+
+        left = await restore(self.settings.workspace, changes)
+        return tuple(f"{each.path}: {each.why}" for each in left)
 
     @property
     def trace_path(self) -> Path | None:

@@ -11,7 +11,7 @@ from msgspec import structs
 from toolrun.answer import Answer, answer_of
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
-from toolrun.events import SessionOpened, TurnUndone, UserMessage
+from toolrun.events import NOT_RESTORED, SessionOpened, TurnUndone, UserMessage, Warned
 from toolrun.journal import forked
 from toolrun.options import check_options
 from toolrun.output import Output
@@ -207,11 +207,13 @@ class Session:
     async def undo(self) -> str:
         """Take the last turn back, and return what the user had said.
 
-        The transcript is what it was before. What tools have done outside stays done, and the
-        tokens stay used.
+        The transcript is what it was before, and so are the files of the workspace that sandboxed
+        tools changed, but for those that somebody else has changed since: a Warned event names
+        each. What tools have done elsewhere stays done, and the tokens stay used.
 
         Raises:
             ConfigError: there is no turn to take back.
+            OSError: the workspace is gone, or held by another process.
             SessionBusy: a turn runs.
         """
         self._running.check_idle()
@@ -219,7 +221,11 @@ class Session:
             raise ConfigError("there is no turn to take back")
         said = self.state.transcript[self.state.turn_from]
         assert isinstance(said, UserMessage)
-        await self._journal.record(TurnUndone())
+        # Files first: after a crash in between, undoing once more finds them as they were.
+        left = await self._parts.restored(self.state.changes[-1])
+        await self._journal.record(TurnUndone(left))
+        for each in left:
+            self._journal.report(Warned(NOT_RESTORED, f"not restored: {each}"))
         return said.content
 
     def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002

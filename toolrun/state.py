@@ -14,6 +14,7 @@ from toolrun.events import (
     AssistantMessage,
     Durable,
     Event,
+    FileChanged,
     ForkedFrom,
     LimitReached,
     SessionOpened,
@@ -25,7 +26,7 @@ from toolrun.events import (
     UserMessage,
 )
 from toolrun.transcript import Message, ToolMessage
-from toolrun.values import Rule, ToolCall, ToolResult, Usage
+from toolrun.values import FileChange, Rule, ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -43,6 +44,8 @@ class State:
         self.finished: TurnFinished | None = None
         self.limit: LimitReached | None = None
         self.turns_from: list[int] = []
+        self.changes: list[list[FileChange]] = []
+        """What the calls of each turn did to the workspace, in order: what undo takes back."""
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage = Usage()
         self.results: dict[str, ToolResult] = {}
@@ -93,6 +96,8 @@ class State:
                 self.started.add(event.call_id)
             case ToolCallFinished():
                 self._outcome(event)
+            case FileChanged():
+                self.changes[-1].append(event.file)
             case ApprovalRequested():
                 self.pending[event.call_id] = event
             case ApprovalDecided():
@@ -118,6 +123,7 @@ class State:
         self.step = 0
         self.finished = self.limit = None
         self.turns_from.append(len(self.transcript))
+        self.changes.append([])
         self.turn_results = {}
         self._made.clear()
         self.transcript.append(message)
@@ -125,6 +131,7 @@ class State:
     def _undone(self) -> None:
         """The turn is gone from the transcript; what it used, and its number, stay used."""
         begin = self.turns_from.pop()
+        self.changes.pop()
         # A new list: others may still hold the old one, such as a request.
         self.transcript = self.transcript[:begin]
         self.finished = self.limit = None

@@ -14,6 +14,7 @@ from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
+    FileChanged,
     LimitReached,
     ToolCallFinished,
     ToolCallStarted,
@@ -32,12 +33,13 @@ from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.values import Rule, ToolResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Literal
 
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage
     from toolrun.tools.toolbox import Checked
-    from toolrun.values import Status, ToolCall
+    from toolrun.values import FileChange, Status, ToolCall
 
 WARN_FROM = 3
 """The same call is remarked upon from this time on."""
@@ -135,9 +137,12 @@ async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                 def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
                     journal.observe(ToolOutput(call.id, stream, text))
 
-                result = await ready.run(
-                    _context(turn, call), Listener(output if journal.listening else None)
-                )
+                async def changing(changes: Sequence[FileChange]) -> None:
+                    for change in changes:
+                        await journal.record(FileChanged.of(call.id, change))
+
+                told = output if journal.listening else None
+                result = await ready.run(_context(turn, call), Listener(told, changing))
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
             )

@@ -54,12 +54,39 @@ class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
 class ToolResult(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a tool call came to.
 
-    `content` is what the model reads. `seconds` is the wall time of the run itself.
+    `content` is what the model reads. `seconds` is the wall time of the run itself. `note` is what
+    toolrun adds for the model: which files the call changed, and what of them was not kept.
     """
 
     content: str
     outcome: Outcome = "ok"
     seconds: float = 0.0
+    note: str = ""
+
+
+class FileChange(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True):
+    """What a call does to one file of the workspace, with what is needed to take it back.
+
+    Attributes:
+        path: inside the workspace, with slashes.
+        change: what becomes of it.
+        folder: whether it is a folder: one that is made, or an empty one that is removed.
+        before: the content that it had, base64 in JSON; None where it was not there or is a folder,
+            and in a trace, where only its digest and size are.
+        before_digest, before_size, before_mode: sha256, bytes and permissions of that.
+        digest, size, mode: sha256, bytes and permissions after; empty and 0 where it is deleted.
+    """
+
+    path: str
+    change: Literal["created", "modified", "deleted"]
+    folder: bool = False
+    before: bytes | None = None
+    before_digest: str = ""
+    before_size: int = 0
+    before_mode: int = 0
+    digest: str = ""
+    size: int = 0
+    mode: int = 0
 
 
 class Sampling(Struct, frozen=True, omit_defaults=True):

@@ -13,6 +13,7 @@ from toolrun.events import (
     AssistantMessage,
     Durable,
     Event,
+    FileChanged,
     TextDelta,
     TurnFinished,
 )
@@ -85,6 +86,8 @@ class JsonLines(View):
             raise self._broken
 
     def _write(self, event: Event) -> None:
+        if isinstance(event, FileChanged):
+            event = event.without_content()
         if self._broken is None:
             try:
                 print(json_line(json.encode(event)), flush=True)

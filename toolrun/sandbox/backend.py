@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from socket import socket
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
 if TYPE_CHECKING:
     import contextlib
 
+    from toolrun.sandbox.layer.layer import Layer
     from toolrun.sandbox.order import Order
-    from toolrun.sandbox.profile import Guarantee
+    from toolrun.sandbox.profile import Guarantee, Profile
+    from toolrun.sandbox.view import View
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -70,4 +72,25 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Give back what was prepared."""
+        ...
+
+
+@runtime_checkable
+class Layering(Protocol):
+    """A backend that can show a workspace writable, as a layer that lies over it."""
+
+    async def layer(
+        self, view: View, folder: str, profile: Profile, stack: contextlib.ExitStack
+    ) -> Layer:
+        """A fresh layer over a folder, for one box: give it as `Order.layer`.
+
+        Args:
+            view: of the box.
+            folder: the workspace, one of the view's folders.
+            profile: `disk_bytes` and `inodes` are its size.
+            stack: the layer is gone when it is closed.
+
+        Raises:
+            SandboxUnavailable: none can be made.
+        """
         ...

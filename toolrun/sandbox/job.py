@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from toolrun.sandbox.layer.layer import Kept
+
 Status = Literal[
     "ok",
     "exception",
@@ -62,6 +64,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         seconds: wall time of the box, its start included.
         exit: the exit status of its process, 128 + n if signal n ended it; None where the result
             came first or the box was killed from outside.
+        kept: what became of what it wrote to a writable workspace.
     """
 
     status: Status
@@ -72,6 +75,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     stderr: str = ""
     seconds: float = 0.0
     exit: int | None = None
+    kept: Kept = Kept()
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,3 +91,4 @@ class Completed(msgspec.Struct, frozen=True, kw_only=True):
     stderr: bytes
     seconds: float
     error: str | None = None
+    kept: Kept = Kept()

@@ -8,6 +8,7 @@ import msgspec
 
 from toolrun.errors import ConfigError
 from toolrun.sandbox.hidden import Mask
+from toolrun.sandbox.layer.layer import Layer
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.view import View
 
@@ -44,6 +45,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         boot: what the shim is given; see `toolrun.sandbox.code.boot`.
         cwd: its working directory.
         binds: what it sees beside, mounted after everything else.
+        layer: what it sees in the place of the workspace, and may write; for one call.
     """
 
     profile: Profile
@@ -52,6 +54,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     masks: tuple[tuple[Mask, ...], ...] = ()
     cwd: str = HOME
     binds: tuple[Bind, ...] = ()
+    layer: Layer | None = None
 
     def __post_init__(self) -> None:
         """Refuse what the scratch folder would cover, or be covered by."""

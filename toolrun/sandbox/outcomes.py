@@ -19,6 +19,7 @@ def outcome(run: Run, elapsed: float, seconds: float) -> Outcome:
         "stdout": run.stdout.decode(errors="replace"),
         "stderr": run.stderr.decode(errors="replace"),
         "seconds": elapsed,
+        "kept": run.kept,
     }
     if (early := ended(run, seconds)) is not None:
         status, why = early
@@ -41,6 +42,18 @@ def ended(run: Run, seconds: float) -> tuple[Status, str] | None:
     if run.ended is not None and run.ended[0] == "timeout":
         return "timeout", f"did not finish within {seconds:g} s and was stopped"
     return run.ended
+
+
+def ended_by_itself(run: Run, *, command: bool) -> bool:
+    """Whether a job came to an end of its own: it returned or raised; a command: it exited.
+
+    What was killed, from outside or by a signal of its own, may have been in the middle of a file.
+    """
+    if run.ended is not None:
+        return False
+    if not command:
+        return run.reply.complete
+    return run.exit is not None and run.exit - 128 not in set(signal.Signals)
 
 
 def _how_it_ended(exit_status: int | None) -> tuple[Status, str]:

@@ -67,7 +67,13 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def lease(
-        self, key: object, tenant: str | None, make: Make, *, fresh: bool = False
+        self,
+        key: object,
+        tenant: str | None,
+        make: Make,
+        *,
+        fresh: bool = False,
+        once: bool = False,
     ) -> AsyncIterator[Box]:
         """Hold a box; it is kept for its tenant afterwards if it is as good as new, else killed.
 
@@ -76,6 +82,7 @@ class Pool:
             tenant: whose job it will run; None: nobody else's job will ever run in it.
             make: starts a box of this kind.
             fresh: only a new one will do.
+            once: nobody else will want one of this kind.
         """
         self._running = self._running or anyio.Semaphore(self.bounds.running)
         async with self._running:
@@ -93,7 +100,8 @@ class Pool:
                 self._keep(Idle(box, key, tenant, time.monotonic()))
             else:
                 self._discard(box)
-            self._replace(key, make)
+            if not once:
+                self._replace(key, make)
 
     async def warm(self, key: object, tenant: str | None, make: Make) -> None:
         """Start a box that a call will soon need, unless one waits."""

@@ -19,6 +19,7 @@ import anyio
 from toolrun.sandbox import watch
 from toolrun.sandbox.box import SWEPT
 from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.layer.layer import Kept
 from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ class Run:
         ended: which limit ended the job, and how to say so.
         exit: the exit status of the job's process, 128 + n if signal n ended it; None where the
             box was killed.
+        kept: what became of what it wrote to a writable workspace.
     """
 
     def __init__(self, box: Box, profile: Profile, on_output: OnOutput | None) -> None:
         self.reply = Reply(profile.output_bytes, self._progress)
         self.ended: tuple[Status, str] | None = None
         self.exit: int | None = None
+        self.kept = Kept()
         self.stdout = bytearray()
         self.stderr = bytearray()
         self._box = box

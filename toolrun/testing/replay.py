@@ -206,4 +206,5 @@ class _Replayed(Runtime):
             plan.opened.date,
             _Unwaiting(cast.cursor),
             version=plan.opened.version,
+            restore=cast.restore,
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
+from toolrun.values import FileChange
+
 Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
+Changing = Callable[[Sequence[FileChange]], Awaitable[None]]
 
 
 class Listener(Struct, frozen=True):
@@ -16,6 +19,9 @@ class Listener(Struct, frozen=True):
     Attributes:
         output: is told ("stdout" or "stderr", text) as the tool prints, and ("progress", text) of
             each value that it yields.
+        changing: is awaited with what the call is about to do to the workspace, before that is
+            touched.
     """
 
     output: Output | None = None
+    changing: Changing | None = None

@@ -16,6 +16,7 @@ from msgspec import Struct
 from toolrun.decisions import Approve, Decision, Deny, Edit
 from toolrun.errors import TraceError
 from toolrun.events import (
+    NOT_RESTORED,
     ApprovalDecided,
     ApprovalRequested,
     Durable,
@@ -214,6 +215,8 @@ def _acts(events: list[Event], start: int, end: int) -> list[Act]:
                 acts.append(Decide(event.call_id, decision_of(event)))
             case TurnUndone():
                 acts.append(Undo())
+            case Warned(code) if code == NOT_RESTORED:
+                pass  # the undo's own
             case _:
                 break
         start += 1

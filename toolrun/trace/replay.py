@@ -17,10 +17,12 @@ from toolrun.errors import ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
+    FileChanged,
     RequestSent,
     Retried,
     ToolCallFinished,
     ToolOutput,
+    TurnUndone,
 )
 from toolrun.journal import Journal
 from toolrun.models import dialects
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener
-    from toolrun.values import ToolCall, ToolResult
+    from toolrun.values import FileChange, ToolCall, ToolResult
 
 __all__ = ["Cast", "Comparison", "Plan", "ReplayJournal", "ReplayModel", "ReplayRunner"]
 
@@ -83,6 +85,11 @@ class Cast:
         failed = stop is not None and stop.how == "failed"
         cursor.failure = failure(stop.error) if stop is not None and failed else None
         cursor.interrupt = interrupt if stop is not None and not failed else None
+
+    async def restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002
+        """Say of undone files what the trace says: no disk is touched."""
+        undone = self.cursor.expected
+        return undone.left if isinstance(undone, TurnUndone) else ()
 
 
 class ReplayJournal(Journal):
@@ -201,12 +208,29 @@ class ReplayRunner:
                 listener.output(event.stream, event.text)
             if cursor.position <= printed:  # not as recorded: the comparison has said so
                 break
+        await self._change(call.id, end, listener)
         if end is None or cursor.stops_before(end):
             await cursor.stop()
         await cursor.reach(end)
         finished = cursor.events[end]
         assert isinstance(finished, ToolCallFinished)
         return finished.result
+
+    async def _change(self, call_id: str, end: int | None, listener: Listener) -> None:
+        """Tell of the files that the call changed: no disk is touched."""
+        cursor = self._cursor
+        first = cursor.find(FileChanged, call_id)
+        if first is None or cursor.stops_before(first) or listener.changing is None:
+            return
+        last = len(cursor.events) if end is None else end
+        changes = [
+            event.file
+            for index, event in enumerate(cursor.events[first:last], first)
+            if isinstance(event, FileChanged)
+            and event.call_id == call_id
+            and not cursor.stops_before(index)
+        ]
+        await listener.changing(changes)
 
 
 def failure(text: str) -> Exception:

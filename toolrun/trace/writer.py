@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from toolrun._version import __version__
+from toolrun.events import FileChanged
 from toolrun.trace.header import FORMAT, TraceHeader, default_trace_path
 from toolrun.trace.redact import Redactor
 
@@ -73,7 +74,9 @@ class TraceSink:
 
     async def record(self, event: Durable) -> None:
         """Write a durable event and what was observed before it, in one write."""
-        self._waiting.append(event)
+        # What a file held before is what a workspace holds: secrets of every form.
+        kept = event.without_content() if isinstance(event, FileChanged) else event
+        self._waiting.append(kept)
         self._flush()
 
     def close(self) -> None:

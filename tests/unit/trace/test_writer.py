@@ -232,6 +232,8 @@ def _filled(kind: type) -> Event:
         "call_id": "c1",
         "name": "f",
         "arguments": {"a": 1},
+        "path": "a.txt",
+        "change": "created",
         "reason": "why",
         "decision": "deny",
         "limit": "steps",

@@ -12,12 +12,15 @@ from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
 from toolrun.sandbox.bubblewrap.remedies import remedy
 from toolrun.sandbox.code import python
 from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.layer.holder import Holder
 from toolrun.sandbox.view import runtime, within
 
 if TYPE_CHECKING:
     import contextlib
 
+    from toolrun.sandbox.layer.layer import Layer
     from toolrun.sandbox.order import Order
+    from toolrun.sandbox.profile import Profile
     from toolrun.sandbox.view import View
 
 
@@ -29,6 +32,7 @@ class Bubblewrap:
 
     def __init__(self) -> None:
         self._passages: dict[frozenset[str], Passage] = {}
+        self._holders: dict[Passage, Holder] = {}
 
     def identity(self) -> str:
         """The path of the program."""
@@ -40,12 +44,15 @@ class Bubblewrap:
 
     def close(self) -> None:
         """Give back the mount namespaces."""
+        while self._holders:
+            self._holders.popitem()[1].close()
         while self._passages:
             self._passages.popitem()[1].close()
 
     async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
         """See `Backend.start`."""
         passage = await self._passage(order.view)
+        prefix = passage.prefix if order.layer is None else order.layer.prefix
         program = arguments.program()
         info, info_end = os.pipe2(os.O_CLOEXEC)
         give.callback(os.close, info_end)
@@ -64,11 +71,21 @@ class Bubblewrap:
         args = memory(give, "\0".join(described).encode())
         there = control_end.fileno()
         return Start(
-            command=(*passage.prefix, program, "--args", str(args), "--", *python(boot, there)),
+            command=(*prefix, program, "--args", str(args), "--", *python(boot, there)),
             inherit=(args, boot, there, *arguments.given(descriptors)),
             control=control,
             info=info,
         )
+
+    async def layer(
+        self, view: View, folder: str, profile: Profile, stack: contextlib.ExitStack
+    ) -> Layer:
+        """See `Layering.layer`."""
+        passage = await self._passage(view)
+        holder = self._holders.get(passage)
+        if holder is None:
+            holder = self._holders[passage] = Holder(runtime().interpreter, passage)
+        return await holder.open(folder, profile, stack)
 
     async def _passage(self, view: View) -> Passage:
         shown = runtime()

@@ -1,0 +1,1 @@
+"""How does a tool write to a workspace that nothing but a checked copy may change?"""
