@@ -115,13 +115,14 @@ def resolve(boot: dict[str, Any], qualname: str) -> Callable[..., Any]:
 
 
 def _module(name: str, file: str, *, by_name: bool) -> Any:
-    if by_name:
+    if by_name and "." in name:
         __import__(name)
         return sys.modules[name]
     # As multiprocessing does it: what only runs as a script must not run when imported again.
     name = "__mp_main__" if name == "__main__" else name
     if name in sys.modules:
         return sys.modules[name]
+    # From its file: the finders of `sys.path` take as long as all the rest of a short module.
     loader = sys.modules["_frozen_importlib_external"].SourceFileLoader(name, file)
     spec = sys.modules["_frozen_importlib_external"].spec_from_file_location(
         name, file, loader=loader
@@ -135,7 +136,7 @@ def _module(name: str, file: str, *, by_name: bool) -> Any:
     except BaseException:
         del sys.modules[name]
         raise
-    return module
+    return sys.modules[name]
 
 
 def _call(
