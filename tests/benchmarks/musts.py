@@ -50,6 +50,16 @@ MUSTS: Final = (
     Must("2,000 in flight, to 500", "2,000 to 500", 1.3, 1.1),
     Must("valid call, large schema, to jsonschema", "validation, large, valid", 0.01),
     Must("import toolrun, to import openai", "import toolrun", 0.2, 0.1),
+    Must("bare box, to a bare interpreter", "bare box", 2.1),
+    Must("cold box, to the same", "cold box", 3.3),
+    Must("cold box as root, to the same", "cold box, as root", 3.9),
+    Must("warm worker, to the same", "warm worker", 0.4),
+    Must("prewarmed box, to the same", "prewarmed box", 0.5),
+    Must("warm calls/s, times the cold ones", "warm calls/s to cold", 5, least=True),
+    Must("p99 of a cold call, to what it may be", "spread of cold", 1),
+    Must("p99 of a prewarmed call, to the same", "spread of prewarmed", 1),
+    Must("p99 of a warm call, to the same", "spread of warm", 1),
+    Must("idle box, MiB", "idle box, MiB", 12),
 )
 """The loop is the one written by hand with AsyncOpenAI. A session of one turn has a file made for
 its two steps: that is the file system's time. Stores are measured once there are any; memory over
