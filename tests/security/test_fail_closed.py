@@ -89,6 +89,8 @@ def test_each_probe_can_fail() -> None:
     held = {
         "marker": "token",
         "pid_namespace": "pid:[1]",
+        "keyring": "EPERM",
+        "terminal": "ENXIO",
         "uid": 1000,
         "capabilities": "0000000000000000",
         "no_new_privs": "1",
@@ -103,6 +105,8 @@ def test_each_probe_can_fail() -> None:
     broken = {
         "marker": "another",
         "pid_namespace": probe.own_namespace(),
+        "keyring": "EFAULT",
+        "terminal": "opened",
         "uid": 0,
         "capabilities": "000001ffffffffff",
         "no_new_privs": "0",

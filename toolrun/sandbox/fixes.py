@@ -27,6 +27,9 @@ _FIXES: Final = {
     "environment": "A script that stands in for the program sets variables: install the program "
     "itself",
     "processes": "Allow process namespaces: sysctl -w user.max_pid_namespaces=15000",
+    "syscalls": "Use a kernel that filters system calls (CONFIG_SECCOMP_FILTER), and none that is "
+    "emulated",
+    "terminal": "Install bubblewrap 0.8 or later, which begins a session (--new-session)",
 }
 
 

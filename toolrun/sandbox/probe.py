@@ -36,6 +36,8 @@ _SHOWS: Final[dict[str, Guarantee]] = {
     "root": "files",
     "environment": "environment",
     "processes": "processes",
+    "syscalls": "syscalls",
+    "terminal": "terminal",
 }
 """Which guarantee each probe is of: what a backend does not promise is not asked of it."""
 _held: set[str] = set()
@@ -113,6 +115,8 @@ def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, st
             f"the host's processes: {seen['pid_namespace']}",
             seen["pid_namespace"] != own_namespace(),
         ),
+        ("syscalls", f"a key for the kernel: {seen['keyring']}", seen["keyring"] == "EPERM"),
+        ("terminal", f"opening /dev/tty: {seen['terminal']}", seen["terminal"] != "opened"),
     ]
 
 
