@@ -16,8 +16,10 @@ from toolrun.sandbox.box import Box
 from toolrun.sandbox.code import boot
 from toolrun.sandbox.hidden import Hider, Mask
 from toolrun.sandbox.job import Completed, Job, Outcome
+from toolrun.sandbox.layer.copy_out import copy_out, opened
+from toolrun.sandbox.layer.layer import Layer
 from toolrun.sandbox.order import Order, working_folder
-from toolrun.sandbox.outcomes import ended, outcome
+from toolrun.sandbox.outcomes import ended, ended_by_itself, outcome
 from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.run import Run
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from toolrun.sandbox.egress.addresses import Resolve
+    from toolrun.sandbox.egress.proxy import Proxy, Tell
     from toolrun.sandbox.job import OnOutput
+    from toolrun.sandbox.layer.copy_out import Changing
 
 
 class Sandbox:
@@ -46,6 +51,7 @@ class Sandbox:
         python_paths: Sequence[Path] = (),
         pool: Pool | None = None,
         backend: str | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         """Take a profile; a workspace where the profile shows one; folders to import from.
 
@@ -56,6 +62,8 @@ class Sandbox:
             pool: where boxes are kept; one of its own by default.
             backend: what makes the boxes: "bubblewrap", "sandlock", "container", "podman:runc"
                 and the like. By default the first that holds here: see `choice.backends`.
+            resolve: looks up the names of hosts that the profile allows; this machine's resolver
+                by default.
 
         Raises:
             ConfigError: the workspace is no folder, is missing, or the profile shows none; or
@@ -73,6 +81,7 @@ class Sandbox:
         self._hider = Hider()
         self._own_pool = pool is None
         self._pool = pool or Pool()
+        self._proxy = None if profile.network == "none" else _proxy(profile, resolve)
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -138,6 +147,7 @@ class Sandbox:
         env: Mapping[str, str] | None = None,
         tenant: str | None = None,
         on_output: OnOutput | None = None,
+        changing: Changing | None = None,
     ) -> Outcome:
         """Call a function in a box; cancelling kills everything in it at once.
 
@@ -150,6 +160,8 @@ class Sandbox:
                 and for nobody else's. None: the box serves this call alone.
             on_output: is told ("stdout" or "stderr", text) as the function prints, and
                 ("progress", text) of each value that a generator yields.
+            changing: is awaited with what the call did to a writable workspace, before that is
+                touched; what it raises leaves the workspace as it is.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -162,7 +174,7 @@ class Sandbox:
         }
         seconds = min(timeout, self.profile.wall_seconds)
         run, elapsed = await self._run(
-            self._view(job), content, b"", seconds, env or {}, tenant, on_output
+            self._view(job), content, b"", seconds, env or {}, tenant, on_output, changing
         )
         return outcome(run, elapsed, seconds)
 
@@ -175,6 +187,7 @@ class Sandbox:
         env: Mapping[str, str] | None = None,
         tenant: str | None = None,
         on_output: OnOutput | None = None,
+        changing: Changing | None = None,
     ) -> Completed:
         """Run a command, or Python code, in a box.
 
@@ -185,6 +198,7 @@ class Sandbox:
             env: see `call`.
             tenant: see `call`.
             on_output: see `call`.
+            changing: see `call`.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -192,7 +206,14 @@ class Sandbox:
         content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
         seconds = min(timeout, self.profile.wall_seconds)
         run, elapsed = await self._run(
-            workspace_view(self._workspace), content, input, seconds, env or {}, tenant, on_output
+            workspace_view(self._workspace),
+            content,
+            input,
+            seconds,
+            env or {},
+            tenant,
+            on_output,
+            changing,
         )
         status, error = ended(run, seconds) or ("ok", None)
         return Completed(
@@ -202,6 +223,7 @@ class Sandbox:
             stderr=bytes(run.stderr),
             seconds=elapsed,
             error=error,
+            kept=run.kept,
         )
 
     async def warm(self, job: Job | None = None, *, tenant: str | None = None) -> None:
@@ -214,6 +236,8 @@ class Sandbox:
         Raises:
             SandboxUnavailable, ConfigError: as `call`.
         """
+        if self.profile.workspace == "writable":
+            return  # its layer lies over the workspace as it is when the call comes
         kind = self._kind(workspace_view(self._workspace) if job is None else self._view(job), {})
         await self._pool.warm(kind, tenant, kind.start)
 
@@ -235,8 +259,11 @@ class Sandbox:
         env: Mapping[str, str],
         tenant: str | None,
         on_output: OnOutput | None,
+        changing: Changing | None = None,
     ) -> tuple[Run, float]:
         content["env"] = env
+        if self.profile.workspace == "writable":
+            return await self._run_layered(view, content, stdin, seconds, on_output, changing)
         fresh = False
         while True:
             kind = self._kind(view, env)
@@ -255,6 +282,40 @@ class Sandbox:
             if not waited or fresh:
                 return run, elapsed
             fresh = True
+
+    async def _run_layered(
+        self,
+        view: View,
+        content: dict[str, Any],
+        stdin: bytes,
+        seconds: float,
+        on_output: OnOutput | None,
+        changing: Changing | None,
+    ) -> tuple[Run, float]:
+        """Run a job in a box of its own, and copy out what it wrote once that is gone."""
+        assert self._workspace is not None
+        with contextlib.ExitStack() as stack:
+            layer = await opened(self.backend, view, self._workspace, self.profile, stack)
+            kind = msgspec.structs.replace(self._kind(view, content["env"]), layer=layer)
+            async with self._pool.lease(kind, None, kind.start, fresh=True, once=True) as box:
+                started = time.monotonic()
+                run = Run(box, self.profile, on_output)
+                await run.run(content, stdin, seconds)
+                elapsed = time.monotonic() - started
+                await box.wait()
+            if not run.reply.started and run.ended is None and not box.started:
+                raise self._did_not_start(box)
+            whole = ended_by_itself(run, command="argv" in content)
+            run.kept = await copy_out(layer, self.profile, changing, whole=whole)
+            return run, elapsed
+
+    def _egress(
+        self, box: Box, tell: Tell | None
+    ) -> contextlib.AbstractAsyncContextManager[None]:
+        """What answers the box's requests to hosts while a call runs in it, and not longer."""
+        if self._proxy is None:
+            return contextlib.nullcontext()
+        return box.way.served(self._proxy, tell or (lambda _: None))
 
     def _did_not_start(self, box: Box) -> SandboxUnavailable:
         said = box.said.decode(errors="replace").strip() or f"exit status {box.exit}"
@@ -275,6 +336,7 @@ class _Kind(msgspec.Struct, frozen=True):
     masks: tuple[tuple[Mask, ...], ...]
     workspace: str | None
     preload: bool
+    layer: Layer | None = None
 
     async def start(self) -> Box:
         """Start a box of this kind.
@@ -288,9 +350,16 @@ class _Kind(msgspec.Struct, frozen=True):
             masks=self.masks,
             boot=boot(self.profile, self.view, preload=self.preload),
             cwd=working_folder(self.profile, self.workspace),
+            layer=self.layer,
         )
         with contextlib.ExitStack() as give:
             return Box(await self.backend.start(order, give))
+
+
+def _proxy(profile: Profile, resolve: Resolve | None) -> Proxy:
+    from toolrun.sandbox.egress.proxy import Proxy  # late: most profiles reach nothing
+
+    return Proxy(profile, resolve)
 
 
 def _arguments(job: Job) -> dict[str, Any]:

@@ -168,7 +168,7 @@ class SandboxRunner:
         sandbox = await self._opened(tool)
         env = {KEY_VARIABLE: context.idempotency_key}
         if tool.command is not None:
-            return await _completed(tool, sandbox, arguments, env, output)
+            return await _completed(tool, sandbox, arguments, env, listener)
         assert tool.source is not None
         outcome = await sandbox.call(
             Job(
@@ -181,18 +181,19 @@ class SandboxRunner:
             timeout=tool.options.timeout,
             env=env,
             on_output=None if output is None else partial(_told, output, tool.options.max_output),
+            changing=listener.changing,
         )
-        seconds = round(outcome.seconds, 6)
+        seconds, note = round(outcome.seconds, 6), outcome.kept.note
         if outcome.status == "ok":
             value = None if outcome.value is None else msgspec.json.decode(outcome.value)
-            return ToolResult(cut(to_text(value), tool.options.max_output), "ok", seconds)
+            return ToolResult(cut(to_text(value), tool.options.max_output), "ok", seconds, note)
         if outcome.traceback:
             structlog.get_logger("toolrun").warning(
                 "tool raised", tool=tool.name, call=call.id, traceback=outcome.traceback
             )
         kind = _OUTCOMES.get(outcome.status, "crash")
         reason = cut(outcome.error or outcome.status, tool.options.max_output)
-        return ToolResult(_said(tool, kind, reason), kind, seconds)
+        return ToolResult(_said(tool, kind, reason), kind, seconds, note)
 
     def _chosen(self, tool: Tool) -> Chosen:
         return over(self._profile, tool.options.profile)
@@ -223,7 +224,7 @@ async def _completed(
     sandbox: Sandbox,
     arguments: dict[str, Any],
     env: dict[str, str],
-    output: Output | None,
+    listener: Listener,
 ) -> ToolResult:
     """Run a command; what it prints is the result, and an exit status says whether it failed."""
     assert tool.command is not None
@@ -232,18 +233,23 @@ async def _completed(
     except Refused as error:
         return ToolResult(f"{tool.name} was not run: {error}.", "invalid")
     done = await sandbox.run(
-        argv, input=stdin, timeout=tool.options.timeout, env=env, on_output=output
+        argv,
+        input=stdin,
+        timeout=tool.options.timeout,
+        env=env,
+        on_output=listener.output,
+        changing=listener.changing,
     )
-    seconds, limit = round(done.seconds, 6), tool.options.max_output
+    seconds, limit, note = round(done.seconds, 6), tool.options.max_output, done.kept.note
     if done.status != "ok":
         kind = _OUTCOMES.get(done.status, "crash")
-        return ToolResult(_said(tool, kind, done.error or done.status), kind, seconds)
+        return ToolResult(_said(tool, kind, done.error or done.status), kind, seconds, note)
     printed = done.stdout.decode(errors="replace")
     if done.exit == 0:
-        return ToolResult(cut(printed, limit), "ok", seconds)
+        return ToolResult(cut(printed, limit), "ok", seconds, note)
     said = (done.stderr.decode(errors="replace") or printed).strip()[-_TAIL_CHARACTERS:]
     reason = f"{argv[0]} ended with status {done.exit}" + (f": {said}" if said else "")
-    return ToolResult(cut(_said(tool, "error", reason), limit), "error", seconds)
+    return ToolResult(cut(_said(tool, "error", reason), limit), "error", seconds, note)
 
 
 class Sandboxes:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.sandbox.hidden import Mask
+    from toolrun.sandbox.layer.layer import Layer
     from toolrun.sandbox.order import Bind, Order
     from toolrun.sandbox.profile import Guarantee, Profile
     from toolrun.sandbox.view import Folder, Runtime
@@ -106,7 +107,7 @@ def arguments(
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
         *_scratch(order.profile),
-        *(part for folder, masks in folders for part in _shown(folder, masks)),
+        *(part for folder, masks in folders for part in _shown(folder, masks, order.layer)),
         # After the folders: a venv may lie inside one of them, in a hidden part of it.
         *(part for path in runtime.folders for part in ("--ro-bind", path, path)),
         *(part for mask in masked if mask.is_folder for part in ("--remount-ro", mask.path)),
@@ -144,8 +145,10 @@ def _bound(bind: Bind) -> tuple[str, str, str]:
     return ("--bind" if bind.writable else "--ro-bind", bind.source, bind.target)
 
 
-def _shown(folder: Folder, masks: Sequence[Mask]) -> list[str]:
+def _shown(folder: Folder, masks: Sequence[Mask], layer: Layer | None) -> list[str]:
     parts = ["--ro-bind", folder.path, folder.path]
+    if layer is not None and layer.folder == folder.path:
+        parts = ["--bind", layer.source, folder.path]
     for mask in masks:
         if mask.is_folder:
             # Passable, not listable: a venv that the interpreter needs may lie in it.
