@@ -27,6 +27,7 @@ _COMMANDS = {
     "demo": "One session on your server, explained step by step, with proof and replay.",
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",
+    "sandbox": "List, show and check the profiles of sandboxes; run a command in one.",
     "completion": "Print what completes commands and options in a shell.",
 }
 
@@ -41,7 +42,7 @@ app = App(
     default_parameter=Parameter(show_default=False, negative=()),
 )
 for _name, _help in _COMMANDS.items():
-    _home = "toolrun.cli.tools:app" if _name == "tools" else f"toolrun.cli.{_name}:{_name}"
+    _home = f"toolrun.cli.{_name}:{'app' if _name in {'tools', 'sandbox'} else _name}"
     app.command(_home, name=_name, help=_help)
 
 

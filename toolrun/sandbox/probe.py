@@ -109,7 +109,7 @@ def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, st
         ("files", f"a file of the host: {seen['canary']}", seen["canary"] == "ENOENT"),
         ("root", f"writing the root folder: {seen['root']}", seen["root"] != "opened"),
         ("namespaces", f"a user namespace: {seen['userns']}", seen["userns"] != "made"),
-        ("environment", f"inherited {', '.join(inherited)}", not inherited),
+        ("environment", f"inherited {', '.join(inherited) or 'nothing'}", not inherited),
         (
             "processes",
             f"the host's processes: {seen['pid_namespace']}",

@@ -157,7 +157,7 @@ def _built(
         profile = msgspec.structs.replace(
             profile, **{key: in_order(key, getattr(profile, key)) for key in _SETS}
         )
-        every = msgspec.structs.asdict(profile)
+        every = [key for key in Profile.__struct_fields__ if key not in {"name", "env"}]
         return Resolved(profile, (source,), {**dict.fromkeys(every, _DEFAULT), **said})
     widen = table.get("widen", [])
     if idle := [key for key in widen if key not in changes]:

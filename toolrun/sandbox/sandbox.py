@@ -182,7 +182,7 @@ class Sandbox:
         self,
         what: Sequence[str] | str,
         *,
-        input: bytes = b"",  # noqa: A002 - the standard library's name for it
+        input: bytes | int = b"",  # noqa: A002 - the standard library's name for it
         timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
         env: Mapping[str, str] | None = None,
         tenant: str | None = None,
@@ -193,7 +193,8 @@ class Sandbox:
 
         Args:
             what: the words of a command line; a string is Python code, run as a script.
-            input: what it reads on its standard input.
+            input: what it reads on its standard input, or a pipe's descriptor to read that from.
+                Never a file's: who has one in a box can open it again in `/proc`, for writing too.
             timeout: see `call`.
             env: see `call`.
             tenant: see `call`.
@@ -254,7 +255,7 @@ class Sandbox:
         self,
         view: View,
         content: dict[str, Any],
-        stdin: bytes,
+        stdin: bytes | int,
         seconds: float,
         env: Mapping[str, str],
         tenant: str | None,
@@ -287,7 +288,7 @@ class Sandbox:
         self,
         view: View,
         content: dict[str, Any],
-        stdin: bytes,
+        stdin: bytes | int,
         seconds: float,
         on_output: OnOutput | None,
         changing: Changing | None,
@@ -309,9 +310,7 @@ class Sandbox:
             run.kept = await copy_out(layer, self.profile, changing, whole=whole)
             return run, elapsed
 
-    def _egress(
-        self, box: Box, tell: Tell | None
-    ) -> contextlib.AbstractAsyncContextManager[None]:
+    def _egress(self, box: Box, tell: Tell | None) -> contextlib.AbstractAsyncContextManager[None]:
         """What answers the box's requests to hosts while a call runs in it, and not longer."""
         if self._proxy is None:
             return contextlib.nullcontext()
