@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from toolrun.sandbox.layer.layer import Kept
+
+if TYPE_CHECKING:
+    from toolrun.sandbox.egress.proxy import Tell
+    from toolrun.sandbox.layer.copy_out import Changing
 
 Status = Literal[
     "ok",
@@ -49,6 +53,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     qualname: str
     arguments: bytes = b"{}"
     objects: dict[str, Made] = {}
+
+
+class Hears(NamedTuple):
+    """Who hears of a call; see `Sandbox.call`."""
+
+    on_output: OnOutput | None = None
+    changing: Changing | None = None
+    on_egress: Tell | None = None
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

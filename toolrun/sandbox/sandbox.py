@@ -15,7 +15,7 @@ from toolrun.sandbox.backend import Backend
 from toolrun.sandbox.box import Box
 from toolrun.sandbox.code import boot
 from toolrun.sandbox.hidden import Hider, Mask
-from toolrun.sandbox.job import Completed, Job, Outcome
+from toolrun.sandbox.job import Completed, Hears, Job, Outcome
 from toolrun.sandbox.layer.copy_out import copy_out, opened
 from toolrun.sandbox.layer.layer import Layer
 from toolrun.sandbox.order import Order, working_folder
@@ -148,6 +148,7 @@ class Sandbox:
         tenant: str | None = None,
         on_output: OnOutput | None = None,
         changing: Changing | None = None,
+        on_egress: Tell | None = None,
     ) -> Outcome:
         """Call a function in a box; cancelling kills everything in it at once.
 
@@ -162,6 +163,7 @@ class Sandbox:
                 ("progress", text) of each value that a generator yields.
             changing: is awaited with what the call did to a writable workspace, before that is
                 touched; what it raises leaves the workspace as it is.
+            on_egress: is told what becomes of each request to a host.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -174,7 +176,13 @@ class Sandbox:
         }
         seconds = min(timeout, self.profile.wall_seconds)
         run, elapsed = await self._run(
-            self._view(job), content, b"", seconds, env or {}, tenant, on_output, changing
+            self._view(job),
+            content,
+            b"",
+            seconds,
+            env or {},
+            tenant,
+            Hears(on_output, changing, on_egress),
         )
         return outcome(run, elapsed, seconds)
 
@@ -188,6 +196,7 @@ class Sandbox:
         tenant: str | None = None,
         on_output: OnOutput | None = None,
         changing: Changing | None = None,
+        on_egress: Tell | None = None,
     ) -> Completed:
         """Run a command, or Python code, in a box.
 
@@ -200,6 +209,7 @@ class Sandbox:
             tenant: see `call`.
             on_output: see `call`.
             changing: see `call`.
+            on_egress: see `call`.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -213,8 +223,7 @@ class Sandbox:
             seconds,
             env or {},
             tenant,
-            on_output,
-            changing,
+            Hears(on_output, changing, on_egress),
         )
         status, error = ended(run, seconds) or ("ok", None)
         return Completed(
@@ -259,20 +268,20 @@ class Sandbox:
         seconds: float,
         env: Mapping[str, str],
         tenant: str | None,
-        on_output: OnOutput | None,
-        changing: Changing | None = None,
+        hears: Hears,
     ) -> tuple[Run, float]:
         content["env"] = env
         if self.profile.workspace == "writable":
-            return await self._run_layered(view, content, stdin, seconds, on_output, changing)
+            return await self._run_layered(view, content, stdin, seconds, hears)
         fresh = False
         while True:
             kind = self._kind(view, env)
             async with self._pool.lease(kind, tenant, kind.start, fresh=fresh) as box:
                 waited = fresh or box.started or box.jobs > 0
                 started = time.monotonic()
-                run = Run(box, self.profile, on_output)
-                await run.run(content, stdin, seconds)
+                run = Run(box, self.profile, hears.on_output)
+                async with self._egress(box, hears.on_egress):
+                    await run.run(content, stdin, seconds)
             elapsed = time.monotonic() - started
             if run.reply.started or run.ended is not None:
                 return run, elapsed
@@ -290,8 +299,7 @@ class Sandbox:
         content: dict[str, Any],
         stdin: bytes | int,
         seconds: float,
-        on_output: OnOutput | None,
-        changing: Changing | None,
+        hears: Hears,
     ) -> tuple[Run, float]:
         """Run a job in a box of its own, and copy out what it wrote once that is gone."""
         assert self._workspace is not None
@@ -300,14 +308,15 @@ class Sandbox:
             kind = msgspec.structs.replace(self._kind(view, content["env"]), layer=layer)
             async with self._pool.lease(kind, None, kind.start, fresh=True, once=True) as box:
                 started = time.monotonic()
-                run = Run(box, self.profile, on_output)
-                await run.run(content, stdin, seconds)
+                run = Run(box, self.profile, hears.on_output)
+                async with self._egress(box, hears.on_egress):
+                    await run.run(content, stdin, seconds)
                 elapsed = time.monotonic() - started
                 await box.wait()
             if not run.reply.started and run.ended is None and not box.started:
                 raise self._did_not_start(box)
             whole = ended_by_itself(run, command="argv" in content)
-            run.kept = await copy_out(layer, self.profile, changing, whole=whole)
+            run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
             return run, elapsed
 
     def _egress(self, box: Box, tell: Tell | None) -> contextlib.AbstractAsyncContextManager[None]:
