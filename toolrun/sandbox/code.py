@@ -59,6 +59,7 @@ def boot(profile: Profile, view: View, *, preload: bool) -> bytes:
             "own": tuple(folder.path for folder in view.folders),
             "writable": writable,
             "preload": preload,
+            "outside": str(Path("/proc/self/ns/pid").readlink()),
         }
     )
 

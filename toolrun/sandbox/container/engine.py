@@ -166,16 +166,17 @@ def arguments(
         SandboxUnavailable: a path has a colon, which engines take for its end.
     """
     profile = order.profile
-    size = f"size={profile.disk_bytes},mode=1777"
-    # Podman takes no number of inodes, and would give the folder the mode of the one below it.
-    size += f",nr_inodes={profile.inodes}" if engine.name == "docker" else ",notmpcopyup"
+    # Podman fills a tmpfs with what it covers, unless told, and takes no number of inodes.
+    empty = "" if engine.name == "docker" else ",notmpcopyup"
+    size = f"size={profile.disk_bytes},mode=1777{empty}"
+    size += f",nr_inodes={profile.inodes}" if engine.name == "docker" else ""
     binds = [(path, path) for path in (*_system(), *shown)]
     covers: list[str] = []
     for folder, masks in zip(order.view.folders, order.masks, strict=True):
         binds.append((folder.path, folder.path))
         for mask in masks:
             if mask.is_folder:
-                covers += ["--tmpfs", f"{mask.path}:ro,size=4096,mode=0111"]
+                covers += ["--tmpfs", f"{mask.path}:ro,size=4096,mode=0111{empty}"]
             else:
                 binds.append(("/dev/null", mask.path))
     mounts = [_bind(*bind, writable=False) for bind in binds]

@@ -24,8 +24,6 @@ _KILL = 9
 _MSG_CMSG_CLOEXEC = 0x40000000
 _PR_SET_DUMPABLE = 4
 _SWEEP_ROUNDS = 2_000
-_LAST_OF_ITS_OWN = 2
-"""A box has no process between its first one and the worker; a host has the kernel's."""
 _WAITING = 128
 
 
@@ -47,6 +45,7 @@ def start(boot: dict[str, Any], control: int) -> None:
     sys.dont_write_bytecode = True
     job = _code(boot, "job_code")
     folders = {folder: _used(folder) for folder in boot["writable"]}
+    alone = _pid_namespace() != boot["outside"]
     _say_hello(socket, boot["proxy_port"])
     prepared: dict[str, int] | None = None
     while True:
@@ -57,9 +56,9 @@ def start(boot: dict[str, Any], control: int) -> None:
             request = _receive(socket, 0)
         if request is None or (prepared and prepared != _times(prepared)):
             os._exit(0)  # a file of the tool's has changed: another box will see it
-        status = _fork(boot, job, socket, request)
+        status = _fork(boot, job, socket, request, alone=alone)
         socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
-        if not all(_clean(*item) for item in folders.items()):
+        if not alone or not all(_clean(*item) for item in folders.items()):
             os._exit(0)
 
 
@@ -137,8 +136,14 @@ def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
     return _times(dict.fromkeys(own, 0))
 
 
-def _fork(boot: dict[str, Any], job: dict[str, Any], socket: Any, request: list[int]) -> int:
-    """Run a job in a child, and end whatever it started; gives its status, as `waitpid` does."""
+def _fork(
+    boot: dict[str, Any], job: dict[str, Any], socket: Any, request: list[int], *, alone: bool
+) -> int:
+    """Run a job in a child, and end whatever it started; gives its status, as `waitpid` does.
+
+    Where this process is not alone in its namespace, others would be killed: whatever made the box
+    ends what is left then.
+    """
     child = os.fork()
     if child == 0:
         socket.close()
@@ -146,7 +151,8 @@ def _fork(boot: dict[str, Any], job: dict[str, Any], socket: Any, request: list[
     for descriptor in request:
         os.close(descriptor)
     status = os.waitpid(child, 0)[1]
-    _sweep()
+    if alone:
+        _sweep()
     return status
 
 
@@ -167,10 +173,12 @@ def _child(boot: dict[str, Any], job: dict[str, Any], request: list[int]) -> Non
     job["run"](boot, details, result)
 
 
+def _pid_namespace() -> str:
+    return os.readlink("/proc/self/ns/pid")  # noqa: PTH115 - an import of the box's
+
+
 def _sweep() -> None:
     """Kill every process of the box but its first and this one, and wait until they are gone."""
-    if os.getpid() > _LAST_OF_ITS_OWN:
-        os._exit(1)  # this is no box: others would be killed
     for _ in range(_SWEEP_ROUNDS):
         try:
             os.kill(-1, _KILL)
