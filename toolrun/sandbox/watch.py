@@ -49,7 +49,7 @@ def resident_bytes(init: int) -> int:
     while pending:
         pid = pending.pop()
         total += _resident(pid)
-        pending += _children(pid)
+        pending += children(pid)
     return total
 
 
@@ -83,7 +83,8 @@ def _resident(pid: int) -> int:
     return total
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
