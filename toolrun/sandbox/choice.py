@@ -79,6 +79,11 @@ def check_guarantees(profile: Profile, backend: Backend) -> None:
     Raises:
         SandboxUnavailable: names what is missing, and what could be done.
     """
+    if profile.workspace == "writable" and not hasattr(backend, "layer"):
+        raise SandboxUnavailable(
+            f"sandbox profile {profile.name!r} has a writable workspace, which {backend.name} "
+            "cannot undo. Use the backend bubblewrap, or a profile with a scratch folder"
+        )
     missing = set(profile.guarantees) - backend.guarantees
     if missing:
         raise SandboxUnavailable(
@@ -96,10 +101,12 @@ def none_holds(refusals: Sequence[tuple[str, SandboxUnavailable]]) -> SandboxUna
     return SandboxUnavailable(f"sandbox: no backend holds here, so nothing was run:{reasons}")
 
 
-def warn(name: str, refusals: Sequence[tuple[str, SandboxUnavailable]]) -> None:
-    """Log that another backend than the first is used, and why."""
+def warn(name: str, refusals: Sequence[tuple[str, SandboxUnavailable]]) -> str:
+    """Log that another backend than the first is used, and why; gives the same as one text."""
     structlog.get_logger("toolrun").warning(
         "another sandbox backend is used",
         backend=name,
         refused={refused: str(error) for refused, error in refusals},
     )
+    reasons = "; ".join(f"{refused}: {error}" for refused, error in refusals)
+    return f"sandboxes are made by {name}, because of {reasons}"

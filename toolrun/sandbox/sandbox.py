@@ -77,6 +77,8 @@ class Sandbox:
         self._workspace = None if workspace is None else check_workspace(workspace)
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
         self._wanted = backend
+        self.fallback: str | None = None
+        """Why another backend than the first makes the boxes, if so."""
         self.backend: Backend = next(choice.backends(backend))
         self._hider = Hider()
         self._own_pool = pool is None
@@ -123,7 +125,7 @@ class Sandbox:
                 refusals.append((backend.name, error))
                 continue
             if refusals:
-                choice.warn(backend.name, refusals)
+                self.fallback = choice.warn(backend.name, refusals)
             return
         raise choice.none_holds(refusals)
 
@@ -361,7 +363,9 @@ class _Kind(msgspec.Struct, frozen=True):
             layer=self.layer,
         )
         with contextlib.ExitStack() as give:
-            return Box(await self.backend.start(order, give))
+            box = Box(await self.backend.start(order, give))
+        box.bound(self.profile.memory_bytes)
+        return box
 
 
 def _proxy(profile: Profile, resolve: Resolve | None) -> Proxy:
