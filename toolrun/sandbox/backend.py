@@ -25,12 +25,15 @@ class Start(msgspec.Struct, frozen=True):
         control: this side of the socket (AF_UNIX, SOCK_SEQPACKET) that jobs are sent by.
         info: read end of the pipe where bubblewrap says which process is the box's first; None
             where the process that is started is that itself.
+        is_parent: whether all of the box is below the process that is started: a control group of
+            that one is then the box's.
     """
 
     command: tuple[str, ...]
     inherit: tuple[int, ...]
     control: socket
     info: int | None
+    is_parent: bool = True
 
 
 class Backend(Protocol):

@@ -103,6 +103,7 @@ class Container:
             inherit=(asked, boot, there, info_end),
             control=control,
             info=info,
+            is_parent=False,  # the engine is another process's, or a daemon's
         )
 
     def _root(self, engine: engines.Engine) -> tuple[str, ...]:
