@@ -151,6 +151,30 @@ def hold(folders: list[str], mebibytes: int) -> str:
     return "held"
 
 
+def fill_sockets(mebibytes: int) -> str:
+    """Memory of the kernel's: messages that nobody reads, from several processes."""
+    import socket
+    import time
+
+    held = []
+    for _ in range(8):
+        if os.fork() == 0:
+            break
+    for _ in range(mebibytes):
+        left, right = socket.socketpair()
+        left.setblocking(False)  # noqa: FBT003
+        left.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        try:
+            while True:
+                left.send(bytes(65_536))
+        except BlockingIOError:
+            held.append((left, right))
+        except OSError:
+            break
+    time.sleep(20)
+    return "held"
+
+
 def square(number: int) -> int:
     return number * number
 

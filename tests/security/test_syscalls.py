@@ -17,7 +17,7 @@ import msgspec
 import pytest
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
+from toolrun.sandbox import Job, Outcome, Sandbox, cgroup, load_profile
 from toolrun.sandbox.bubblewrap import arguments, seccomp
 from toolrun.sandbox.bubblewrap.seccomp_policy import ALLOW, POLICY, Check, Verdict
 
@@ -206,3 +206,16 @@ def test_files_in_memory_count_as_memory() -> None:
     assert outcome.status == "memory_limit"
     assert outcome.error == "used more than 64 MiB of memory"
     assert outcome.seconds < 15
+
+
+def test_the_kernel_s_own_memory_counts_where_a_group_can_be_had() -> None:
+    if cgroup.place() is None:
+        pytest.skip("no control group of memory can be made by this user on this machine")
+    outcome = outcome_of("fill_sockets", change={"memory_bytes": 96 << 20}, mebibytes=100)
+
+    assert outcome.status == "memory_limit", outcome
+    assert outcome.error == "used more than 96 MiB of memory"
+    assert outcome.seconds < 15
+    place = cgroup.place()
+    assert place is not None
+    assert not list(Path(place.folder).glob(f"toolrun-{os.getpid()}-*"))

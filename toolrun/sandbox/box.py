@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from toolrun.sandbox.cgroup import hold
 from toolrun.sandbox.egress.way import Way
 from toolrun.sandbox.order import ENVIRONMENT
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.sandbox.backend import Start
+    from toolrun.sandbox.cgroup import Group
 
 HELLO: Final = b"H"
 """The worker in the box is up."""
@@ -38,6 +40,7 @@ class Box:
     """The tree of processes of one box.
 
     Attributes:
+        group: the control group that bounds its memory, where there is one.
         way: what its loopback takes for the proxy, where its profile has one.
         started: whether its worker has said hello: what fails before is the sandbox's fault.
         jobs: how many it was given.
@@ -53,9 +56,11 @@ class Box:
         self.exit: int | None = None
         self.control = start.control
         self.way = Way()
+        self.group: Group | None = None
         self.control.setblocking(False)  # noqa: FBT003 - positional only
         self._killed = False
         self._info = start.info
+        self._is_parent = start.is_parent
         self._info_said = bytearray()
         self._init_pidfd: int | None = None
         try:
@@ -92,6 +97,20 @@ class Box:
     def gone(self) -> bool:
         """Whether all its processes are."""
         return self.exit is not None and self._init_pidfd is None
+
+    def bound(self, memory_bytes: int) -> None:
+        """Have the kernel bound its memory, where that can be; before it is given a job."""
+        if self._is_parent:
+            self.group = hold(memory_bytes, self._process.pid)
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether the kernel bounds its memory."""
+        return self.group is not None and self.group.holds
+
+    def ran_out_of_memory(self) -> bool:
+        """Whether the kernel has killed something in it for that, since this was last asked."""
+        return self.group is not None and self.group.has_killed()
 
     def descriptors(self) -> list[int]:
         """What to wait for besides `control`: readable where `look` has something to see."""
@@ -188,6 +207,8 @@ class Box:
         assert self._process.stderr is not None
         self._process.stderr.close()
         self._stderr = None
+        if self.group is not None:
+            self.group.close()
 
     def _check(self, deadline: float) -> None:
         if time.monotonic() > deadline:

@@ -71,6 +71,8 @@ class Run:
             seconds: until it is ended.
         """
         deadline = time.monotonic() + seconds
+        if self._box.group is not None:
+            await self._box.group.ready()
         with contextlib.ExitStack() as stack:
             self._epoll = stack.enter_context(contextlib.closing(select.epoll()))
             self._give(stack, job, stdin)
@@ -134,9 +136,15 @@ class Run:
         if not self.reply.started or self._box.init is None:
             return
         self._sample_at = time.monotonic() + watch.INTERVAL
-        reached = watch.exceeded(self._box.init, self._profile)
+        self._see_memory()
+        memory = not self._box.is_bound
+        reached = watch.exceeded(self._box.init, self._profile, memory=memory)
         if reached is not None:
             self._end(*reached)
+
+    def _see_memory(self) -> None:
+        if self._box.ran_out_of_memory():
+            self._end(*watch.memory_limit(self._profile))
 
     def _handle(self) -> None:
         for descriptor, _ in self._epoll.poll(0):
@@ -151,6 +159,7 @@ class Run:
         """Take what the worker says; the pipes hold all that the job has written by then."""
         while (message := self._box.receive()) is not None:
             if message[:1] == SWEPT and len(message) == 5:  # noqa: PLR2004 - and four of a number
+                self._see_memory()
                 self._swept = True
                 self._sweep_by = self._sweep_by or time.monotonic() + _SWEEP_SECONDS
                 self.exit = _exit_status(int.from_bytes(message[1:], "big", signed=True))
@@ -219,6 +228,7 @@ class Run:
     async def _kill(self) -> None:
         """Kill the box and wait until it is gone, whatever a listener does meanwhile."""
         failure: Exception | None = None
+        self._see_memory()
         try:
             self._handle()
         except Exception as error:  # noqa: BLE001 - raised below, when nothing is left

@@ -23,11 +23,17 @@ _KIB: Final = 1024
 _TMPFS: Final = ("/tmp", "/dev/shm")  # noqa: S108 - of the box
 
 
-def exceeded(init: int, profile: Profile) -> tuple[Status, str] | None:
-    """Which limit the tree below a box's first process exceeds, and how to say so."""
+def exceeded(init: int, profile: Profile, *, memory: bool = True) -> tuple[Status, str] | None:
+    """Which limit the tree below a box's first process exceeds, and how to say so.
+
+    Args:
+        init: the box's first process.
+        profile: says the limits.
+        memory: look at that, too.
+    """
     writable = (*_TMPFS, SCRATCH) if profile.workspace == "scratch" else _TMPFS
     files, size = written(init, writable)
-    if resident_bytes(init) + size > profile.memory_bytes:
+    if memory and resident_bytes(init) + size > profile.memory_bytes:
         return memory_limit(profile)
     if files > profile.inodes:
         return "disk_limit", f"created more than {profile.inodes} files"
