@@ -89,7 +89,8 @@ def command(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.NO_ANSWER
     except Exception as error:  # noqa: BLE001 - whatever it is, a person reads one message
-        if "--debug" in arguments:
+        own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+        if "--debug" in own:
             traceback.print_exc()
         return _explained(error, arguments)
     return Exit.ANSWER if code is None else int(code)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65_536
 _DECODED_BADLY: Final = "\ufffd"
+_LIMITS: Final = ("timeout", "output_limit", "memory_limit", "disk_limit")
 
 
 class Asked(Struct, frozen=True):
@@ -75,10 +76,12 @@ async def run_in_box(asked: Asked) -> int:
             )
     out.end(done.stdout)
     err.end(done.stderr)
-    if done.status == "ok" and done.exit is not None:
+    if done.kept.note:
+        print(visible(f"toolrun: {done.kept.note}"), file=sys.stderr)
+    if done.exit is not None:
         return done.exit
-    print(f"toolrun: {asked.argv[0]} {done.error or done.status}", file=sys.stderr)
-    return Exit.LIMITED
+    print(visible(f"toolrun: {asked.argv[0]} {done.error or 'was killed'}"), file=sys.stderr)
+    return Exit.LIMITED if done.status in _LIMITS else Exit.NO_ANSWER
 
 
 class _Copy:
@@ -121,15 +124,18 @@ def _fed() -> Iterator[int]:
     Never the descriptor itself: who has a file's can open it again in `/proc`, for writing too.
     """
     read, write = os.pipe2(os.O_CLOEXEC)
+    source = os.open(os.devnull, os.O_RDONLY) if sys.stdin is None else os.dup(sys.stdin.fileno())
     # Ends with the process at the latest: a read of a terminal cannot be called off.
-    threading.Thread(target=_feed, args=(write,), daemon=True).start()
+    threading.Thread(target=_feed, args=(source, write), daemon=True).start()
     try:
         yield read
     finally:
         os.close(read)
 
 
-def _feed(write: int) -> None:
-    with contextlib.suppress(OSError), contextlib.closing(os.fdopen(write, "wb", 0)) as pipe:
-        while chunk := os.read(sys.stdin.fileno(), _CHUNK):
+def _feed(source: int, write: int) -> None:
+    # The box may end first: then nobody reads the pipe.
+    with contextlib.suppress(OSError), open(source, "rb", 0) as given, open(write, "wb") as pipe:
+        while chunk := given.read(_CHUNK):
             pipe.write(chunk)
+            pipe.flush()
