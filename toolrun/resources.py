@@ -49,6 +49,11 @@ def sandbox_profile(name: str) -> str:
     return _read("sandboxes", name)
 
 
+def container_seccomp() -> str:
+    """The seccomp profile (JSON, for docker and podman) of a container that toolrun runs in."""
+    return (folder("sandboxes") / "container-seccomp.json").read_text(encoding="utf-8")
+
+
 def _read(kind: Kind, name: str) -> str:
     path = folder(kind) / f"{name}{_SUFFIX[kind]}"
     if name not in names(kind):

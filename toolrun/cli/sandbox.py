@@ -76,6 +76,19 @@ def show(profile: str | None = None, /, *, as_json: _Json = False, common: _Comm
 
 
 @app.command
+def seccomp() -> int:
+    """Print the seccomp profile for a container that toolrun runs in.
+
+    toolrun sandbox seccomp > toolrun-seccomp.json, then docker run --security-opt
+    seccomp=toolrun-seccomp.json --security-opt systempaths=unconfined (podman: unmask=ALL).
+    """
+    from toolrun import resources
+
+    sys.stdout.write(resources.container_seccomp())
+    return 0
+
+
+@app.command
 def check(
     profile: str | None = None,
     /,

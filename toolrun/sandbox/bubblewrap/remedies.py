@@ -12,8 +12,8 @@ _REMEDIES: Final = (
         "This machine does not let ordinary users create namespaces. Allow it: "
         "sysctl -w user.max_user_namespaces=15000 kernel.unprivileged_userns_clone=1; on Ubuntu "
         "24.04 and later install the package bubblewrap, which AppArmor allows, or "
-        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container allow it in the "
-        "seccomp profile",
+        "sysctl -w kernel.apparmor_restrict_unprivileged_userns=0; in a container start it with "
+        "--security-opt seccomp=FILE, the file that toolrun sandbox seccomp prints",
     ),
     (
         ("find source path", "Can't bind mount", "Can't mkdir", "Can't create file"),
@@ -21,8 +21,14 @@ _REMEDIES: Final = (
         "path and the folders above it",
     ),
     (
-        ("Can't mount proc",),
-        "This container hides parts of /proc: start it with --security-opt systempaths=unconfined",
+        ("Can't set hostname",),
+        "This container's seccomp profile refuses what makes a box: start it with "
+        "--security-opt seccomp=FILE, the file that toolrun sandbox seccomp prints",
+    ),
+    (
+        ("Can't mount proc", "/proc/sys/user/max_user_namespaces"),
+        "This container hides parts of /proc: start it with --security-opt systempaths=unconfined "
+        "(podman: --security-opt unmask=ALL)",
     ),
     (
         ("execvp", "Permission denied"),
