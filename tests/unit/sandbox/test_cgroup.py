@@ -245,3 +245,36 @@ def test_a_mount_that_does_not_show_this_group(tmp_path: Path) -> None:
 
 def test_no_control_groups(tmp_path: Path) -> None:
     assert cgroup.find(tmp_path) is None
+
+
+CRASH = """
+import os, signal, sys, anyio
+from toolrun.sandbox import Sandbox, load_profile
+
+async def main():
+    async with Sandbox(load_profile("pure")) as sandbox, anyio.create_task_group() as group:
+        def tell(stream, text):
+            print(text, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+        await sandbox.run("print('up', flush=True); import time; time.sleep(60)",
+                          timeout=50, on_output=tell)
+
+anyio.run(main)
+"""
+
+
+def test_what_a_crash_leaves_is_swept(place: cgroup.Place) -> None:
+    with subprocess.Popen([sys.executable, "-c", CRASH], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        said = process.stdout.read()
+    left = list(Path(place.folder).glob(f"toolrun-{process.pid}-*"))
+    assert said == b"up\n\n"
+    assert left  # the box's, and mostly that of the probe before
+    deadline = time.monotonic() + 10
+    # Its processes die with their parent, at once but not before it.
+    while any((each / "cgroup.procs").read_text() for each in left):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    cgroup.sweep(place)
+
+    assert not any(each.exists() for each in left)
