@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -215,7 +216,10 @@ class Sandbox:
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
+            ConfigError: the input is the descriptor of something else than a pipe.
         """
+        if isinstance(input, int) and not stat.S_ISFIFO(os.fstat(input).st_mode):
+            raise ConfigError("sandbox: input is no pipe's descriptor; give bytes, or a pipe's")
         content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
         seconds = min(timeout, self.profile.wall_seconds)
         run, elapsed = await self._run(

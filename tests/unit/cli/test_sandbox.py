@@ -6,12 +6,13 @@ import json
 import stat
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from toolrun import resources
 from toolrun.cli.sandbox_show import size
-from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import choice, fixes, probe
+from toolrun.errors import ConfigError, SandboxUnavailable
+from toolrun.sandbox import Sandbox, choice, fixes, load_profile, probe
 from toolrun.sandbox.bubblewrap import arguments
 
 if TYPE_CHECKING:
@@ -228,6 +229,18 @@ def test_a_limit_is_said_and_ends_with_3(
     assert done.returncode == 3
     assert done.stderr.endswith(f"toolrun: {said}\n")
     assert len(done.stdout) <= 1 << 20
+
+
+def test_a_box_gets_no_descriptor_but_a_pipes(tmp_path: Path) -> None:
+    async def run(descriptor: int) -> None:
+        async with Sandbox(load_profile("pure")) as box:
+            await box.run(["true"], input=descriptor, timeout=5)
+
+    with (
+        (tmp_path / "file").open("w+") as file,
+        pytest.raises(ConfigError, match="no pipe's descriptor"),
+    ):
+        anyio.run(run, file.fileno())
 
 
 @pytest.mark.parametrize(
