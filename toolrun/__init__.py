@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from toolrun.events import ApprovalDecided as ApprovalDecided
     from toolrun.events import ApprovalRequested as ApprovalRequested
     from toolrun.events import AssistantMessage as AssistantMessage
+    from toolrun.events import EgressDecided as EgressDecided
     from toolrun.events import Event as Event
     from toolrun.events import ForkedFrom as ForkedFrom
     from toolrun.events import LimitReached as LimitReached
@@ -76,6 +77,7 @@ if TYPE_CHECKING:
     from toolrun.models.model import Request as Request
     from toolrun.retries import Retries as Retries
     from toolrun.runtime import Runtime as Runtime
+    from toolrun.sandbox.pool import Boxes as Boxes
     from toolrun.session import Session as Session
     from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
@@ -101,8 +103,8 @@ _HOMES = {
         *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),
     ),
     "toolrun.events": (
-        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Event", "ForkedFrom"),
-        *("LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried"),
+        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "EgressDecided", "Event"),
+        *("ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried"),
         *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
         *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),
@@ -114,6 +116,7 @@ _HOMES = {
     "toolrun.models.model": ("Model", "Request"),
     "toolrun.retries": ("Retries",),
     "toolrun.runtime": ("Runtime",),
+    "toolrun.sandbox.pool": ("Boxes",),
     "toolrun.session": ("Session",),
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),

@@ -278,6 +278,21 @@ class ToolOutput(Event, frozen=True, tag=True, gc=False):
     text: str
 
 
+class EgressDecided(Event, frozen=True, tag=True, gc=False):
+    """A sandboxed tool asked for a host, and was let through or refused.
+
+    `host` and `port` say where it wanted to go ("" and 0 where that could not be read), `method`
+    how (CONNECT: a tunnel for TLS), `reason` why it was refused.
+    """
+
+    call_id: str
+    host: str
+    port: int
+    method: str
+    allowed: bool
+    reason: str = ""
+
+
 class Warned(Event, frozen=True, tag=True, gc=False):
     """Something is not as it should be, and the session goes on."""
 
@@ -306,6 +321,7 @@ AnyEvent: TypeAlias = (
     | Retried
     | Repaired
     | ToolOutput
+    | EgressDecided
     | Warned
 )
 """Every event: what a trace line decodes to, told apart by its `type`."""

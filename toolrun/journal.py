@@ -15,6 +15,7 @@ from msgspec import structs
 from toolrun.events import (
     AssistantMessage,
     Durable,
+    EgressDecided,
     Event,
     FileChanged,
     ForkedFrom,
@@ -119,7 +120,7 @@ class Journal:
             for observe in self._observers:
                 observe(placed)
 
-    def report(self, event: Retried | Repaired | Warned) -> None:
+    def report(self, event: Retried | Repaired | EgressDecided | Warned) -> None:
         """Observe what operators count, whether somebody listens or not."""
         self.counts[_kind(event)] += 1
         self.observe(event)
@@ -157,6 +158,8 @@ def _kind(event: Event) -> str:  # noqa: PLR0911 - a table
             return f"{name}.{event.limit}"
         case Retried() | Warned():
             return f"{name}.{event.code}"
+        case EgressDecided():
+            return f"{name}.{'allowed' if event.allowed else 'refused'}"
         case Repaired():
             return f"{name}.{event.what}"
         case _:

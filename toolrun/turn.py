@@ -14,11 +14,9 @@ from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
-    FileChanged,
     LimitReached,
     ToolCallFinished,
     ToolCallStarted,
-    ToolOutput,
     TurnFinished,
     Warned,
 )
@@ -28,18 +26,15 @@ from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
-from toolrun.tools.listener import Listener
+from toolrun.tools.listener import recording
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.values import Rule, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Literal
-
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage
     from toolrun.tools.toolbox import Checked
-    from toolrun.values import FileChange, Status, ToolCall
+    from toolrun.values import Status, ToolCall
 
 WARN_FROM = 3
 """The same call is remarked upon from this time on."""
@@ -133,16 +128,7 @@ async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                 await journal.record(
                     ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
                 )
-
-                def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
-                    journal.observe(ToolOutput(call.id, stream, text))
-
-                async def changing(changes: Sequence[FileChange]) -> None:
-                    for change in changes:
-                        await journal.record(FileChanged.of(call.id, change))
-
-                told = output if journal.listening else None
-                result = await ready.run(_context(turn, call), Listener(told, changing))
+                result = await ready.run(_context(turn, call), recording(journal, call.id))
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
             )

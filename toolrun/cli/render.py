@@ -166,6 +166,8 @@ class Renderer:
                 self._again(event)
             case ev.Warned():
                 self._line(s.WARNING, event.message)
+            case ev.EgressDecided(allowed=False):
+                self._line(s.WARNING, f"refused: {event.reason}")
             case ev.Repaired():
                 self._line(s.NOTE, f"repaired {event.what}: {event.before!r} to {event.after!r}")
             case ev.ApprovalRequested():

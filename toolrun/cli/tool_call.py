@@ -10,6 +10,7 @@ import msgspec
 from toolrun.cli.options import STDIN, open_session
 from toolrun.errors import ConfigError
 from toolrun.events import (
+    EgressDecided,
     Repaired,
     ToolCallFinished,
     ToolCallStarted,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from toolrun.events import Event
     from toolrun.values import ToolCall
 
-_SHOWN = (ToolCallStarted, ToolOutput, ToolCallFinished, Repaired, Warned)
+_SHOWN = (ToolCallStarted, ToolOutput, EgressDecided, ToolCallFinished, Repaired, Warned)
 
 
 def given(words: Sequence[str], parameters: Mapping[str, Any]) -> str:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
+from toolrun.events import EgressDecided, FileChanged, ToolOutput
 from toolrun.values import FileChange
+
+if TYPE_CHECKING:
+    from toolrun.journal import Journal
 
 Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 Changing = Callable[[Sequence[FileChange]], Awaitable[None]]
+Egress = Callable[[str, int, str, str], None]
 
 
 class Listener(Struct, frozen=True):
@@ -21,7 +26,26 @@ class Listener(Struct, frozen=True):
             each value that it yields.
         changing: is awaited with what the call is about to do to the workspace, before that is
             touched.
+        egress: is told (host, port, method, reason) of each request of a sandboxed tool to a host;
+            the reason is why it was refused, "" where it was let through.
     """
 
     output: Output | None = None
     changing: Changing | None = None
+    egress: Egress | None = None
+
+
+def recording(journal: Journal, call_id: str) -> Listener:
+    """Who tells a session's journal of a call: what the tool prints only where somebody listens."""
+
+    def output(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
+        journal.observe(ToolOutput(call_id, stream, text))
+
+    async def changing(changes: Sequence[FileChange]) -> None:
+        for change in changes:
+            await journal.record(FileChanged.of(call_id, change))
+
+    def egress(host: str, port: int, method: str, reason: str) -> None:
+        journal.report(EgressDecided(call_id, host, port, method, not reason, reason))
+
+    return Listener(output if journal.listening else None, changing, egress)

@@ -17,6 +17,7 @@ from toolrun.errors import ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
+    EgressDecided,
     FileChanged,
     RequestSent,
     Retried,
@@ -197,14 +198,16 @@ class ReplayRunner:
         """Wait for the recorded end of the call, printing what it printed."""
         cursor = self._cursor
         end = cursor.find(ToolCallFinished, call.id)
-        while (printed := cursor.find(ToolOutput, call.id)) is not None:
+        while (printed := _next(cursor, call.id)) is not None:
             if cursor.stops_before(printed) or (end is not None and printed > end):
                 break
             await cursor.reach(printed)
             await cursor.pace()
             event = cursor.events[printed]
-            assert isinstance(event, ToolOutput)
-            if listener.output is not None:
+            if isinstance(event, EgressDecided):
+                if listener.egress is not None:
+                    listener.egress(event.host, event.port, event.method, event.reason)
+            elif isinstance(event, ToolOutput) and listener.output is not None:
                 listener.output(event.stream, event.text)
             if cursor.position <= printed:  # not as recorded: the comparison has said so
                 break
@@ -231,6 +234,12 @@ class ReplayRunner:
             and not cursor.stops_before(index)
         ]
         await listener.changing(changes)
+
+
+def _next(cursor: Cursor, call_id: str) -> int | None:
+    """The number of the next event that a call that runs makes by itself."""
+    found = (cursor.find(kind, call_id) for kind in (ToolOutput, EgressDecided))
+    return min((index for index in found if index is not None), default=None)
 
 
 def failure(text: str) -> Exception:
