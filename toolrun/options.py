@@ -17,6 +17,7 @@ from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
 from toolrun.retries import Retries
+from toolrun.sandbox.pool import Boxes
 from toolrun.transcript import check_text
 from toolrun.values import Sampling
 
@@ -34,10 +35,12 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("messages", Sequence, "a list of messages"),
     ("profile", (str, Mapping), "a profile's name, a path or a table"),
     ("workspace", (str, Path), "a path"),
+    ("backend", str, "the name of a sandbox backend"),
     ("trace", (str, Path, bool), "a path or True"),
     ("tenant", str, "a name"),
     ("verify_reasoning", (int, float), "a number"),
     ("max_in_flight", int, "a number"),
+    ("boxes", Boxes, "a Boxes(running=..., ...)"),
 )
 """What each option must be, where it is given."""
 
@@ -65,6 +68,9 @@ class Options(TypedDict, total=False):
         profile: of the sandbox: the name of one that ships, "pure" by default, the path of a TOML
             file, or a table, which narrows the runtime's or the one that it `extends`:
             {"extends": "python", "wall_seconds": 5}.
+        backend: what makes the sandboxes: "bubblewrap", "sandlock", "container" (also "podman" or
+            "docker", with a runtime: "podman:runc"). By default the first of these that holds on
+            this machine; that it is another one than bubblewrap is logged, and a `Warned`.
         approve: decides on calls of tools that ask for approval; without one they park the turn.
         limits: what a turn may take.
         budget: what all turns of the session may take together.
@@ -92,6 +98,7 @@ class Options(TypedDict, total=False):
     tool_choice: str | dict[str, Any] | None
     workspace: str | Path | None
     profile: str | Mapping[str, Any]
+    backend: str | None
     approve: Approver | None
     limits: Limits
     budget: Budget
@@ -111,10 +118,12 @@ class RuntimeOptions(Options, total=False):
     Attributes:
         max_in_flight: requests to servers at once, for all sessions; the others wait in the order
             in which they came. Any number by default.
+        boxes: how many sandboxes run and wait at once, for all sessions: a `Boxes`.
         clock: gives the times of events, and waits between two attempts; this machine's.
     """
 
     max_in_flight: int | None
+    boxes: Boxes
     clock: Clock
 
 
@@ -129,6 +138,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     tool_choice: str | dict[str, Any] | None = None
     profile: str | dict[str, Any] = "pure"
     workspace: str | None = None
+    backend: str | None = None
     limits: Limits = Limits()
     budget: Budget = Budget()
     retries: Retries = Retries()

@@ -33,6 +33,7 @@ from toolrun.options import (
     check_options,
 )
 from toolrun.retries import Retries
+from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
 from toolrun.step import Sampler
 from toolrun.tools.definition import define
@@ -93,6 +94,10 @@ class Parts(Struct, frozen=True, eq=False):
         """Where the trace is written."""
         return self.trace.path if self.trace is not None else None
 
+    def warm(self, name: str) -> None:
+        """Have a box start for a tool whose call is still being written."""
+        self.toolbox.warm(name, self.settings.tenant or self.journal.session)
+
     def request(self, *, stream: bool) -> Request:
         """What stays the same from step to step."""
         settings = self.settings
@@ -107,6 +112,7 @@ class Parts(Struct, frozen=True, eq=False):
             extra=settings.extra_body,
             stream=stream,
             cache=self.cache,
+            on_call=self.warm,
         )
 
     def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:
@@ -164,7 +170,7 @@ class Runtime:
         self._held = 0
         self._private = False
         self._models: dict[Any, ChatModel] = {}
-        self._sandboxes = Sandboxes()
+        self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
         # for each session.
@@ -239,7 +245,8 @@ class Runtime:
         root = str(Path(workspace).resolve()) if workspace is not None else None
         profile = self._profile(options)
         hashable = msgspec.json.encode(profile, order="sorted")
-        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root)
+        backend = chosen.get("backend")
+        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root, backend)
         settings = Settings(
             model=name,
             base_url=chosen.get("base_url") or BASE_URL,
@@ -249,6 +256,7 @@ class Runtime:
             tool_choice=chosen.get("tool_choice"),
             profile=profile,
             workspace=root,
+            backend=backend,
             limits=chosen.get("limits") or Limits(),
             budget=chosen.get("budget") or Budget(),
             retries=chosen.get("retries") or Retries(),
@@ -305,6 +313,7 @@ class Runtime:
         tools: tuple[Callable[..., Any] | str | Path, ...],
         profile: bytes,
         workspace: str | None,
+        backend: str | None,
     ) -> Toolbox:
         return Toolbox(
             define_all(tools, self._defined),
@@ -313,6 +322,7 @@ class Runtime:
                 self._sandboxes,
                 msgspec.json.decode(profile),
                 Path(workspace) if workspace is not None else None,
+                backend,
             ),
             gates=self._gates,
         )

@@ -66,8 +66,10 @@ class Session:
         self._private: Runtime | None = None
         if runtime is None:
             from toolrun.runtime import Runtime
+            from toolrun.sandbox.pool import Boxes
 
-            runtime = self._private = Runtime(**options)
+            # One tenant: no box is kept ready for others.
+            runtime = self._private = Runtime(**options, boxes=Boxes())
             options = {}
         self._runtime = runtime.hold()
         self._options = options
@@ -114,11 +116,13 @@ class Session:
         self._running.check_not_closed()
         parts = self._parts
         try:
-            await parts.toolbox.prepare()
+            fallbacks = await parts.toolbox.prepare()
             opened = SessionOpened(
                 parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
             )
             await self._journal.record(opened)
+            for fallback in fallbacks:
+                self._journal.report(Warned("another-backend", fallback))
             for event in parts.history:
                 await self._journal.record(event)
         except BaseException:

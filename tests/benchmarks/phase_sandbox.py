@@ -24,7 +24,7 @@ from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 from toolrun.sandbox.bubblewrap.privilege import is_real_root
 from toolrun.sandbox.code import boot
 from toolrun.sandbox.order import Order
-from toolrun.sandbox.pool import Bounds, Pool
+from toolrun.sandbox.pool import Boxes, Pool
 from toolrun.sandbox.view import View, runtime
 
 if TYPE_CHECKING:
@@ -57,9 +57,9 @@ def run(setting: Setting) -> Found:
         rates = {
             name: anyio.run(_rate, file, bounds, tenant)
             for name, bounds, tenant in (
-                (COLD, Bounds(), None),
-                (SINGLE, Bounds(spare=4), None),
-                (WARM, Bounds(), _TENANT),
+                (COLD, Boxes(), None),
+                (SINGLE, Boxes(spare=4), None),
+                (WARM, Boxes(), _TENANT),
             )
         }
         pss = anyio.run(_idle_pss, file)
@@ -92,7 +92,7 @@ def run(setting: Setting) -> Found:
 async def _latencies(file: Path, rounds: int) -> dict[str, list[float]]:
     interpreter = runtime().interpreter
     backend = Bubblewrap()
-    spare = Pool(Bounds(spare=1))
+    spare = Pool(Boxes(spare=1))
     job = _job(file)
 
     async def bare() -> None:
@@ -149,7 +149,7 @@ async def _latencies(file: Path, rounds: int) -> dict[str, list[float]]:
     return times
 
 
-async def _rate(file: Path, bounds: Bounds, tenant: str | None) -> dict[str, float]:
+async def _rate(file: Path, bounds: Boxes, tenant: str | None) -> dict[str, float]:
     """Calls a second with as many callers as there are cores, and the CPU time of each."""
     job, callers = _job(file), os.cpu_count() or 1
     pool = Pool(bounds)

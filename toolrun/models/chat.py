@@ -84,7 +84,7 @@ class ChatModel:
         first: float | None = None
         try:
             if request.streams:
-                message, first = await self._stream(body, observe)
+                message, first = await self._stream(body, observe, request.on_call)
             else:
                 reply = await self.door.post(PATH, body)
                 message = _whole(reply, observe if request.stream else None)
@@ -117,10 +117,10 @@ class ChatModel:
         await self.door.aclose()
 
     async def _stream(
-        self, body: bytes, observe: Observe | None
+        self, body: bytes, observe: Observe | None, on_call: Callable[[str], None] | None
     ) -> tuple[AssistantMessage, float | None]:
         splitter = EventSplitter()
-        reader = StreamReader(observe)
+        reader = StreamReader(observe, on_call)
         first: float | None = None
 
         def on_read(read: bytes) -> bool:

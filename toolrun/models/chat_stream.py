@@ -25,7 +25,7 @@ from toolrun.models.chat_reply import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolrun.models.model import Observe
 
@@ -47,8 +47,11 @@ class _Call:
 class StreamReader:
     """Adds the chunks of a streamed reply up to one message."""
 
-    def __init__(self, observe: Observe | None) -> None:
+    def __init__(
+        self, observe: Observe | None, on_call: Callable[[str], None] | None = None
+    ) -> None:
         self._observe = observe
+        self._on_call = on_call
         self._fed = False
         self._content: list[str] = []
         self._reasoning: list[str] = []
@@ -120,6 +123,8 @@ class StreamReader:
         if function.name:
             if call.name and call.arguments:
                 self._garbled = f"the call of {call.name!r} was begun twice"
+            if not call.name and self._on_call is not None:
+                self._on_call(function.name)
             call.name = call.name or function.name
         if function.arguments:
             call.arguments.append(function.arguments)

@@ -28,6 +28,7 @@ class Request(Struct, frozen=True, eq=False):
         stream: whether the reply is wanted piece by piece.
         unstreamed: this step comes whole all the same; the pieces are then told at its end.
         cache: kept by the session from step to step for the model's use (encoded bytes).
+        on_call: is told the name of a call as soon as its stream has said it.
     """
 
     model: str
@@ -44,6 +45,7 @@ class Request(Struct, frozen=True, eq=False):
     stream: bool = False
     unstreamed: bool = False
     cache: dict[str, Any] = field(default_factory=dict)
+    on_call: Callable[[str], None] | None = None
 
     @property
     def streams(self) -> bool:

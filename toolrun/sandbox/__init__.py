@@ -7,8 +7,9 @@ interpreter needs, limits, no network. Where it cannot, it refuses: `SandboxUnav
 from __future__ import annotations
 
 from toolrun.sandbox.job import Completed, Job, Made, Outcome
+from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.resolve import load_profile
 from toolrun.sandbox.sandbox import Sandbox
 
-__all__ = ["Completed", "Job", "Made", "Outcome", "Profile", "Sandbox", "load_profile"]
+__all__ = ["Boxes", "Completed", "Job", "Made", "Outcome", "Profile", "Sandbox", "load_profile"]

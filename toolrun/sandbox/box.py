@@ -20,7 +20,7 @@ from toolrun.sandbox.egress.way import Way
 from toolrun.sandbox.order import ENVIRONMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolrun.sandbox.backend import Start
     from toolrun.sandbox.cgroup import Group
@@ -43,6 +43,7 @@ class Box:
         group: the control group that bounds its memory, where there is one.
         way: what its loopback takes for the proxy, where its profile has one.
         started: whether its worker has said hello: what fails before is the sandbox's fault.
+        on_started: is called once, when it has started or is given up.
         jobs: how many it was given.
         said: what was printed before the worker was up.
         init: the number of its first process here; None before it is known, and afterwards.
@@ -50,6 +51,7 @@ class Box:
 
     def __init__(self, start: Start) -> None:
         self.started = False
+        self.on_started: Callable[[], None] | None = None
         self.jobs = 0
         self.said = bytearray()
         self.init: int | None = None
@@ -61,6 +63,7 @@ class Box:
         self._killed = False
         self._info = start.info
         self._is_parent = start.is_parent
+        self._ends_by = start.ends_by
         self._info_said = bytearray()
         self._init_pidfd: int | None = None
         try:
@@ -139,7 +142,14 @@ class Box:
             self._take(descriptor)
         if message == HELLO:
             self.started = True
+            self.tell_started()
         return message
+
+    def tell_started(self) -> None:
+        """Tell who waits for it to have started, or to be given up."""
+        told, self.on_started = self.on_started, None
+        if told is not None:
+            told()
 
     def _take(self, descriptor: int) -> None:
         """Take what came with a message: with the first, before any job runs, the box's way out."""
@@ -165,7 +175,7 @@ class Box:
         self._read_info()
         if self._init_pidfd is not None:
             with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._init_pidfd, signal.SIGKILL)
+                signal.pidfd_send_signal(self._init_pidfd, self._ends_by)
         elif self.exit is None:
             self._kill_group()
 
@@ -240,7 +250,7 @@ class Box:
         except ProcessLookupError:
             return
         # A number can be another process's by now.
-        if not _is_first(pid):
+        if self._ends_by == signal.SIGKILL and not _is_first(pid):
             os.close(pidfd)
             return
         self.init, self._init_pidfd = pid, pidfd

@@ -16,7 +16,7 @@ import anyio
 import msgspec
 import structlog
 
-from toolrun.errors import ToolrunError
+from toolrun.errors import ConfigError, ToolrunError
 from toolrun.sandbox.box import Box
 from toolrun.sandbox.later import later
 
@@ -27,21 +27,33 @@ if TYPE_CHECKING:
 
 _JOBS: Final = 200
 _IDLE_SECONDS: Final = 300.0
+_KINDS: Final = 64
+_AT_ONCE: Final = max(2, os.cpu_count() or 1)
+"""How many boxes start at once: a storm of them would slow all."""
 
 
-class Bounds(msgspec.Struct, frozen=True):
+class Boxes(msgspec.Struct, frozen=True):
     """How many boxes there may be.
 
     Attributes:
         running: at once, for all sessions; calls beyond wait in the order in which they came.
-        idle: that wait for a job, used or not; some 12 MiB each.
-        spare: unused ones to keep ready for each kind of box that was called for, so that the
-            first call of a tenant, or the only one of a box, finds one that has started.
+        idle: that wait for a job, used or not; some 7 MiB each, and what the tool imports.
+        spare: unused ones to keep ready of each kind that several tenants call for, so that the
+            first call of a tenant finds one that has started.
+
+    Raises:
+        ConfigError: a number is too small.
     """
 
     running: int = 64
     idle: int = 16
     spare: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, least in (("running", 1), ("idle", 0), ("spare", 0)):
+            if (value := getattr(self, name)) < least:
+                raise ConfigError(f"boxes: {name} must be {least} or more, not {value}")
 
 
 class Idle(msgspec.Struct, frozen=True, eq=False):
@@ -56,13 +68,14 @@ class Idle(msgspec.Struct, frozen=True, eq=False):
 class Pool:
     """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time."""
 
-    def __init__(self, bounds: Bounds | None = None) -> None:
-        self.bounds = bounds or Bounds()
+    def __init__(self, bounds: Boxes | None = None) -> None:
+        self.bounds = bounds or Boxes()
         self._idle: deque[Idle] = deque()
         self._dying: list[Box] = []
         self._running: anyio.Semaphore | None = None
         self._starting: anyio.Semaphore | None = None
         self._replacing: list[object] = []
+        self._seen: deque[tuple[object, str | None]] = deque(maxlen=_KINDS)
         self._closed = False
 
     @contextlib.asynccontextmanager
@@ -87,27 +100,27 @@ class Pool:
         self._running = self._running or anyio.Semaphore(self.bounds.running)
         async with self._running:
             self._tidy()
-            box = None if fresh else self._take(key, tenant)
-            if box is None:
-                async with self._start_slot():
-                    box = await make()
+            box = (None if fresh else self._take(key, tenant)) or await self._start(make)
             try:
                 yield box
             except BaseException:
                 self._discard(box)
                 raise
+            finally:
+                box.tell_started()
             if tenant is not None and box.alive and box.jobs < _JOBS:
                 self._keep(Idle(box, key, tenant, time.monotonic()))
             else:
                 self._discard(box)
-            if not once:
+            if not once and self._is_shared(key, tenant):
                 self._replace(key, make)
 
     async def warm(self, key: object, tenant: str | None, make: Make) -> None:
-        """Start a box that a call will soon need, unless one waits."""
+        """Start a box that a call will soon need, unless one waits, or many start already."""
         self._tidy()
-        if self._find(key, tenant) is None and not self._closed:
-            self._keep(Idle(await make(), key, None, time.monotonic()))
+        starting = sum(not each.box.started for each in self._idle)
+        if self._find(key, tenant) is None and starting < _AT_ONCE:
+            await self._add(key, make)
 
     async def aclose(self) -> None:
         """Kill all boxes that wait, and see all of them gone."""
@@ -152,6 +165,13 @@ class Pool:
         while len(self._idle) > self.bounds.idle:
             self._discard(self._idle.popleft().box)
 
+    def _is_shared(self, key: object, tenant: str | None) -> bool:
+        """Whether others may want a box of this kind: two tenants had one, or it serves once."""
+        others = any(known == key and whose != tenant for known, whose in self._seen)
+        if (key, tenant) not in self._seen:
+            self._seen.append((key, tenant))
+        return others or tenant is None
+
     def _replace(self, key: object, make: Make) -> None:
         """Have unused boxes ready again, after the call has given its result."""
         unused = sum(each.key == key and each.tenant is None for each in self._idle)
@@ -161,14 +181,37 @@ class Pool:
 
         async def start() -> None:
             try:
-                if not self._closed:
-                    self._keep(Idle(await make(), key, None, time.monotonic()))
+                await self._add(key, make)
             except ToolrunError as error:  # the next call will start one, and say so to its caller
                 structlog.get_logger("toolrun").warning("no spare box", error=str(error))
             finally:
                 self._replacing.remove(key)
 
         later(start)
+
+    async def _add(self, key: object, make: Make) -> None:
+        if self._is_closed():
+            return
+        box = await make()
+        if self._is_closed():  # meanwhile
+            await box.wait()
+        else:
+            self._keep(Idle(box, key, None, time.monotonic()))
+
+    def _is_closed(self) -> bool:
+        return self._closed
+
+    async def _start(self, make: Make) -> Box:
+        """Start a box, when so few others do that it is not slowed by them."""
+        slot = self._starting = self._starting or anyio.Semaphore(_AT_ONCE)
+        await slot.acquire()
+        try:
+            box = await make()
+        except BaseException:
+            slot.release()
+            raise
+        box.on_started = slot.release
+        return box
 
     def _discard(self, box: Box) -> None:
         box.kill()
@@ -184,11 +227,6 @@ class Pool:
         before = time.monotonic() - _IDLE_SECONDS
         while self._idle and self._idle[0].since < before:
             self._discard(self._idle.popleft().box)
-
-    def _start_slot(self) -> anyio.Semaphore:
-        """A place among the boxes that start at once: a storm of them would slow all."""
-        self._starting = self._starting or anyio.Semaphore(max(2, os.cpu_count() or 1))
-        return self._starting
 
 
 def _serves(box: Box) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 import time
 import traceback
@@ -14,7 +15,9 @@ import msgspec
 import sniffio
 import structlog
 
-from toolrun.sandbox import Job, Made, Sandbox
+from toolrun.errors import ToolrunError
+from toolrun.sandbox import Boxes, Job, Made, Sandbox
+from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.resolve import label, over, plain, resolve
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolrun.sandbox.profile import Chosen, Profile
+    from toolrun.tools.callables import Source
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener, Output
     from toolrun.values import ToolCall
@@ -138,8 +142,15 @@ class SandboxRunner:
     A tool's table that extends nothing narrows the session's profile.
     """
 
-    def __init__(self, sandboxes: Sandboxes, profile: Chosen, workspace: Path | None) -> None:
+    def __init__(
+        self,
+        sandboxes: Sandboxes,
+        profile: Chosen,
+        workspace: Path | None,
+        backend: str | None = None,
+    ) -> None:
         self._sandboxes = sandboxes
+        self._backend = backend
         self._profile = profile
         self._workspace = workspace
 
@@ -147,13 +158,27 @@ class SandboxRunner:
         """What the profile that a tool runs under is called: "pure", "pure, narrowed"."""
         return label(self._chosen(tool))
 
-    async def prepare(self, tool: Tool) -> None:
+    async def prepare(self, tool: Tool) -> str | None:
         """Open the sandbox of a tool before it is needed.
+
+        Returns:
+            Why another backend than the first makes it, if so.
 
         Raises:
             SandboxUnavailable: there is none that holds.
         """
-        await self._opened(tool)
+        return (await self._opened(tool)).fallback
+
+    async def warm(self, tool: Tool, tenant: str | None) -> None:
+        """Have a box ready for a call that is being written; a failure is the call's own to tell.
+
+        Args:
+            tool: what will be called.
+            tenant: on whose behalf.
+        """
+        with contextlib.suppress(ToolrunError, OSError):
+            sandbox = await self._opened(tool)
+            await sandbox.warm(None if tool.source is None else _job(tool.source), tenant=tenant)
 
     async def run(
         self,
@@ -167,19 +192,19 @@ class SandboxRunner:
         output = listener.output
         sandbox = await self._opened(tool)
         env = {KEY_VARIABLE: context.idempotency_key}
+        tenant = context.tenant or context.session or None
         if tool.command is not None:
-            return await _completed(tool, sandbox, arguments, env, listener)
+            return await _completed(tool, sandbox, arguments, env, tenant, listener)
         assert tool.source is not None
         outcome = await sandbox.call(
-            Job(
-                file=tool.source.file,
-                module=tool.source.module,
-                qualname=tool.source.qualname,
+            _job(
+                tool.source,
                 arguments=msgspec.json.encode(arguments),
                 objects=_shown_to_box(tool.context, context),
             ),
             timeout=tool.options.timeout,
             env=env,
+            tenant=tenant,
             on_output=None if output is None else partial(_told, output, tool.options.max_output),
             changing=listener.changing,
         )
@@ -200,7 +225,13 @@ class SandboxRunner:
 
     async def _opened(self, tool: Tool) -> Sandbox:
         source = f"of tool {tool.name}" if tool.options.profile is not None else "of the session"
-        return await self._sandboxes.opened(self._chosen(tool), self._workspace, source)
+        return await self._sandboxes.opened(
+            self._chosen(tool), self._workspace, source, self._backend
+        )
+
+
+def _job(source: Source, **content: Any) -> Job:
+    return Job(file=source.file, module=source.module, qualname=source.qualname, **content)
 
 
 def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made]:
@@ -224,6 +255,7 @@ async def _completed(
     sandbox: Sandbox,
     arguments: dict[str, Any],
     env: dict[str, str],
+    tenant: str | None,
     listener: Listener,
 ) -> ToolResult:
     """Run a command; what it prints is the result, and an exit status says whether it failed."""
@@ -237,6 +269,7 @@ async def _completed(
         input=stdin,
         timeout=tool.options.timeout,
         env=env,
+        tenant=tenant,
         on_output=listener.output,
         changing=listener.changing,
     )
@@ -255,13 +288,18 @@ async def _completed(
 class Sandboxes:
     """The sandboxes of a runtime, one for each profile and workspace, opened when first needed."""
 
-    def __init__(self) -> None:
-        self._open: dict[tuple[Profile, Path | None], Sandbox] = {}
+    def __init__(self, boxes: Boxes | None = None) -> None:
+        self._pool = Pool(boxes)
+        self._open: dict[tuple[Profile, Path | None, str | None], Sandbox] = {}
         self._profiles: dict[bytes, Profile] = {}
         self._lock: anyio.Lock | None = None
 
     async def opened(
-        self, chosen: Chosen, workspace: Path | None, source: str = "given as a table"
+        self,
+        chosen: Chosen,
+        workspace: Path | None,
+        source: str = "given as a table",
+        backend: str | None = None,
     ) -> Sandbox:
         """The sandbox for a profile, probed.
 
@@ -269,19 +307,20 @@ class Sandboxes:
             chosen: the profile.
             workspace: the folder that it may show.
             source: where a table stands, for messages.
+            backend: what makes the boxes; the first that holds where None.
 
         Raises:
             SandboxUnavailable: it does not hold; nothing may run.
             ConfigError: no such profile, or no such workspace.
         """
         profile = self._profile(chosen, source)
-        key = (profile, workspace)
+        key = (profile, workspace, backend)
         if (ready := self._open.get(key)) is not None:
             return ready
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
             if key not in self._open:
-                sandbox = Sandbox(profile, workspace=workspace)
+                sandbox = Sandbox(profile, workspace=workspace, pool=self._pool, backend=backend)
                 await sandbox.open()
                 self._open[key] = sandbox
         return self._open[key]
@@ -305,11 +344,13 @@ class Sandboxes:
         return found.profile
 
     async def aclose(self) -> None:
-        """Close all of them."""
+        """Close all of them, and see all their boxes gone."""
+        await self._pool.aclose()
         self.close()
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
+        self._pool.close()
         while self._open:
             self._open.popitem()[1].close()
 

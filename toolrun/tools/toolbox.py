@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import traceback
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ import structlog
 from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError, ToolDefinitionError
+from toolrun.sandbox.later import later
 from toolrun.sandbox.resolve import label
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
@@ -114,17 +116,36 @@ class Toolbox:
         self.repeatables = tuple(n for n, tool in self._tools.items() if tool.options.repeatable)
         """The names of those that may be called again and again."""
 
-    async def prepare(self) -> None:
+    async def prepare(self) -> list[str]:
         """Open the sandboxes that the tools need, so that a session refuses at its start.
+
+        Returns:
+            What to warn of: that another backend than the first makes them, and why.
 
         Raises:
             SandboxUnavailable: there is none that holds.
             ConfigError: a profile that does not exist.
         """
+        told: dict[str, None] = {}
         if isinstance(self._sandboxed, SandboxRunner):
             for tool in self._tools.values():
-                if not tool.options.trusted:
-                    await self._sandboxed.prepare(tool)
+                if tool.options.trusted:
+                    continue
+                if (fallback := await self._sandboxed.prepare(tool)) is not None:
+                    told[fallback] = None
+        return list(told)
+
+    def warm(self, name: str, tenant: str) -> None:
+        """Start what a call will need whose arguments are still being written.
+
+        Args:
+            name: what the model calls.
+            tenant: on whose behalf.
+        """
+        tool = self._tool(name)
+        if tool is None or tool.options.trusted or not isinstance(self._sandboxed, SandboxRunner):
+            return
+        later(partial(self._sandboxed.warm, tool, tenant))
 
     def mend(self, call: ToolCall) -> tuple[ToolCall, list[Mend]]:
         """The call as far as it can be mended without a guess, and what was mended."""

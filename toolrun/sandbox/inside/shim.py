@@ -6,7 +6,7 @@ Standard library only, and little of it: a cold call pays for every import here.
 """
 
 # Names, not objects: pathlib is an import that every box would pay for.
-# ruff: noqa: PTH106, PTH108, PTH116
+# ruff: noqa: PTH106, PTH108, PTH116, PTH208
 from __future__ import annotations
 
 import os
@@ -127,7 +127,7 @@ def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
         except BaseException:  # noqa: BLE001 - the job will raise it, and say so
             for name in set(sys.modules) - known:
                 del sys.modules[name]
-        if len(os.listdir("/proc/self/task")) > 1:  # noqa: PTH208 - a process that forks now would lose its threads
+        if len(os.listdir("/proc/self/task")) > 1:
             os._exit(0)
     gc.collect()
     gc.freeze()
@@ -199,19 +199,22 @@ def _pause() -> None:
     time.sleep(0.0005)
 
 
-def _used(folder: str) -> tuple[int, int, int]:
-    """The inodes and blocks that a file system has in use, and its root's mode."""
+def _used(folder: str) -> tuple[Any, ...]:
+    """The inodes and blocks that a file system has in use, and its root's mode and names."""
     space = os.statvfs(folder)
-    return space.f_files - space.f_ffree, space.f_blocks - space.f_bfree, os.stat(folder).st_mode
+    used = space.f_files - space.f_ffree, space.f_blocks - space.f_bfree
+    # What is there from the start leads to a mount, such as that of the tool's own folder.
+    return *used, os.stat(folder).st_mode, os.listdir(folder)
 
 
-def _clean(folder: str, before: tuple[int, int, int]) -> bool:
+def _clean(folder: str, before: tuple[Any, ...]) -> bool:
     """Remove what a job left in a writable folder; whether it is as it was before."""
     if _used(folder) == before:
         return True
     try:
         for entry in os.scandir(folder):
-            _remove(entry)
+            if entry.name not in before[-1]:
+                _remove(entry)
     except (OSError, RecursionError):
         return False
     return _used(folder) == before
