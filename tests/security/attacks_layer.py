@@ -219,6 +219,7 @@ def closed_files() -> None:
     write("secret")
     os.chmod("secret", 0)
     os.chmod("closed", 0)
+    os.chmod(".", 0)
 
 
 def write_then(then: str) -> None:

@@ -6,6 +6,7 @@ be restored, and a file that was not reached yet is as it was before.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,10 @@ from toolrun.sandbox.backend import Layering
 from toolrun.sandbox.layer.found import Found
 from toolrun.sandbox.layer.keep import keep
 from toolrun.sandbox.layer.layer import Kept, Refused
-from toolrun.sandbox.layer.lock import locked
+from toolrun.sandbox.layer.lock import lock, unlock
 from toolrun.sandbox.layer.places import FOLDER
 
 if TYPE_CHECKING:
-    import contextlib
     from collections.abc import Awaitable, Callable, Sequence
 
     from toolrun.sandbox.backend import Backend
@@ -64,27 +64,20 @@ async def copy_out(
     if not whole:
         return Kept(dropped=True)
     # A cancelled call is done by now: half of its files would be worse than all or none.
-    with anyio.CancelScope(shield=True):
+    with anyio.CancelScope(shield=True), contextlib.ExitStack() as stack:
         try:
             workspace = os.open(layer.folder, FOLDER)
+            stack.callback(os.close, workspace)
+            await lock(workspace)
+            stack.callback(unlock, workspace)
+            found = await anyio.to_thread.run_sync(
+                Found, layer.root, workspace, layer.marks, profile
+            )
         except OSError as error:
-            return _nothing(error)
-        try:
-            async with locked(workspace):
-                found = await anyio.to_thread.run_sync(
-                    Found, layer.root, workspace, layer.marks, profile
-                )
-                if found.changes and changing is not None:
-                    await changing(found.changes)
-                failed = await anyio.to_thread.run_sync(
-                    keep, found.changes, found.stamps, layer.root, workspace
-                )
-        except TimeoutError as error:
-            return _nothing(error)
-        finally:
-            os.close(workspace)
+            return Kept(refused=(Refused(".", error.strerror or str(error)),))
+        if found.changes and changing is not None:
+            await changing(found.changes)
+        failed = await anyio.to_thread.run_sync(
+            keep, found.changes, found.stamps, layer.root, workspace
+        )
     return Kept(tuple(found.changes), (*found.refused, *failed))
-
-
-def _nothing(error: OSError) -> Kept:
-    return Kept(refused=(Refused(".", error.strerror or str(error)),))

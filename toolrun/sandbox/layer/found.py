@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from toolrun.sandbox.hidden import is_secret
 from toolrun.sandbox.layer.layer import Refused
-from toolrun.sandbox.layer.places import MODE, content_of, digest_of, folder_at, status_of
+from toolrun.sandbox.layer.places import MODE, content_of, digest_of, folder_at, status_of, unlock
 from toolrun.values import FileChange
 
 if TYPE_CHECKING:
@@ -84,6 +84,9 @@ class Found:
         self._marks = marks
         self._most = profile.inodes
         self._writable = self._restorable = profile.disk_bytes
+        status = os.fstat(layer)
+        if status.st_uid == os.geteuid():  # a tool may have closed the whole of it
+            os.fchmod(layer, stat.S_IMODE(status.st_mode) | 0o700)
         self._folder(())
 
     def _folder(self, parts: Parts) -> None:
@@ -105,8 +108,10 @@ class Found:
         elif self._marks.is_whiteout(status):
             self._remove(parts)
         elif stat.S_ISDIR(status.st_mode):
+            unlock(layer, parts[-1], status)
             self._made(parts, status)
         elif stat.S_ISREG(status.st_mode):
+            unlock(layer, parts[-1], status)
             self._written(layer, parts, status)
         else:
             what = next((what for is_one, what in _KINDS if is_one(status.st_mode)), "no file")

@@ -11,7 +11,7 @@ import contextlib
 import os
 import secrets
 import stat
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolrun.sandbox.layer.found import stamp
 from toolrun.sandbox.layer.layer import Refused
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from toolrun.sandbox.layer.found import Stamp
     from toolrun.values import FileChange
+
+_OWN: Final = 0o700
 
 
 def keep(
@@ -41,7 +43,16 @@ def keep(
             _keep(change, stamps.get(change.path), layer, workspace)
         except OSError as error:
             refused.append(Refused(change.path, error.strerror or str(error)))
+    for change in reversed(changes):
+        if change.folder and change.change == "created" and change.mode & _OWN != _OWN:
+            with contextlib.suppress(OSError):  # closed to its owner: only once it is filled
+                _close(change, workspace)
     return refused
+
+
+def _close(change: FileChange, workspace: int) -> None:
+    with folder_at(workspace, tuple(change.path.split("/"))) as folder:
+        os.fchmod(folder, change.mode)
 
 
 def _keep(change: FileChange, known: Stamp | None, layer: int, workspace: int) -> None:
@@ -58,7 +69,7 @@ def _keep(change: FileChange, known: Stamp | None, layer: int, workspace: int) -
             case "deleted":
                 os.unlink(name, dir_fd=folder)
             case _ if change.folder:
-                make_folder(folder, name, change.mode, workspace)
+                make_folder(folder, name, change.mode | _OWN, workspace)
             case _:
                 with folder_at(layer, tuple(above)) as source, file_at(source, name) as content:
                     put(folder, name, chunks(content), change.mode, there or os.fstat(workspace))

@@ -6,21 +6,17 @@ import contextlib
 import errno
 import fcntl
 import time
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import anyio
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 WAIT_SECONDS: Final = 30.0
 """Changes take milliseconds; whoever holds a workspace longer is stopped, or stuck."""
 _POLL: Final = 0.005
 
 
-@contextlib.asynccontextmanager
-async def locked(workspace: int) -> AsyncIterator[None]:
-    """Hold a workspace, by a descriptor of its folder, alone.
+async def lock(workspace: int) -> None:
+    """Hold a workspace alone, by a descriptor of its folder, until `unlock`, or until it is closed.
 
     Raises:
         TimeoutError: somebody else has held it for 30 seconds.
@@ -30,11 +26,12 @@ async def locked(workspace: int) -> AsyncIterator[None]:
         if time.monotonic() > deadline:
             raise TimeoutError(errno.ETIMEDOUT, "another process holds the workspace")
         await anyio.sleep(_POLL)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            fcntl.flock(workspace, fcntl.LOCK_UN)
+
+
+def unlock(workspace: int) -> None:
+    """Let others change it."""
+    with contextlib.suppress(OSError):
+        fcntl.flock(workspace, fcntl.LOCK_UN)
 
 
 def _taken(workspace: int) -> bool:

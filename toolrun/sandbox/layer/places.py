@@ -35,7 +35,7 @@ def folder_at(root: int, parts: Parts) -> Iterator[int]:
     descriptor = os.open(".", FOLDER, dir_fd=root)
     try:
         for part in parts:
-            below = _opened(descriptor, part, FOLDER)
+            below = os.open(part, FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = below
         yield descriptor
@@ -58,7 +58,7 @@ def file_at(folder: int, name: str) -> Iterator[int]:
     Raises:
         OSError: it is not there, cannot be read, or is something else.
     """
-    descriptor = _opened(folder, name, _FILE)
+    descriptor = os.open(name, _FILE, dir_fd=folder)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(f"{name} is no regular file any more")
@@ -96,28 +96,12 @@ def chunks(descriptor: int) -> Iterator[bytes]:
         yield chunk
 
 
-def _opened(folder: int, name: str, flags: int) -> int:
-    try:
-        return os.open(name, flags, dir_fd=folder)
-    except PermissionError:
-        status = status_of(folder, name)
-        if status is None or status.st_uid != os.geteuid() or stat.S_ISLNK(status.st_mode):
-            raise
-        # Our own, and closed to ourselves: a tool may leave a file of mode 000 in its layer.
-        return _unlocked(folder, name, status, flags)
+def unlock(folder: int, name: str, status: os.stat_result) -> None:
+    """Let this process into something of its own that a tool has closed to its owner.
 
-
-def _unlocked(folder: int, name: str, status: os.stat_result, flags: int) -> int:
-    path = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        found = os.fstat(path)
-        if (found.st_ino, found.st_dev) != (status.st_ino, status.st_dev):
-            raise PermissionError(f"{name} was replaced meanwhile")
-        link = f"/proc/self/fd/{path}"
-        os.chmod(link, stat.S_IMODE(found.st_mode) | 0o700)  # noqa: PTH101
-        try:
-            return os.open(link, flags & ~os.O_NOFOLLOW)
-        finally:
-            os.chmod(link, stat.S_IMODE(found.st_mode))  # noqa: PTH101
-    finally:
-        os.close(path)
+    For a layer alone, which nobody else sees: the mode that counts is the one in `status`.
+    """
+    if status.st_uid == os.geteuid() and not stat.S_ISLNK(status.st_mode):
+        needed = 0o700 if stat.S_ISDIR(status.st_mode) else 0o400
+        if status.st_mode & needed != needed:
+            os.chmod(name, stat.S_IMODE(status.st_mode) | needed, dir_fd=folder)

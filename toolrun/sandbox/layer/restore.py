@@ -7,9 +7,11 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+import anyio
+
 from toolrun.sandbox.layer.keep import make_folder, put
 from toolrun.sandbox.layer.layer import Refused
-from toolrun.sandbox.layer.lock import locked
+from toolrun.sandbox.layer.lock import lock
 from toolrun.sandbox.layer.places import FOLDER, digest_of, folder_at, status_of
 
 if TYPE_CHECKING:
@@ -33,14 +35,13 @@ async def restore(folder: str, changes: Sequence[FileChange]) -> list[Refused]:
     """
     workspace = os.open(folder, FOLDER)
     try:
-        async with locked(workspace):
-            return restore_in(workspace, changes)
+        await lock(workspace)
+        return await anyio.to_thread.run_sync(_restored, workspace, changes)
     finally:
-        os.close(workspace)
+        os.close(workspace)  # and so it is not held any more
 
 
-def restore_in(workspace: int, changes: Sequence[FileChange]) -> list[Refused]:
-    """The same, by the descriptor of a workspace that is locked."""
+def _restored(workspace: int, changes: Sequence[FileChange]) -> list[Refused]:
     refused: list[Refused] = []
     for change in reversed(changes):
         try:
