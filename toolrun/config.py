@@ -57,6 +57,7 @@ class Config(Struct, frozen=True, kw_only=True):
     instructions: str | None = None
     profile: str | dict[str, Any] = "pure"
     workspace: Path | None = None
+    backend: str | None = None
     tools: tuple[str, ...] = ()
     temperature: float | None = None
     top_p: float | None = None

@@ -62,6 +62,16 @@ class ToolOptions:
         str | None,
         Parameter(group=_TOOLS, help="Sandbox profile: a name, or a TOML file."),
     ] = None
+    backend: Annotated[
+        str | None,
+        Parameter(
+            group=_TOOLS,
+            help=(
+                "What makes the sandboxes: bubblewrap, sandlock, container, podman:RUNTIME; "
+                "the first that holds here by default."
+            ),
+        ),
+    ] = None
 
 
 @Parameter(name="*")
@@ -147,6 +157,7 @@ def open_session(config: Config, **more: Any) -> Session:
         "sampling": config.sampling,
         "workspace": config.workspace,
         "profile": config.profile,
+        "backend": config.backend,
         "limits": config.limits,
         "trace": config.trace,
     }

@@ -93,7 +93,7 @@ async def _try(tool: Tool, config: Config, sandboxes: Sandboxes) -> None:
     """
     workspace = config.workspace.resolve() if config.workspace is not None else None
     chosen = over(config.profile, tool.options.profile)
-    sandbox = await sandboxes.opened(chosen, workspace, f"of tool {tool.name}")
+    sandbox = await sandboxes.opened(chosen, workspace, f"of tool {tool.name}", config.backend)
     if tool.source is not None:
         await _import(tool.source, sandbox)
     elif tool.command is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from socket import socket
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -27,6 +28,8 @@ class Start(msgspec.Struct, frozen=True):
             where the process that is started is that itself.
         is_parent: whether all of the box is below the process that is started: a control group of
             that one is then the box's.
+        ends_by: the signal that ends the first process, and with it all the others; SIGKILL where
+            that process is the first of a namespace.
     """
 
     command: tuple[str, ...]
@@ -34,6 +37,7 @@ class Start(msgspec.Struct, frozen=True):
     control: socket
     info: int | None
     is_parent: bool = True
+    ends_by: signal.Signals = signal.SIGKILL
 
 
 class Backend(Protocol):

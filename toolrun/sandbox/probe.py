@@ -30,7 +30,7 @@ _SHOWS: Final[dict[str, Guarantee]] = {
     "no_new_privs": "privileges",
     "namespaces": "privileges",
     "network": "network",
-    "interfaces": "network",
+    "interfaces": "proc",  # as /proc tells them: without a network namespace they are the host's
     "proc": "proc",
     "files": "files",
     "root": "files",

@@ -94,7 +94,7 @@ class Container:
             "descriptors": [boot, there],
             "command": python(*_NUMBERS),
             "env": dict(ENVIRONMENT),
-            "filter": base64.b64encode(_filter()).decode(),
+            "filters": [base64.b64encode(each).decode() for each in _filters()],
         }
         asked = memory(give, json.dumps(request).encode())
         relay = (sys.executable, "-I", "-S", "-B", _RELAY, str(asked))
@@ -144,7 +144,7 @@ def _first() -> tuple[str, ...]:
     return (runtime().interpreter, "-I", "-S", "-B", "-c", source)
 
 
-def _filter() -> bytes:
+def _filters() -> list[bytes]:
     """The filter that bubblewrap's boxes have, on top of the engine's own."""
     machine = seccomp.machine()
-    return b"" if machine is None else seccomp.program(machine)
+    return [] if machine is None else [seccomp.program(machine)]

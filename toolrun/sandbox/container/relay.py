@@ -101,7 +101,7 @@ def _hand_over(connection: socket.socket, request: dict[str, Any]) -> None:
         os.write(request["info"], b'{"child-pid": %d}' % pid)
     os.close(request["info"])
     passed = [0, 1, 2, *request["descriptors"]]
-    message = json.dumps({name: request[name] for name in ("command", "env", "filter")}).encode()
+    message = json.dumps({name: request[name] for name in ("command", "env", "filters")}).encode()
     rights = array.array("i", passed).tobytes()
     connection.sendmsg([message], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, rights)])
     nothing = os.open("/dev/null", os.O_RDWR)

@@ -1,5 +1,8 @@
 """What is the first process of a container? It fetches its descriptors and starts the shim.
 
+With an argument it is one of sandlock's: it is connected already, by the descriptor of that number,
+and becomes the shim itself.
+
 A container's engine passes on three streams, and copies them. So this process connects to the
 socket that is bound into the container, receives the descriptors that any box inherits, and gives
 them to the shim: from there on a container is a box like every other. It ends with the shim, or
@@ -18,6 +21,7 @@ import os
 import select
 import signal
 import socket
+import sys
 from typing import Any
 
 SOCKET = "/run/toolrun"
@@ -35,12 +39,16 @@ class _Program(ctypes.Structure):
 
 def main() -> None:
     """Be the first process; never returns."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.connect(SOCKET)
+    is_connected = len(sys.argv) > 1
+    if is_connected:
+        connection = socket.socket(fileno=os.dup(int(sys.argv[1])))
+    else:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.connect(SOCKET)
     size = array.array("i").itemsize
     message, ancillary, _, _ = connection.recvmsg(_MESSAGE, socket.CMSG_SPACE(_DESCRIPTORS * size))
     received = array.array("i", ancillary[0][2])
-    child = os.fork()
+    child = 0 if is_connected else os.fork()
     if child == 0:
         _become(json.loads(message), list(received))
     for descriptor in received:
@@ -54,8 +62,8 @@ def _become(start: dict[str, Any], received: list[int]) -> None:
     for number, descriptor in enumerate(above):
         os.dup2(descriptor, number)
     os.closerange(len(above), 1024)
-    if start["filter"]:
-        _filter(base64.b64decode(start["filter"]))
+    for each in start["filters"]:
+        _filter(base64.b64decode(each))
     os.execve(start["command"][0], start["command"], start["env"])  # noqa: S606 - in the box
 
 

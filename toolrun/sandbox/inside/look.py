@@ -55,9 +55,12 @@ def _interfaces() -> list[str]:
 def _connect(port: int) -> str:
     import socket
 
-    with socket.socket() as client:
-        client.settimeout(1)
-        return errno.errorcode.get(client.connect_ex(("127.0.0.1", port)), "reached")
+    try:
+        with socket.socket() as client:
+            client.settimeout(1)
+            return errno.errorcode.get(client.connect_ex(("127.0.0.1", port)), "reached")
+    except OSError as error:  # no socket at all
+        return errno.errorcode[error.errno or 0]
 
 
 def _user_namespace() -> str:
