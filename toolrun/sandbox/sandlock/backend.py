@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import contextlib
 
     from toolrun.sandbox.order import Order
-    from toolrun.sandbox.profile import Guarantee
+    from toolrun.sandbox.profile import Guarantee, Profile
 
 _GUARANTEES: Final[frozenset[Guarantee]] = frozenset(
     {"network", "environment", "privileges", "terminal", "resident-memory", "tree-kill"}
@@ -85,6 +85,7 @@ class Sandlock:
 
     async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
         """See `Backend.start`."""
+        _check(order.profile)
         prefix = (await self._passage(order)).prefix
         folder = tempfile.mkdtemp(prefix="toolrun-")
         if is_real_root():
@@ -126,6 +127,16 @@ class Sandlock:
             else:
                 self._passages[key] = passage
         return self._passages[key]
+
+
+def _check(profile: Profile) -> None:
+    """Refuse what takes a namespace: a loopback or a file system of the box's own."""
+    for key, value in (("network", "allow-list"), ("workspace", "scratch")):
+        if getattr(profile, key) == value:
+            raise SandboxUnavailable(
+                f"sandbox profile {profile.name!r} has {key} = {value!r}, which sandlock cannot "
+                "make. Use the backend bubblewrap or container"
+            )
 
 
 @cache
