@@ -140,6 +140,15 @@ def read(paths: list[str]) -> dict[str, str]:
     return seen
 
 
+def addresses() -> list[str]:
+    """Where the kernel's code lies."""
+    try:
+        with open("/proc/kallsyms") as file:  # noqa: PTH123
+            return sorted({line.split()[0] for line in file})[:5]
+    except OSError:
+        return []
+
+
 def hold(folders: list[str], mebibytes: int) -> str:
     """Write files, and wait."""
     import time

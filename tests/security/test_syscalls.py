@@ -18,7 +18,7 @@ import pytest
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Job, Outcome, Sandbox, cgroup, load_profile
-from toolrun.sandbox.bubblewrap import arguments, seccomp
+from toolrun.sandbox.bubblewrap import arguments, proc, seccomp
 from toolrun.sandbox.bubblewrap.seccomp_policy import ALLOW, POLICY, Check, Verdict
 
 pytestmark = [
@@ -191,12 +191,30 @@ def test_limits_of_the_kernel_s_memory() -> None:
 
 
 def test_what_proc_tells_of_the_host_is_hidden() -> None:
-    paths = [f"/proc/{name}" for name in ("cmdline", "keys", "kallsyms", "interrupts", "meminfo")]
-    saw = inside("read", paths=paths)
+    saw = inside("read", paths=["/proc/cmdline", "/proc/keys", "/proc/sched_debug", "/proc/stat"])
+    symbols = inside("addresses")
 
-    assert saw.pop("/proc/meminfo").endswith("bytes")
+    assert saw.pop("/proc/stat").endswith("bytes")
     assert set(saw.values()) <= {"EACCES", "ENOENT"}
+    assert set(symbols) <= {"0" * 16}
     assert outside("read", paths=["/proc/cmdline"])["/proc/cmdline"].endswith("bytes")
+
+
+@pytest.mark.parametrize(
+    ("restricted", "paranoid", "shown"), [(0, 1, True), (0, 2, False), (1, -1, False)]
+)
+def test_addresses_are_hidden_where_the_kernel_shows_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, restricted: int, paranoid: int, *, shown: bool
+) -> None:
+    (tmp_path / "kptr_restrict").write_text(f"{restricted}\n")
+    (tmp_path / "perf_event_paranoid").write_text(f"{paranoid}\n")
+    monkeypatch.setattr(proc, "_SETTINGS", str(tmp_path))
+
+    proc.hidden.cache_clear()
+    try:
+        assert ("/proc/kallsyms" in proc.hidden()) is shown
+    finally:
+        proc.hidden.cache_clear()
 
 
 def test_files_in_memory_count_as_memory() -> None:
