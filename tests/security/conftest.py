@@ -2,49 +2,33 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
-import msgspec
 import pytest
 
-from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
+from tests.security import arena, attack_page
+from tests.security.attack import Attack, Attacked, sees
+from tests.security.scene import workspace_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ATTACKS = Path(__file__).with_name("attacks.py")
-
-
+Attacks = Callable[..., Attacked]
 Control = Callable[..., Any]
 Survivors = Callable[[str], list[str]]
 
 
-class Attacked(msgspec.Struct, frozen=True):
-    """An attack's outcome, and what it saw, if it lived to tell."""
-
-    outcome: Outcome
-    saw: Any
-    seconds: float
-
-
-Attack = Callable[..., Attacked]
-
-
 @pytest.fixture
-def attack() -> Attack:
-    """Run an attack in a box: `attack("read", paths=[...])`."""
+def attack() -> Attacks:
+    """Run an attack in a box of its own: `attack("files.read", paths=[...])`."""
 
     def run(
-        name: str,
+        payload: str,
         /,
         *,
         profile: str = "pure",
@@ -54,74 +38,41 @@ def attack() -> Attack:
         **arguments: Any,
     ) -> Attacked:
         marker = secrets.token_hex(8)
-        job = Job(
-            file=str(ATTACKS),
-            module="attacks",
-            qualname="attack",
-            arguments=json.dumps({"name": name, "marker": marker, "arguments": arguments}).encode(),
+        given = {"name": payload, "marker": marker, "arguments": arguments}
+        began = time.monotonic()
+        outcome = arena.in_box(
+            "alone", given, profile=profile, workspace=workspace, timeout=timeout, change=change
         )
-        narrowed = msgspec.structs.replace(load_profile(profile), **(change or {}))
-
-        async def call() -> Attacked:
-            async with Sandbox(narrowed, workspace=workspace) as sandbox:
-                started = time.monotonic()
-                outcome = await sandbox.call(job, timeout=timeout)
-                return Attacked(outcome, _saw(outcome, marker), time.monotonic() - started)
-
-        attacked = anyio.run(call)
-        assert attacked.outcome.stdout.startswith(marker + "\n"), attacked.outcome
-        return attacked
+        return arena.judged(outcome, marker, time.monotonic() - began)
 
     return run
-
-
-def _saw(outcome: Outcome, marker: str) -> Any:
-    if outcome.value is None:
-        return None
-    value = msgspec.json.decode(outcome.value)
-    if not isinstance(value, dict) or "marker" not in value:
-        return value
-    assert value["marker"] == marker
-    return value["saw"]
 
 
 @pytest.fixture
 def control() -> Control:
     """Run an attack outside: what it sees there shows that the box is what stops it."""
 
-    def run(
-        name: str, /, *, prefix: tuple[str, ...] = (), cwd: Path | None = None, **kw: Any
-    ) -> Any:
-        # Into a file: what an attack leaves behind would keep a pipe open.
-        with tempfile.TemporaryFile() as output:
-            subprocess.run(
-                [*prefix, sys.executable, str(ATTACKS), name, json.dumps(kw)],
-                check=True,
-                stdout=output,
-                timeout=30,
-                cwd=cwd,
-            )
-            output.seek(0)
-            return json.loads(output.read().splitlines()[-1])["saw"]
+    def run(payload: str, /, **arguments: Any) -> Any:
+        attack = Attack(
+            name=payload, family="", payload=payload, held=sees(None), arguments=arguments
+        )
+        return arena.outside([attack], _NoScene())[attack.id].saw  # type: ignore[arg-type]
 
     return run
+
+
+class _NoScene:
+    """Nothing is filled in."""
+
+    def fill(self, value: Any, attack: str) -> Any:
+        return value
 
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Path:
     """A folder of notes with the secrets that such folders have."""
-    folder = tmp_path / "workspace"
-    (folder / "sub" / ".git").mkdir(parents=True)
-    (folder / "notes.md").write_text("three short words")
-    (folder / ".env").write_text("KEY=topsecret")
-    (folder / "sub" / ".env.local").write_text("KEY=topsecret")
-    (folder / "sub" / ".git" / "config").write_text("topsecret")
-    (folder / "sub" / "open.md").write_text("not secret")
-    (folder / "alias").symlink_to(folder / ".env")
-    outside = tmp_path / "outside.txt"
-    outside.write_text("topsecret")
-    (folder / "link").symlink_to(outside)
-    return folder
+    (tmp_path / "outside.txt").write_text("topsecret")
+    return workspace_of(tmp_path / "workspace", tmp_path / "outside.txt")
 
 
 @pytest.fixture
@@ -132,21 +83,20 @@ def victim() -> Iterator[subprocess.Popen[bytes]]:
         process.kill()
 
 
-def running(token: str) -> list[str]:
-    """The command lines of the host's processes that contain a token."""
-    found = []
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdigit():
-            try:
-                line = (folder / "cmdline").read_bytes().decode(errors="replace")
-            except OSError:
-                continue
-            if token in line:
-                found.append(line)
-    return found
-
-
 @pytest.fixture
 def survivors() -> Survivors:
     """Look for processes of the host by a token in their command lines."""
-    return running
+    return arena.running
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Keep for the page what came of each test of an attack."""
+    if attack_page.WRITES and (report.when == "call" or report.outcome == "skipped"):
+        file, _, name = report.nodeid.rpartition("/")[2].partition("::")
+        attack_page.keep_test(file, name.partition("[")[0], report.outcome)
+
+
+def pytest_sessionfinish() -> None:
+    """Write the page where that is asked for."""
+    if attack_page.WRITES:
+        attack_page.finish()
