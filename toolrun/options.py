@@ -18,6 +18,7 @@ from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
+from toolrun.tools.secrets import Source, check_source
 from toolrun.transcript import check_text
 from toolrun.values import Sampling
 
@@ -80,6 +81,9 @@ class Options(TypedDict, total=False):
             prompt that the reasoning before them came back: `Warned("reasoning-dropped")` where
             not. Needs vLLM 0.10.2 or later; a proof costs two short requests.
         tenant: on whose behalf the session runs, for tools and journals.
+        secrets: values that tools may declare (`@tool(secrets=[...])`), by name: a dict, or a
+            function from a name to its value (a coroutine function, too), which is asked when the
+            session opens and for each call. No environment variable is read.
         context: an object of yours that trusted tools find in their `CallContext`.
         sinks: hear of all events, after the trace; see `Sink`.
         messages: a Chat Completions transcript to begin with.
@@ -106,6 +110,7 @@ class Options(TypedDict, total=False):
     timeouts: Timeouts
     verify_reasoning: float
     tenant: str | None
+    secrets: Source | None
     context: Any
     sinks: Sequence[Sink]
     messages: Sequence[Mapping[str, Any]]
@@ -173,6 +178,7 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ConfigError(f"there is no option {name!r}{hint}")
     _check_kinds(options)
+    check_source(options.get("secrets"))
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
     if not 0 <= (options.get("verify_reasoning") or 0) <= 1:

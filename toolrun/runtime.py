@@ -40,6 +40,7 @@ from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
 from toolrun.tools.manifest import define_all
 from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
+from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.transcript import from_openai
@@ -73,6 +74,7 @@ class Parts(Struct, frozen=True, eq=False):
     clock: Clock = SystemClock()
     gate: anyio.Semaphore | None = None
     context: Any = None
+    secrets: Secrets = Secrets()
     version: str = __version__
     cache: dict[str, Any] = field(default_factory=dict)
     restore: Restore | None = None
@@ -136,6 +138,7 @@ class Parts(Struct, frozen=True, eq=False):
             output,
             settings.tenant,
             self.context,
+            self.secrets,
         )
 
     def close(self) -> None:
@@ -265,7 +268,8 @@ class Runtime:
             repeatable=toolbox.repeatables,
             extra_body=dict(chosen.get("extra_body") or {}),
         )
-        trace = _trace(chosen, session_id)
+        values = Secrets(chosen.get("secrets"))
+        trace = _trace(chosen, session_id, values.known(toolbox.tools))
         sinks: list[Sink] = [trace] if trace is not None else []
         sinks += chosen.get("sinks") or ()
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
@@ -281,6 +285,7 @@ class Runtime:
             self._clock,
             self._gate,
             chosen.get("context"),
+            values,
         )
 
     def _chosen(self, options: Options) -> Options:
@@ -328,7 +333,7 @@ class Runtime:
         )
 
 
-def _trace(options: Options, session_id: str) -> TraceSink | None:
+def _trace(options: Options, session_id: str, values: list[str]) -> TraceSink | None:
     """The sink for the trace that the options ask for."""
     wanted = options.get("trace")
     if not wanted:
@@ -337,4 +342,5 @@ def _trace(options: Options, session_id: str) -> TraceSink | None:
     if path.is_dir():
         raise ConfigError(f"trace: {str(path)!r} is a folder; give a file")
     key = options.get("api_key")
-    return TraceSink(path, session=session_id, secrets=[key] if isinstance(key, str) else [])
+    keys = [key] if isinstance(key, str) else []
+    return TraceSink(path, session=session_id, secrets=[*keys, *values])

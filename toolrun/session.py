@@ -111,11 +111,13 @@ class Session:
 
         Raises:
             SandboxUnavailable: no sandbox holds; nothing has run.
-            ConfigError: `messages`, `profile` or `workspace` do not fit; it was closed.
+            ConfigError: `messages`, `profile` or `workspace` do not fit; a secret that a tool
+                declares is not there; it was closed.
         """
         self._running.check_not_closed()
         parts = self._parts
         try:
+            await parts.secrets.check(parts.toolbox.tools)
             fallbacks = await parts.toolbox.prepare()
             opened = SessionOpened(
                 parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas

@@ -27,10 +27,13 @@ from toolrun.output import Output
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
 from toolrun.tools.listener import recording
+from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.values import Rule, ToolResult
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage
     from toolrun.tools.toolbox import Checked
@@ -54,6 +57,7 @@ class Turn(Struct, frozen=True, eq=False):
         output: what the answer has to be.
         tenant: on whose behalf the session runs.
         context: the user's own object, for tools.
+        secrets: what tools may declare.
     """
 
     journal: Journal
@@ -66,6 +70,7 @@ class Turn(Struct, frozen=True, eq=False):
     output: Output | None = None
     tenant: str | None = None
     context: Any = None
+    secrets: Secrets = Secrets()
 
 
 async def run_turn(turn: Turn) -> None:
@@ -124,11 +129,12 @@ async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
             await journal.record(ToolCallFinished(call.id, call.name, result))
         case Ready() as ready:
             async with ready.slot():
+                context = _context(turn, call, await turn.secrets.of(ready.tool))
                 # The intent, before anything happens.
                 await journal.record(
                     ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
                 )
-                result = await ready.run(_context(turn, call), recording(journal, call.id))
+                result = await ready.run(context, recording(journal, call.id))
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
             )
@@ -206,7 +212,7 @@ def _nth(count: int) -> str:
     return f"{count}{ending}"
 
 
-def _context(turn: Turn, call: ToolCall) -> CallContext:
+def _context(turn: Turn, call: ToolCall, secrets: Mapping[str, str]) -> CallContext:
     """What a tool may know of its call; the key is the same whenever this call is run."""
     journal, left = turn.journal, turn.meter.remaining()
     state = journal.state
@@ -217,6 +223,7 @@ def _context(turn: Turn, call: ToolCall) -> CallContext:
         idempotency_key=f"{journal.session}.{state.turn}.{state.step}.{call.id}",
         deadline=None if left is None else turn.sampler.clock.time() + left,
         context=turn.context,
+        secrets=secrets,
     )
 
 

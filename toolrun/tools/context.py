@@ -7,10 +7,20 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
 KEY_VARIABLE = "TOOLRUN_IDEMPOTENCY_KEY"
 """The environment variable of a box that holds `CallContext.idempotency_key`."""
+
+
+class Hidden(dict[str, str]):
+    """A dict whose text says which names it has, and no value."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<secrets: {', '.join(self) or 'none'}>"
 
 
 class CallContext:
@@ -23,9 +33,18 @@ class CallContext:
         idempotency_key: the same for the same call over retries and resumes, and for no other.
         deadline: when the turn's time is up, in seconds since the epoch; None for no end.
         context: the user's own object (`Session(context=...)`); None inside a sandbox.
+        secrets: the values of the secrets that the tool declares, by name; in no `repr`.
     """
 
-    __slots__ = ("call_id", "context", "deadline", "idempotency_key", "session", "tenant")
+    __slots__ = (
+        "call_id",
+        "context",
+        "deadline",
+        "idempotency_key",
+        "secrets",
+        "session",
+        "tenant",
+    )
 
     def __init__(
         self,
@@ -35,6 +54,7 @@ class CallContext:
         idempotency_key: str = "",
         deadline: float | None = None,
         context: Any = None,
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.session = session
         self.tenant = tenant
@@ -42,3 +62,4 @@ class CallContext:
         self.idempotency_key = idempotency_key
         self.deadline = deadline
         self.context = context
+        self.secrets = Hidden(secrets or {})

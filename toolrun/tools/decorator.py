@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
@@ -27,6 +27,7 @@ class Options:
         "name",
         "profile",
         "repeatable",
+        "secrets",
         "timeout",
         "trusted",
     )
@@ -43,6 +44,7 @@ class Options:
         max_output: int = 16 * 1024,
         repeatable: bool = False,
         concurrency: int | None = None,
+        secrets: Sequence[str] = (),
     ) -> None:
         self.name = name
         self.description = description
@@ -53,6 +55,7 @@ class Options:
         self.max_output = max_output
         self.repeatable = repeatable
         self.concurrency = concurrency
+        self.secrets = tuple(secrets) if isinstance(secrets, list) else secrets
 
 
 if TYPE_CHECKING:
@@ -72,6 +75,7 @@ if TYPE_CHECKING:
         max_output: int = 16 * 1024,
         repeatable: bool = False,
         concurrency: int | None = None,
+        secrets: Sequence[str] = (),
     ) -> Callable[[F], F]: ...
 
 
@@ -95,6 +99,9 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         max_output: bytes of a result that the model reads (16 KiB); more is cut in the middle.
         repeatable: the guard against the same call again and again does not count it.
         concurrency: how many calls of it run at once in a runtime; no limit by default.
+        secrets: the names of the secrets that it needs, of the session's: a sandboxed tool finds
+            them in its environment, a trusted one in its `CallContext`; masked wherever it says
+            them.
 
     Raises:
         TypeError: an unknown option; the message names the nearest.

@@ -16,6 +16,14 @@ from toolrun.tools.schema import parameters_of
 
 __all__ = ["Command", "Source", "Tool", "check_options", "define"]
 
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+_TAKEN = frozenset(
+    (
+        *("path", "home", "tmpdir", "lang", "pwd", "shell", "ifs", "env", "bash_env"),
+        *("http_proxy", "https_proxy", "no_proxy", "all_proxy"),
+    )
+)
+_TAKEN_PREFIXES = ("TOOLRUN_", "LD_", "PYTHON")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 
 
@@ -125,7 +133,19 @@ def _rules(options: Options) -> list[tuple[str, bool, str]]:
             options.concurrency is None or _above_zero(options.concurrency, int),
             "None or a number greater than 0",
         ),
+        (
+            "secrets",
+            isinstance(options.secrets, tuple) and all(map(_may_be_secret, options.secrets)),
+            "a list of names that an environment variable of a box may have, such as GITHUB_TOKEN",
+        ),
     ]
+
+
+def _may_be_secret(name: object) -> bool:
+    """Whether a name fits, and is none that programs and the box itself go by."""
+    if not isinstance(name, str) or not _VARIABLE.fullmatch(name):
+        return False
+    return name.lower() not in _TAKEN and not name.upper().startswith(_TAKEN_PREFIXES)
 
 
 def _is(value: Any, *kinds: type) -> bool:

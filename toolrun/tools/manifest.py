@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SUFFIXES = (".toml", ".json")
-_OPTIONS = ("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted")
+_OPTIONS = (
+    *("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted"),
+    "secrets",
+)
 
 
 def define_all(

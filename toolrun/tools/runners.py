@@ -21,6 +21,7 @@ from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.resolve import label, over, plain, resolve
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext
+from toolrun.tools.masks import Mask, masked
 from toolrun.tools.results import cut, shown, to_text
 from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.trusted import returned
@@ -31,6 +32,7 @@ __all__ = ["Runner", "SandboxRunner", "Sandboxes", "TrustedRunner", "abandoned_t
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolrun.sandbox.egress.proxy import Decision
     from toolrun.sandbox.profile import Chosen, Profile
     from toolrun.tools.callables import Source
     from toolrun.tools.definition import Tool
@@ -82,8 +84,12 @@ class TrustedRunner:
         """See `Runner.run`; nothing of what the tool prints is caught."""
         began = time.perf_counter()
         result: ToolResult | None = None
-        with anyio.move_on_after(tool.options.timeout) as scope:
-            result = await _called(tool, call, arguments, context, listener.output, began)
+        mask = Mask(context.secrets)
+        with (
+            masked(listener, mask) as heard,
+            anyio.move_on_after(tool.options.timeout) as scope,
+        ):
+            result = await _called(tool, call, arguments, context, heard.output, mask, began)
         if result is None or (scope.cancel_called and result.outcome == "error"):
             return _timed_out(tool, time.perf_counter() - began)
         return result
@@ -95,6 +101,7 @@ async def _called(
     arguments: dict[str, Any],
     context: CallContext,
     output: Output | None,
+    mask: Mask,
     began: float,
 ) -> ToolResult:
     """Call a trusted tool; only an end of the process or of the scope is an exception."""
@@ -102,7 +109,7 @@ async def _called(
         built = tool.build(arguments)
         if tool.context is not None:
             built = {**built, tool.context: context}
-        text = await returned(tool, built, call, output)
+        text = await returned(tool, built, call, output, mask)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
@@ -113,9 +120,9 @@ async def _called(
             "tool raised",
             tool=tool.name,
             call=call.id,
-            traceback="".join(traceback.format_exception(error)),
+            traceback=mask.text("".join(traceback.format_exception(error))),
         )
-        return _failed(tool, error, time.perf_counter() - began)
+        return _failed(tool, error, mask, time.perf_counter() - began)
     return ToolResult(text, "ok", round(time.perf_counter() - began, 6))
 
 
@@ -189,12 +196,24 @@ class SandboxRunner:
         listener: Listener,
     ) -> ToolResult:
         """See `Runner.run`."""
-        output = listener.output
+        mask = Mask(context.secrets)
+        with masked(_cutting(listener, tool.options.max_output), mask) as heard:
+            return await self._run(tool, call, arguments, context, heard, mask)
+
+    async def _run(
+        self,
+        tool: Tool,
+        call: ToolCall,
+        arguments: dict[str, Any],
+        context: CallContext,
+        listener: Listener,
+        mask: Mask,
+    ) -> ToolResult:
         sandbox = await self._opened(tool)
-        env = {KEY_VARIABLE: context.idempotency_key}
+        env = {KEY_VARIABLE: context.idempotency_key, **context.secrets}
         tenant = context.tenant or context.session or None
         if tool.command is not None:
-            return await _completed(tool, sandbox, arguments, env, tenant, listener)
+            return await _completed(tool, sandbox, arguments, env, tenant, listener, mask)
         assert tool.source is not None
         outcome = await sandbox.call(
             _job(
@@ -205,19 +224,25 @@ class SandboxRunner:
             timeout=tool.options.timeout,
             env=env,
             tenant=tenant,
-            on_output=None if output is None else partial(_told, output, tool.options.max_output),
-            changing=listener.changing,
+            **_heard_by(listener),
         )
-        seconds, note = round(outcome.seconds, 6), outcome.kept.note
+        seconds, note = round(outcome.seconds, 6), mask.text(outcome.kept.note)
         if outcome.status == "ok":
             value = None if outcome.value is None else msgspec.json.decode(outcome.value)
-            return ToolResult(cut(to_text(value), tool.options.max_output), "ok", seconds, note)
+            return ToolResult(
+                cut(mask.text(to_text(value)), tool.options.max_output), "ok", seconds, note
+            )
         if outcome.traceback:
             structlog.get_logger("toolrun").warning(
-                "tool raised", tool=tool.name, call=call.id, traceback=outcome.traceback
+                "tool raised",
+                tool=tool.name,
+                call=call.id,
+                traceback=mask.text(outcome.traceback, cut="head"),
             )
         kind = _OUTCOMES.get(outcome.status, "crash")
-        reason = cut(outcome.error or outcome.status, tool.options.max_output)
+        reason = cut(
+            mask.text(outcome.error or outcome.status, cut="tail"), tool.options.max_output
+        )
         return ToolResult(_said(tool, kind, reason), kind, seconds, note)
 
     def _chosen(self, tool: Tool) -> Chosen:
@@ -240,7 +265,29 @@ def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made
         return {}
     names = [name for name in CallContext.__slots__ if name != "context"]
     attributes = {name: getattr(context, name) for name in names}
+    attributes["secrets"] = dict(context.secrets)
     return {parameter: Made(CallContext.__module__, CallContext.__name__, attributes)}
+
+
+def _cutting(listener: Listener, limit: int) -> Listener:
+    if listener.output is None:
+        return listener
+    return msgspec.structs.replace(listener, output=partial(_told, listener.output, limit))
+
+
+def _heard_by(listener: Listener) -> dict[str, Any]:
+    """Who hears of a call of a sandbox."""
+
+    def egress(decision: Decision) -> None:
+        if listener.egress is not None:
+            reason = "" if decision.allowed else decision.reason
+            listener.egress(decision.host, decision.port, decision.method, reason)
+
+    return {
+        "on_output": listener.output,
+        "changing": listener.changing,
+        "on_egress": egress,
+    }
 
 
 def _told(
@@ -257,6 +304,7 @@ async def _completed(
     env: dict[str, str],
     tenant: str | None,
     listener: Listener,
+    mask: Mask,
 ) -> ToolResult:
     """Run a command; what it prints is the result, and an exit status says whether it failed."""
     assert tool.command is not None
@@ -270,17 +318,20 @@ async def _completed(
         timeout=tool.options.timeout,
         env=env,
         tenant=tenant,
-        on_output=listener.output,
-        changing=listener.changing,
+        **_heard_by(listener),
     )
-    seconds, limit, note = round(done.seconds, 6), tool.options.max_output, done.kept.note
+    seconds, limit, note = (
+        round(done.seconds, 6),
+        tool.options.max_output,
+        mask.text(done.kept.note),
+    )
     if done.status != "ok":
         kind = _OUTCOMES.get(done.status, "crash")
         return ToolResult(_said(tool, kind, done.error or done.status), kind, seconds, note)
-    printed = done.stdout.decode(errors="replace")
+    printed = mask.text(done.stdout.decode(errors="replace"))
     if done.exit == 0:
         return ToolResult(cut(printed, limit), "ok", seconds, note)
-    said = (done.stderr.decode(errors="replace") or printed).strip()[-_TAIL_CHARACTERS:]
+    said = (mask.text(done.stderr.decode(errors="replace")) or printed).strip()[-_TAIL_CHARACTERS:]
     reason = f"{argv[0]} ended with status {done.exit}" + (f": {said}" if said else "")
     return ToolResult(cut(_said(tool, "error", reason), limit), "error", seconds, note)
 
@@ -364,8 +415,8 @@ def _timed_out(tool: Tool, seconds: float) -> ToolResult:
     return ToolResult(_said(tool, "timeout", reason), "timeout", round(seconds, 6))
 
 
-def _failed(tool: Tool, error: BaseException, seconds: float) -> ToolResult:
-    reason = cut(f"{type(error).__name__}: {shown(error)}", tool.options.max_output)
+def _failed(tool: Tool, error: BaseException, mask: Mask, seconds: float) -> ToolResult:
+    reason = cut(mask.text(f"{type(error).__name__}: {shown(error)}"), tool.options.max_output)
     return ToolResult(_said(tool, "error", reason), "error", round(seconds, 6))
 
 

@@ -107,6 +107,8 @@ class Toolbox:
             if tool.name in self._tools:
                 raise ToolDefinitionError(f"two tools are called {tool.name!r}; rename one")
             self._tools[tool.name] = tool
+        self.tools: tuple[Tool, ...] = tuple(self._tools.values())
+        """In the order in which the model sees them."""
         self._validators: dict[str, Validator] = {}
         self._trusted = trusted
         self._sandboxed = sandboxed

@@ -22,30 +22,37 @@ if TYPE_CHECKING:
 
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Output
+    from toolrun.tools.masks import Mask
     from toolrun.values import ToolCall
 
     Tell = Callable[[str], None]
+    Text = Callable[[Any], str]
 
 
 async def returned(
-    tool: Tool, arguments: dict[str, Any], call: ToolCall, output: Output | None
+    tool: Tool,
+    arguments: dict[str, Any],
+    call: ToolCall,
+    output: Output | None,
+    mask: Mask,
 ) -> str:
-    """Call a tool; the text of its result, cut.
+    """Call a tool; the text of its result, without its secrets, cut.
 
     Raises:
         BaseException: whatever the tool raises.
     """
     tell = None if output is None else partial(output, "progress")
+    text = partial(_text, tool, mask)
     value: Any
     if tool.is_async or inspect.isasyncgenfunction(tool.function):
         value = tool.function(**arguments)
     else:
-        value = await _in_thread(tool, arguments, call, tell)
+        value = await _in_thread(tool, arguments, call, text, tell)
     if inspect.isawaitable(value):  # also of a plain function around a coroutine function
         value = await value
     if isinstance(value, AsyncGenerator):
-        value = await _last(tool, value, tell)
-    return str(value) if isinstance(value, _Text) else _text(tool, value)
+        value = await _last(value, text, tell)
+    return str(value) if isinstance(value, _Text) else text(value)
 
 
 class _Text(str):
@@ -54,20 +61,20 @@ class _Text(str):
     __slots__ = ()
 
 
-async def _last(tool: Tool, generator: AsyncGenerator[Any, None], tell: Tell | None) -> Any:
+async def _last(generator: AsyncGenerator[Any, None], text: Text, tell: Tell | None) -> Any:
     """The last value of a generator, which is closed whatever happens."""
     value: Any = None
     async with contextlib.aclosing(generator):
         async for value in generator:
             if tell is not None:
-                tell(_text(tool, value))
+                tell(text(value))
     return value
 
 
 async def _in_thread(
-    tool: Tool, arguments: dict[str, Any], call: ToolCall, tell: Tell | None
+    tool: Tool, arguments: dict[str, Any], call: ToolCall, text: Text, tell: Tell | None
 ) -> Any:
-    work = Work(partial(_work, tool, arguments, tell))
+    work = Work(partial(_work, tool, arguments, text, tell))
     try:
         return await work.run()
     finally:
@@ -80,18 +87,20 @@ async def _in_thread(
             )
 
 
-def _work(tool: Tool, arguments: dict[str, Any], tell: Tell | None, work: Work[Any]) -> Any:
+def _work(
+    tool: Tool, arguments: dict[str, Any], text: Text, tell: Tell | None, work: Work[Any]
+) -> Any:
     """In the thread: the text of the result, or what only the loop can make a result of."""
     value = tool.function(**arguments)
     if isinstance(value, types.GeneratorType):
-        value = _drained(tool, value, tell, work)
+        value = _drained(value, text, tell, work)
     if inspect.isawaitable(value) or isinstance(value, AsyncGenerator):
         return value
-    return _Text(_text(tool, value))
+    return _Text(text(value))
 
 
 def _drained(
-    tool: Tool, generator: Generator[Any, None, Any], tell: Tell | None, work: Work[Any]
+    generator: Generator[Any, None, Any], text: Text, tell: Tell | None, work: Work[Any]
 ) -> Any:
     """In the thread: the value that a generator returns, else the last one that it yields."""
     last: Any = None
@@ -102,9 +111,9 @@ def _drained(
             except StopIteration as end:
                 return last if end.value is None else end.value
             if tell is not None:
-                work.tell(partial(tell, _text(tool, last)))
+                work.tell(partial(tell, text(last)))
     return None
 
 
-def _text(tool: Tool, value: Any) -> str:
-    return cut(to_text(value), tool.options.max_output)
+def _text(tool: Tool, mask: Mask, value: Any) -> str:
+    return cut(mask.text(to_text(value)), tool.options.max_output)
