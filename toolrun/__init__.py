@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from toolrun.events import AssistantMessage as AssistantMessage
     from toolrun.events import EgressDecided as EgressDecided
     from toolrun.events import Event as Event
+    from toolrun.events import FileChanged as FileChanged
     from toolrun.events import ForkedFrom as ForkedFrom
     from toolrun.events import LimitReached as LimitReached
     from toolrun.events import ReasoningDelta as ReasoningDelta
@@ -83,6 +84,7 @@ if TYPE_CHECKING:
     from toolrun.tools.decorator import tool as tool
     from toolrun.transcript import Message as Message
     from toolrun.transcript import ToolMessage as ToolMessage
+    from toolrun.values import FileChange as FileChange
     from toolrun.values import Rule as Rule
     from toolrun.values import Sampling as Sampling
     from toolrun.values import ToolCall as ToolCall
@@ -104,7 +106,8 @@ _HOMES = {
     ),
     "toolrun.events": (
         *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "EgressDecided", "Event"),
-        *("ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired", "RequestSent", "Retried"),
+        *("FileChanged", "ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired"),
+        *("RequestSent", "Retried"),
         *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
         *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),
@@ -121,7 +124,7 @@ _HOMES = {
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),
     "toolrun.transcript": ("Message", "ToolMessage"),
-    "toolrun.values": ("Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
+    "toolrun.values": ("FileChange", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
