@@ -12,6 +12,7 @@ import marshal
 import os
 import select
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -45,6 +46,8 @@ class Run:
         kept: what became of what it wrote to a writable workspace.
     """
 
+    _interval = watch.INTERVAL
+
     def __init__(self, box: Box, profile: Profile, on_output: OnOutput | None) -> None:
         self.reply = Reply(profile.output_bytes, self._progress)
         self.ended: tuple[Status, str] | None = None
@@ -62,13 +65,20 @@ class Run:
         decoder = codecs.getincrementaldecoder("utf-8")
         self._decoders = {"stdout": decoder("replace"), "stderr": decoder("replace")}
 
-    async def run(self, job: dict[str, Any], stdin: bytes | int, seconds: float) -> None:
+    async def run(
+        self,
+        job: dict[str, Any],
+        stdin: bytes | int,
+        seconds: float,
+        given: Callable[[], None] | None = None,
+    ) -> None:
         """Run a job until nothing of it is left; kill the box after `seconds`, or if cancelled.
 
         Args:
             job: see `toolrun.sandbox.inside.job.run`.
             stdin: the bytes of its standard input, or a descriptor to read them from.
             seconds: until it is ended.
+            given: is called once the box has its descriptors.
         """
         deadline = time.monotonic() + seconds
         if self._box.group is not None:
@@ -76,6 +86,8 @@ class Run:
         with contextlib.ExitStack() as stack:
             self._epoll = stack.enter_context(contextlib.closing(select.epoll()))
             self._give(stack, job, stdin)
+            if given is not None:
+                given()
             try:
                 while not self._done():
                     await self._step(deadline)
@@ -89,8 +101,8 @@ class Run:
             content = memory(give, marshal.dumps(job))
             feed = memory(give, stdin) if isinstance(stdin, bytes) else stdin
             takers = (
-                lambda chunk: self._output("stdout", chunk),
-                lambda chunk: self._output("stderr", chunk),
+                partial(self._output, "stdout"),
+                partial(self._output, "stderr"),
                 self._on_result,
             )
             pipes = [self._pipe(stack, give, take) for take in takers]
@@ -125,7 +137,7 @@ class Run:
                 self._end("timeout", "did not finish within its time and was stopped")
             await self._kill()
             return
-        with anyio.move_on_after(min(watch.INTERVAL, remaining)):
+        with anyio.move_on_after(min(self._interval, remaining)):
             await anyio.wait_readable(self._epoll.fileno())
         self._handle()
         if time.monotonic() >= self._sample_at and not self._swept and self.ended is None:
@@ -135,7 +147,7 @@ class Run:
         # Before the shim runs, the box's root may still be the host's.
         if not self.reply.started or self._box.init is None:
             return
-        self._sample_at = time.monotonic() + watch.INTERVAL
+        self._sample_at = time.monotonic() + self._interval
         self._see_memory()
         memory = not self._box.is_bound
         reached = watch.exceeded(self._box.init, self._profile, memory=memory)

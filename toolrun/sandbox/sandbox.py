@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import stat
 import time
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import anyio
 import msgspec
 
 from toolrun.errors import ConfigError, SandboxUnavailable
@@ -22,12 +24,13 @@ from toolrun.sandbox.layer.layer import Layer
 from toolrun.sandbox.order import Order, working_folder
 from toolrun.sandbox.outcomes import ended, ended_by_itself, outcome
 from toolrun.sandbox.pool import Pool
+from toolrun.sandbox.process import Process
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.run import Run
 from toolrun.sandbox.view import View, check_workspace, view_of, workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -241,6 +244,52 @@ class Sandbox:
             error=error,
             kept=run.kept,
         )
+
+    @contextlib.asynccontextmanager
+    async def start(
+        self,
+        argv: Sequence[str],
+        *,
+        timeout: float = math.inf,  # noqa: ASYNC109 - the box's own deadline
+        env: Mapping[str, str] | None = None,
+        on_egress: Tell | None = None,
+    ) -> AsyncIterator[Process]:
+        """Run a program for as long as the context is open: an interpreter to talk to, a server.
+
+        Args:
+            argv: the words of its command line.
+            timeout: seconds after which it is killed all the same; the profile's wall time is a
+                call's and does not hold for it, all its other limits do.
+            env: environment variables beside the profile's.
+            on_egress: see `call`.
+
+        Raises:
+            SandboxUnavailable: the box did not start; nothing ran.
+            ConfigError: the profile's workspace is writable: what a call changes is copied out
+                when it is over.
+        """
+        if self.profile.workspace == "writable":
+            raise ConfigError(
+                f"sandbox profile {self.profile.name!r}: its workspace is writable, and what is "
+                "written is kept when a call is over; start a program under another profile"
+            )
+        kind = self._kind(workspace_view(self._workspace), env or {})
+        async with self._pool.lease(kind, None, kind.start) as box:
+            process = Process(box, self.profile)
+
+            async def serve() -> None:
+                async with self._egress(box, on_egress):
+                    await process.serve(argv, env or {}, timeout)
+                if not box.started and process.ended is None:
+                    raise self._did_not_start(box)
+
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(serve)
+                    yield process
+                    group.cancel_scope.cancel()
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
 
     async def warm(self, job: Job | None = None, *, tenant: str | None = None) -> None:
         """Start a box for a call that will come soon, unless one waits; does not wait for it.
