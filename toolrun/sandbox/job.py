@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import importlib.util
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
+from toolrun.errors import ConfigError
 from toolrun.sandbox.layer.layer import Kept
 
 if TYPE_CHECKING:
@@ -54,6 +56,28 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     arguments: bytes = b"{}"
     objects: dict[str, Made] = {}
 
+    @classmethod
+    def named(cls, name: str, arguments: Mapping[str, Any]) -> Job:
+        """A call of a function that is named: "package.module:function".
+
+        Raises:
+            ConfigError: there is no such module, or it has no file; or the arguments are no JSON.
+        """
+        module, colon, qualname = name.partition(":")
+        if not (module and colon and qualname):
+            raise ConfigError(f"{name!r}: name a function as 'package.module:function'")
+        try:
+            spec = importlib.util.find_spec(module)
+        except (ImportError, ValueError) as error:
+            raise ConfigError(f"{name!r}: {error}") from error
+        if spec is None or not spec.has_location or spec.origin is None:
+            raise ConfigError(f"{name!r}: there is no module {module!r} that has a file")
+        try:
+            encoded = msgspec.json.encode(dict(arguments))
+        except TypeError as error:
+            raise ConfigError(f"{name!r}: the arguments are no JSON: {error}") from error
+        return cls(file=spec.origin, module=module, qualname=qualname, arguments=encoded)
+
 
 class Hears(NamedTuple):
     """Who hears of a call; see `Sandbox.call`."""
@@ -88,6 +112,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     exit: int | None = None
     kept: Kept = Kept()
+
+    @property
+    def returned(self) -> Any:
+        """What the function returned, decoded.
+
+        Raises:
+            ValueError: it did not return; the message says what happened instead.
+        """
+        if self.value is None:
+            raise ValueError(self.error)
+        return msgspec.json.decode(self.value)
 
 
 class Completed(msgspec.Struct, frozen=True, kw_only=True):

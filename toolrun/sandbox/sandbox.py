@@ -7,6 +7,7 @@ import math
 import os
 import stat
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anyio
@@ -26,18 +27,20 @@ from toolrun.sandbox.outcomes import ended, ended_by_itself, outcome
 from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.process import Process
 from toolrun.sandbox.profile import Profile
+from toolrun.sandbox.resolve import load_profile
 from toolrun.sandbox.run import Run
 from toolrun.sandbox.view import View, check_workspace, view_of, workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
-    from pathlib import Path
     from types import TracebackType
 
+    from toolrun.sandbox.blocking import BlockingSandbox
     from toolrun.sandbox.egress.addresses import Resolve
     from toolrun.sandbox.egress.proxy import Proxy, Tell
     from toolrun.sandbox.job import OnOutput
     from toolrun.sandbox.layer.copy_out import Changing
+    from toolrun.sandbox.profile import Chosen
 
 
 class Sandbox:
@@ -49,9 +52,9 @@ class Sandbox:
 
     def __init__(
         self,
-        profile: Profile,
+        profile: Profile | Chosen,
         *,
-        workspace: Path | None = None,
+        workspace: Path | str | None = None,
         python_paths: Sequence[Path] = (),
         pool: Pool | None = None,
         backend: str | None = None,
@@ -60,7 +63,8 @@ class Sandbox:
         """Take a profile; a workspace where the profile shows one; folders to import from.
 
         Args:
-            profile: see `load_profile`.
+            profile: the name of one that ships, the path of a TOML file, or a table: see
+                `load_profile`.
             workspace: the folder that the boxes see, where the profile shows one.
             python_paths: folders to import from beside the module's own.
             pool: where boxes are kept; one of its own by default.
@@ -73,17 +77,22 @@ class Sandbox:
             ConfigError: the workspace is no folder, is missing, or the profile shows none; or
                 there is no such backend.
         """
+        if not isinstance(profile, Profile):
+            profile = load_profile(profile)
         self.profile = profile
         if profile.workspace in {"none", "scratch"}:
             workspace = None
         elif workspace is None:
             raise ConfigError(f"sandbox profile {profile.name!r} needs a workspace; give a folder")
-        self._workspace = None if workspace is None else check_workspace(workspace)
+        self._workspace = None if workspace is None else check_workspace(Path(workspace))
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
         self._wanted = backend
+        self.is_attacked = False
+        """Whether its boxes may be used though they were not seen to hold: `probe` looks."""
         self.fallback: str | None = None
         """Why another backend than the first makes the boxes, if so."""
         self.backend: Backend = next(choice.backends(backend))
+        self._held = False
         self._hider = Hider()
         self._own_pool = pool is None
         self._pool = pool or Pool()
@@ -130,6 +139,7 @@ class Sandbox:
                 continue
             if refusals:
                 self.fallback = choice.warn(backend.name, refusals)
+            self._held = True
             return
         raise choice.none_holds(refusals)
 
@@ -145,11 +155,19 @@ class Sandbox:
             self._pool.close()
         self.backend.close()
 
+    @staticmethod
+    def sync(profile: Profile | Chosen, **options: Any) -> BlockingSandbox:
+        """The same, blocking, for code without an event loop; a context manager."""
+        from toolrun.sandbox.blocking import BlockingSandbox
+
+        return BlockingSandbox(profile, **options)
+
     async def call(
         self,
-        job: Job,
+        job: Job | str,
+        arguments: Mapping[str, Any] | None = None,
         *,
-        timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
+        timeout: float = math.inf,  # noqa: ASYNC109 - the box's own deadline, no cancellation
         env: Mapping[str, str] | None = None,
         tenant: str | None = None,
         on_output: OnOutput | None = None,
@@ -159,7 +177,9 @@ class Sandbox:
         """Call a function in a box; cancelling kills everything in it at once.
 
         Args:
-            job: the function and its arguments.
+            job: the function and its arguments; or "module:function", a module that can be
+                imported here (it is found, not imported).
+            arguments: its keyword arguments, JSON values, where it is named.
             timeout: seconds, the box's start included, a wait in line for one not; the profile's
                 own limit holds as well.
             env: environment variables beside the profile's.
@@ -175,6 +195,8 @@ class Sandbox:
             SandboxUnavailable: the box did not start; nothing ran.
             ConfigError: the module's file does not exist, or the arguments are no JSON object.
         """
+        if isinstance(job, str):
+            job = Job.named(job, arguments or {})
         content = {
             "qualname": job.qualname,
             "arguments": _arguments(job),
@@ -197,7 +219,7 @@ class Sandbox:
         what: Sequence[str] | str,
         *,
         input: bytes | int = b"",  # noqa: A002 - the standard library's name for it
-        timeout: float,  # noqa: ASYNC109 - the box's own deadline, told apart from a cancellation
+        timeout: float = math.inf,  # noqa: ASYNC109 - the box's own deadline, no cancellation
         env: Mapping[str, str] | None = None,
         tenant: str | None = None,
         on_output: OnOutput | None = None,
@@ -310,6 +332,11 @@ class Sandbox:
         return view_of(job, self._workspace, self._python_paths)
 
     def _kind(self, view: View, env: Mapping[str, str]) -> _Kind:
+        if not (self._held or self.is_attacked):
+            raise SandboxUnavailable(
+                "sandbox: it was not opened, so it was not seen to hold, and nothing was run. Use "
+                "it as a context manager (async with Sandbox(...)), or await open() first"
+            )
         masks = tuple(tuple(self._hider.masks(folder)) for folder in view.folders)
         # What a module reads of the environment when it is imported has to be there by then.
         preload = bool(view.file) and all(name.startswith(_OURS) for name in env)
