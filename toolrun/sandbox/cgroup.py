@@ -65,7 +65,10 @@ class Group:
         self._thread = threading.Thread(
             target=self._hold, args=(memory_bytes, pid), name="toolrun-cgroup", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError:  # no thread is to be had
+            self._hold(memory_bytes, pid)
 
     async def ready(self) -> None:
         """Wait until it holds, or has failed to."""
@@ -83,7 +86,8 @@ class Group:
 
     def close(self) -> None:
         """Remove it; its processes must be gone."""
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self.holds = False
         if self._done >= 0:
             os.close(self._done)
@@ -114,7 +118,10 @@ class Group:
 def hold(memory_bytes: int, pid: int) -> Group | None:
     """Bound the memory of a process that has just begun; None where no group can be had."""
     found = place()
-    return None if found is None else Group(found, memory_bytes, pid)
+    try:
+        return None if found is None else Group(found, memory_bytes, pid)
+    except OSError:  # no descriptor is to be had: as where there is no group
+        return None
 
 
 @cache
@@ -192,7 +199,9 @@ def _files(version: int, memory_bytes: int) -> tuple[list[tuple[str, str, bool]]
     size = str(memory_bytes)
     if version == 1:
         swap = [("memory.swappiness", "0", False), ("memory.memsw.limit_in_bytes", size, False)]
-        return [("memory.limit_in_bytes", size, True), *swap], "memory.oom_control"
+        # A group takes after the one that it is in, which may be told to wait instead of killing.
+        kill = ("memory.oom_control", "0", True)
+        return [("memory.limit_in_bytes", size, True), kill, *swap], "memory.oom_control"
     whole = [("memory.swap.max", "0", False), ("memory.oom.group", "1", False)]
     return [("memory.max", size, True), *whole], "memory.events"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -150,6 +152,30 @@ async def test_a_place_that_is_gone_leaves_it_to_the_watchdog(tmp_path: Path) ->
     assert not group.holds
     assert not group.has_killed()
     group.close()
+
+
+async def test_without_a_thread(
+    place: cgroup.Place, gone: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    group = cgroup.Group(place, 100 * MIB, gone.pid)
+    await group.ready()
+
+    assert group.holds
+    group.close()
+    assert not groups(place)
+
+
+def test_without_a_descriptor(place: cgroup.Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(os, "eventfd", refuse)
+
+    assert cgroup.hold(100 * MIB, os.getpid()) is None
 
 
 def test_groups_of_processes_that_are_gone_are_swept(
