@@ -84,7 +84,11 @@ async def attacked(sandbox: Sandbox) -> list[tuple[str, str, bool]]:
             qualname="look",
             arguments=json.dumps(inputs).encode(),
         )
-        outcome = await sandbox.call(job, timeout=_SECONDS)
+        sandbox.is_attacked = True
+        try:
+            outcome = await sandbox.call(job, timeout=_SECONDS)
+        finally:
+            sandbox.is_attacked = False
     if outcome.status != "ok" or outcome.value is None:
         raise SandboxUnavailable(
             f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()
