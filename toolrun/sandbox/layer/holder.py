@@ -41,10 +41,8 @@ class Holder:
     def __init__(self, interpreter: str, passage: Passage) -> None:
         self._passage = passage
         self._staged = passage.namespace is not None
-        into: tuple[str, ...] = passage.drop
-        if self._staged:
-            into = (*passage.prefix[:2], "--")  # as root: it mounts with root's own capabilities
-        self._command = (*into, interpreter, "-I", "-S", str(_SCRIPT))
+        # As root it mounts with root's own capabilities; else in a user namespace of its own.
+        self._command = (*passage.as_root, interpreter, "-I", "-S", str(_SCRIPT))
         self._uid = UNPRIVILEGED_UID if passage.drop else os.getuid()
         self._process: subprocess.Popen[bytes] | None = None
         self._place = ""
@@ -57,6 +55,8 @@ class Holder:
         Raises:
             SandboxUnavailable: none can be made; the message says why and what to do.
         """
+        if self._passage.drop and not self._staged:
+            raise _unavailable("this process is root, without CAP_SYS_ADMIN")
         name = str(next(self._names))
         request = {
             "open": name,
@@ -68,16 +68,19 @@ class Holder:
         }
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
-            process = self._process or await self._start()
+            process = self._running() or await self._start()
             stack.callback(self._drop, process, name)
             answer = await _asked(process, request)
         at = f"{self._place}/{name}"
-        root = os.open(f"/proc/{process.pid}/root{at}/sized/upper", FOLDER)
+        try:
+            root = os.open(f"/proc/{process.pid}/root{at}/sized/upper", FOLDER)
+        except OSError as error:
+            raise _unavailable(f"it cannot be seen from here ({error.strerror})") from error
         stack.callback(os.close, root)
         source, prefix = f"{at}/merged", self._prefix(process.pid)
         if answer["kind"] == "overlay":
             return Layer(folder, source, prefix, root, Overlaid())
-        owner = self._uid if self._passage.drop else None
+        owner = self._uid if self._staged else None
         copied = await anyio.to_thread.run_sync(
             copy_in, folder, root, owner, profile, answer["why"]
         )
@@ -89,6 +92,11 @@ class Holder:
             process, self._process = self._process, None
             with process:
                 process.kill()
+
+    def _running(self) -> subprocess.Popen[bytes] | None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()  # killed from outside: the next call gets another
+        return self._process
 
     async def _start(self) -> subprocess.Popen[bytes]:
         nsenter_program()
@@ -116,7 +124,7 @@ class Holder:
         if self._staged:
             return (nsenter, namespace, *self._passage.drop[1:])
         user = f"--user=/proc/{pid}/ns/user"
-        return (*self._passage.drop, nsenter, user, namespace, "--preserve-credentials", "--")
+        return (nsenter, user, namespace, "--preserve-credentials", "--")
 
     def _unmapped(self, folder: str) -> str:
         """Why files of a folder cannot be changed through an overlay, if they cannot."""
@@ -160,8 +168,11 @@ async def _asked(process: subprocess.Popen[bytes], request: dict[str, Any]) -> d
 async def _answered(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     assert process.stdout is not None
     # To the end, whoever is cancelled: the next request's answer would be this one's.
-    with anyio.CancelScope(shield=True), anyio.fail_after(_ANSWER_SECONDS):
+    with anyio.move_on_after(_ANSWER_SECONDS, shield=True) as waited:
         await anyio.wait_readable(process.stdout)
+    if waited.cancelled_caught:
+        process.kill()
+        raise _unavailable(f"the process that mounts said nothing for {_ANSWER_SECONDS} s")
     line = process.stdout.readline()
     if not line:
         assert process.stderr is not None

@@ -36,12 +36,13 @@ async def restore(folder: str, changes: Sequence[FileChange]) -> list[Refused]:
     workspace = os.open(folder, FOLDER)
     try:
         await lock(workspace)
-        return await anyio.to_thread.run_sync(_restored, workspace, changes)
+        return await anyio.to_thread.run_sync(restored, workspace, changes)
     finally:
         os.close(workspace)  # and so it is not held any more
 
 
-def _restored(workspace: int, changes: Sequence[FileChange]) -> list[Refused]:
+def restored(workspace: int, changes: Sequence[FileChange]) -> list[Refused]:
+    """The same, by the descriptor of a workspace that nobody else changes."""
     refused: list[Refused] = []
     for change in reversed(changes):
         try:
