@@ -5,7 +5,7 @@ What gives more is judged here anew, key by key, without the code that is tested
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 import msgspec
 import pytest
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toolrun.errors import ConfigError
-from toolrun.sandbox import Profile, load_profile
+from toolrun.sandbox import Profile, load_profile, profile
 from toolrun.sandbox.narrow import narrow
 from toolrun.sandbox.resolve import resolve
 
@@ -72,32 +72,32 @@ def _profile(table: Mapping[str, Any]) -> Profile:
     return msgspec.convert({**table, "name": "base"}, Profile)
 
 
-def _gives_more(profile: Profile, base: Profile) -> list[str]:
+def _gives_more(at: Profile, base: Profile) -> list[str]:
     """The keys by which one profile lets something through that the other does not."""
-    more = [key for key in NUMBERS if not getattr(profile, key) <= getattr(base, key)]
+    more = [key for key in NUMBERS if not getattr(at, key) <= getattr(base, key)]
     sees = {"none": 0, "scratch": 0, "read-only": 1, "writable": 1}
     writes = {"none": 0, "scratch": 1, "read-only": 0, "writable": 1}
-    if any(right[profile.workspace] > right[base.workspace] for right in (sees, writes)):
+    if any(right[at.workspace] > right[base.workspace] for right in (sees, writes)):
         more.append("workspace")
-    if profile.network == "allow-list" and base.network == "none":
+    if at.network == "allow-list" and base.network == "none":
         more.append("network")
-    if _reached(profile) - _reached(base):
+    if _reached(at) - _reached(base):
         more.append("hosts")
-    if set(profile.methods) - set(base.methods):
+    if set(at.methods) - set(base.methods):
         more.append("methods")
-    if set(base.guarantees) - set(profile.guarantees):
+    if set(base.guarantees) - set(at.guarantees):
         more.append("guarantees")
     return sorted(set(more))
 
 
-def _reached(profile: Profile) -> set[str]:
+def _reached(at: Profile) -> set[str]:
     """Which of some addresses the hosts of a profile let through, the network apart."""
     known = [host.removeprefix("*.") for host in HOSTS]
     known += [f"x.{host}" for host in known] + [f"y.x.{host}" for host in known]
     return {
         address
         for address in known
-        for host in profile.hosts
+        for host in at.hosts
         if address == host or (host[0] == "*" and address.endswith(host[1:]))
     }
 
@@ -113,10 +113,21 @@ def _narrowed(base: Profile, table: Mapping[str, Any]) -> Profile | None:
 def test_no_chain_gives_more_than_where_it_began(
     base: Profile, tables: list[dict[str, Any]]
 ) -> None:
-    at = base
-    for table in tables:
-        at = _narrowed(at, table) or at
-        assert _gives_more(at, base) == []
+    # Key by key, too: a whole table is refused for one of its keys.
+    for links in (tables, [{key: value} for table in tables for key, value in table.items()]):
+        at = base
+        for table in links:
+            at = _narrowed(at, table) or at
+            assert _gives_more(at, base) == []
+
+
+@pytest.mark.parametrize("base", get_args(profile.Workspace))
+@pytest.mark.parametrize("value", get_args(profile.Workspace))
+def test_every_workspace_over_every_other(base: str, value: str) -> None:
+    within = _narrowed(_profile({**WHOLE, "workspace": base}), {"workspace": value}) is not None
+
+    less = {"none": ("none",), "scratch": ("none", "scratch"), "read-only": ("none", "read-only")}
+    assert within == (value in less.get(base, get_args(profile.Workspace)))
 
 
 @given(PROFILES, TABLES)
@@ -190,8 +201,18 @@ def test_a_whole_number_stays_one_however_it_is_written() -> None:
 def test_guarantees_are_added_and_taken_away_only_if_meant() -> None:
     few = {"extends": "pure", "guarantees": ["files"], "widen": ["guarantees"]}
     assert load_profile(few).guarantees == ("files",)
+    assert [each.key for each in resolve(few).widened] == ["guarantees"]
+    same = {"extends": "pure", "guarantees": GUARANTEES, "widen": ["guarantees"]}
+    assert resolve(same).widened == ()
     assert load_profile({"extends": few, "guarantees": ["disk"]}).guarantees == ("files", "disk")
     assert load_profile({"extends": "pure", "guarantees": ["files"]}).guarantees == GUARANTEES
+
+
+def test_hosts_are_the_same_in_capitals() -> None:
+    base = _profile({**WHOLE, "hosts": ["*.example.org:443"]})
+
+    narrowed = narrow(base, {"hosts": ["B.Example.ORG:443", "a.example.org:443"]}, source="test")
+    assert narrowed.hosts == ("a.example.org:443", "b.example.org:443")
 
 
 def test_variables_are_added_and_replaced() -> None:
