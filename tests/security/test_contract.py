@@ -123,7 +123,7 @@ def boxes(
             try:
                 portal.call(sandbox.open)
             except SandboxUnavailable as error:
-                refusals.append(f"{name}: {error}")
+                refusals.append(f"{name}: {str(error)[:150]}")
                 continue
             yield Boxes(portal, sandbox)
             portal.call(sandbox.aclose)

@@ -69,7 +69,7 @@ def contained(tmp_path: Path) -> Callable[..., str]:
             )
             if done.returncode == 0:
                 return done.stdout
-        pytest.skip(f"podman runs no container here: {done.stderr.strip()}")
+        pytest.skip(f"podman runs no container here: {done.stderr.strip()[:300]}")
 
     return run
 

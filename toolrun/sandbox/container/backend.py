@@ -78,7 +78,11 @@ class Container:
         root = self._root(engine)
         prefix = await self._prefix(engine, order)
         box = f"toolrun-{secrets.token_hex(8)}"
+        assert self._folder is not None
         path = f"{self._folder}/{box}"
+        if engine.name == "podman":
+            targets = engines.binds(order, runtime().folders)
+            rootfs.make_mount_points(self._folder / "root", targets)
         described = engines.arguments(engine, order, box, path, root, runtime().folders)
         control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         give.callback(control_end.close)

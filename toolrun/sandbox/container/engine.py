@@ -17,7 +17,7 @@ from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.bubblewrap import seccomp
 from toolrun.sandbox.bubblewrap.privilege import UNPRIVILEGED_UID, is_real_root
 from toolrun.sandbox.inside.first import SOCKET
-from toolrun.sandbox.order import HOME, SCRATCH
+from toolrun.sandbox.order import HOME, SCRATCH, Bind
 from toolrun.sandbox.view import SYSTEM_FOLDERS
 
 if TYPE_CHECKING:
@@ -170,17 +170,13 @@ def arguments(
     empty = "" if engine.name == "docker" else ",notmpcopyup"
     size = f"size={profile.disk_bytes},mode=1777{empty}"
     size += f",nr_inodes={profile.inodes}" if engine.name == "docker" else ""
-    binds = [(path, path) for path in (*_system(), *shown)]
     covers: list[str] = []
-    for folder, masks in zip(order.view.folders, order.masks, strict=True):
-        binds.append((folder.path, folder.path))
-        for mask in masks:
-            if mask.is_folder:
-                covers += ["--tmpfs", f"{mask.path}:ro,size=4096,mode=0111{empty}"]
-            else:
-                binds.append(("/dev/null", mask.path))
-    mounts = [_bind(*bind, writable=False) for bind in binds]
-    mounts += [_bind(each.source, each.target, writable=each.writable) for each in order.binds]
+    mounts = [_bind(each.source, each.target, each.writable) for each in binds(order, shown)]
+    for mask in (mask for masks in order.masks for mask in masks):
+        if mask.is_folder:
+            covers += ["--tmpfs", f"{mask.path}:ro,size=4096,mode=0111{empty}"]
+        else:
+            mounts.append(_bind("/dev/null", mask.path, False))  # noqa: FBT003 - read-only
     if profile.workspace == "scratch":
         covers += ["--tmpfs", f"{SCRATCH}:{size}"]
     return [
@@ -200,6 +196,12 @@ def arguments(
         *("--volume", f"{socket}:{SOCKET}:ro", "--workdir", order.cwd),
         *root,
     ]
+
+
+def binds(order: Order, shown: Iterable[str]) -> list[Bind]:
+    """What a container sees of the host, and where; `shown` as for `arguments`."""
+    folders = [folder.path for folder in order.view.folders]
+    return [*(Bind(path, path) for path in (*_system(), *shown, *folders)), *order.binds]
 
 
 def _identity(engine: Engine) -> tuple[str, ...]:
@@ -223,7 +225,7 @@ def _system() -> list[str]:
     return [*folders, *(path for path in files if os.path.exists(path))]
 
 
-def _bind(source: str, target: str, *, writable: bool) -> str:
+def _bind(source: str, target: str, writable: bool) -> str:  # noqa: FBT001 - as `Bind`
     if ":" in source or ":" in target:
         raise SandboxUnavailable(
             f"sandbox: {source}: a container cannot see a path with a colon. Use the backend "

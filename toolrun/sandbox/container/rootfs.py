@@ -10,10 +10,15 @@ import os
 import subprocess
 import tarfile
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.bubblewrap.arguments import GROUP, PASSWD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolrun.sandbox.order import Bind
 
 IMAGE: Final = "toolrun-empty:1"
 _FOLDERS: Final = ("dev", "etc", "proc", "run", "sys", "usr")
@@ -40,6 +45,19 @@ def make_folder(path: Path, owner: int | None) -> None:
     if owner is not None:
         for each in made:
             os.chown(each, owner, owner)
+
+
+def make_mount_points(root: Path, binds: Iterable[Bind]) -> None:
+    """Make what is mounted over: left to the engine, they would be another user's, and remain."""
+    for bind in binds:
+        place = root / bind.target.lstrip("/")
+        if place.exists():
+            continue
+        if Path(bind.source).is_dir():
+            place.mkdir(parents=True)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.touch()
 
 
 def make_image(program: str, env: dict[str, str]) -> None:

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import base64
-import importlib.metadata
 import importlib.util
 import json
 import marshal
@@ -65,12 +64,12 @@ class Sandlock:
         self._passages: dict[frozenset[str], Passage] = {}
 
     def identity(self) -> str:
-        """The package's version and place.
+        """The package's place.
 
         Raises:
             SandboxUnavailable: it is not installed, or the kernel is too old for it.
         """
-        return f"sandlock {importlib.metadata.version('sandlock')} {_site()}"
+        return f"{_site()}/sandlock"
 
     def remedy(self, said: str) -> str:
         """What would fix what sandlock said."""
