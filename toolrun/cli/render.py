@@ -128,6 +128,8 @@ class Renderer:
                 how = "" if ok else f"{result.outcome}, "
                 head = f"{event.name} ({how}{result.seconds:.2f} s): "
                 self._line(s.RESULT if ok else s.FAILED, head + folded(result.content))
+                if result.note:
+                    self._line(s.NOTE, result.note)
 
     def _finished(self, event: ev.TurnFinished) -> None:
         self.close()

@@ -191,12 +191,19 @@ def test_long_values_and_results_are_cut_with_a_count() -> None:
     assert folded("x" * 2_100) == "x" * 2_000 + "... (100 more)"
 
 
+def test_what_a_call_changed_is_shown_after_its_result() -> None:
+    result = ToolResult("done", note="[Changed: a.txt]")
+    _, err = shown([ev.ToolCallFinished("c1", "f", result)])
+
+    assert err.index("done") < err.index("[Changed: a.txt]")
+
+
 EVIL = "\x1b]52;c;x\x07\x1b[2J\x9b1A\r\u202e"
 
 
 def test_hostile_text_in_any_field_reaches_no_terminal() -> None:
     call = ToolCall("c1", EVIL, EVIL)
-    result = ToolResult(EVIL, "error")
+    result = ToolResult(EVIL, "error", note=EVIL)
     events: list[ev.Event] = [
         *(ev.UserMessage(EVIL), ev.ReasoningDelta(EVIL), ev.TextDelta(EVIL), ev.Warned(EVIL, EVIL)),
         *(ev.AssistantMessage(EVIL, EVIL, (call,)), ev.ToolCallFinished("c1", EVIL, result)),
