@@ -21,6 +21,10 @@ app = App(
     default_parameter=Parameter(show_default=False, negative=()),
 )
 _Json = Annotated[bool, Parameter(name="--json", help="As JSON, for programs.")]
+_Backend = Annotated[
+    str | None,
+    Parameter(help="What makes the boxes: bubblewrap, sandlock, container; see the settings."),
+]
 _Common = Annotated[Any, Parameter(parse=False)]
 
 
@@ -63,7 +67,8 @@ def show(profile: str | None = None, /, *, as_json: _Json = False, common: _Comm
     from toolrun.cli.sandbox_show import lines
     from toolrun.sandbox.resolve import resolve
 
-    found = resolve(_chosen(profile, common), source="of the settings")
+    chosen = _config(common).profile if profile is None else profile
+    found = resolve(chosen, source="of the settings")
     if as_json:
         _print_json(found)
         return 0
@@ -96,6 +101,7 @@ def check(
     workspace: Annotated[
         Path | None, Parameter(help="Folder that the profile may show; an empty one by default.")
     ] = None,
+    backend: _Backend = None,
     as_json: _Json = False,
     common: _Common = None,
 ) -> int:
@@ -106,6 +112,7 @@ def check(
     Args:
         profile: A name, or a TOML file; that of the settings by default.
         workspace: Folder.
+        backend: Name.
         as_json: An array of objects, one a backend that was tried.
         common: What every command has.
     """
@@ -114,7 +121,9 @@ def check(
     from toolrun.cli.sandbox_check import examined, lines
     from toolrun.sandbox import load_profile
 
-    reports: list[Report] = anyio.run(examined, load_profile(_chosen(profile, common)), workspace)
+    config = _config(common)
+    chosen = load_profile(config.profile if profile is None else profile)
+    reports: list[Report] = anyio.run(examined, chosen, workspace, backend or config.backend)
     if as_json:
         _print_json(reports)
     else:
@@ -145,6 +154,7 @@ def run(
             help="A variable beside the profile's. May be repeated.",
         ),
     ] = None,
+    backend: _Backend = None,
     common: _Common = None,
 ) -> int:
     """Run a command in a box, as a tool would: toolrun sandbox run pure -- python3 -c "print(1)".
@@ -158,6 +168,7 @@ def run(
         workspace: Folder.
         timeout: Seconds.
         env: Variables.
+        backend: Name.
         common: What every command has.
     """
     import anyio
@@ -172,16 +183,13 @@ def run(
         workspace or config.workspace,
         timeout,
         variables(env or ()),
+        backend or config.backend,
     )
     return anyio.run(run_in_box, asked)
 
 
 def _config(common: Common | None) -> Config:
     return settings(ToolOptions(), common or Common())[0]
-
-
-def _chosen(profile: str | None, common: Common | None) -> str | dict[str, Any]:
-    return _config(common).profile if profile is None else profile
 
 
 def _print_json(value: object) -> None:

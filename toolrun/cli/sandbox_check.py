@@ -61,19 +61,20 @@ class Report(Struct, frozen=True, kw_only=True):
         return self.refused is None and all(probe.held for probe in self.probes)
 
 
-async def examined(profile: Profile, workspace: Path | None) -> list[Report]:
+async def examined(profile: Profile, workspace: Path | None, backend: str | None) -> list[Report]:
     """Try the backends in their order until one holds; what each of them shows.
 
     Args:
         profile: what they have to hold.
         workspace: the folder that it may show; an empty one where None.
+        backend: the only one to try; all where None.
 
     Raises:
-        ConfigError: the workspace is no folder.
+        ConfigError: the workspace is no folder, or there is no such backend.
     """
     reports: list[Report] = []
     with tempfile.TemporaryDirectory(prefix="toolrun-check-") as empty:
-        for name in choice.ORDER:
+        for name in choice.ORDER if backend is None else (backend,):
             reports.append(await _examined(profile, workspace or Path(empty), name))
             if reports[-1].holds:
                 break
@@ -101,6 +102,7 @@ async def _examined(profile: Profile, workspace: Path, backend: str) -> Report:
 
 async def _program(identity: str) -> str:
     """A backend's program with the first line of what it says of its version."""
+    identity = identity.rstrip(":")
     path = identity.partition(":")[0]
     if not os.access(path, os.X_OK):
         return identity

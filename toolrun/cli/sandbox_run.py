@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Literal, TextIO
 
+    from toolrun.sandbox.egress.proxy import Decision
+
 _CHUNK: Final = 65_536
 _DECODED_BADLY: Final = "\ufffd"
 _LIMITS: Final = ("timeout", "output_limit", "memory_limit", "disk_limit")
@@ -35,6 +37,7 @@ class Asked(Struct, frozen=True):
     workspace: Path | None
     timeout: float | None
     env: Mapping[str, str]
+    backend: str | None
 
 
 def variables(pairs: Sequence[str]) -> dict[str, str]:
@@ -65,23 +68,32 @@ async def run_in_box(asked: Asked) -> int:
     def tell(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
         (out if stream == "stdout" else err).write(text)
 
+    def tell_refused(decision: Decision) -> None:
+        if not decision.allowed:
+            _say(f"refused: {decision.reason}")
+
     with Interrupts(), _fed() as stdin:
-        async with Sandbox(asked.profile, workspace=asked.workspace) as box:
+        async with Sandbox(asked.profile, workspace=asked.workspace, backend=asked.backend) as box:
             done = await box.run(
                 asked.argv,
                 input=stdin,
                 timeout=asked.timeout or asked.profile.wall_seconds,
                 env=asked.env,
                 on_output=tell,
+                on_egress=tell_refused,
             )
     out.end(done.stdout)
     err.end(done.stderr)
     if done.kept.note:
-        print(visible(f"toolrun: {done.kept.note}"), file=sys.stderr)
+        _say(done.kept.note)
     if done.exit is not None:
         return done.exit
-    print(visible(f"toolrun: {asked.argv[0]} {done.error or 'was killed'}"), file=sys.stderr)
+    _say(f"{asked.argv[0]} {done.error or 'was killed'}")
     return Exit.LIMITED if done.status in _LIMITS else Exit.NO_ANSWER
+
+
+def _say(text: str) -> None:
+    print(visible(f"toolrun: {text}"), file=sys.stderr)
 
 
 class _Copy:

@@ -243,6 +243,39 @@ def test_a_box_gets_no_descriptor_but_a_pipes(tmp_path: Path) -> None:
         anyio.run(run, file.fileno())
 
 
+def test_a_refused_host_is_said(typed: Typed) -> None:
+    code = """
+import urllib.request
+try:
+    urllib.request.urlopen("http://example.org/")
+except OSError:
+    print("tried")
+"""
+    done = typed("sandbox", "run", "net", "--", "python3", "-c", code)
+    assert (done.returncode, done.stdout) == (0, "tried\n")
+    assert "toolrun: refused: " in done.stderr
+    assert "example.org" in done.stderr
+
+
+def test_what_is_written_to_a_workspace_is_said(typed: Typed) -> None:
+    words = ("--workspace", "notes", "--", "sh", "-c", "echo 1 > new; ln -s /etc/passwd link")
+    done = typed("sandbox", "run", "workspace", *words)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert (typed.folder / "notes" / "new").read_text() == "1\n"
+    assert not (typed.folder / "notes" / "link").is_symlink()
+    assert "toolrun: [Changed: new" in done.stderr
+    assert "link" in done.stderr
+
+
+def test_the_backend_may_be_chosen(typed: Typed) -> None:
+    done = typed("sandbox", "check", "--backend", "bubblewrap")
+    assert done.returncode == 0
+    for words in (("check",), ("run", "pure", "true")):
+        refused = typed("sandbox", *words, "--backend", "nope")
+        assert refused.returncode == 2
+        assert "there is no sandbox backend 'nope'" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -246,7 +246,7 @@ async def test_sandboxes_are_opened_once_for_each_profile(boxes: SandboxRunner) 
         for _ in range(5):
             group.start_soon(boxes.prepare, define(box_tools.add))
 
-    assert list(sandboxes._open) == [(load_profile("pure"), None)]
+    assert [profile for profile, *_ in sandboxes._open] == [load_profile("pure")]
     assert await sandboxes.opened("pure", None) is await sandboxes.opened("pure", None)
 
 
