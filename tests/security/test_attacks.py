@@ -27,27 +27,32 @@ TERMINAL: Final = "in a terminal"
 
 
 class Rounds:
-    """The boxes and controls that several attacks share, each run when the first one asks."""
+    """The boxes and controls that several attacks share, each run when the first one asks.
+
+    Attributes:
+        harm: what has been done to the scene, or survives, since the first.
+    """
 
     def __init__(self, scene: Scene, lost: Scene) -> None:
         self.scene = scene
         self.lost = lost
+        self.harm: list[str] = []
         self._inside: dict[str, dict[str, Attacked]] = {}
         self._outside: dict[bool, dict[str, Attacked]] = {}
 
     def inside(self, attack: Attack) -> Attacked:
-        if attack.alone and not attack.sleeps:
-            return arena.alone(attack, self.scene)
         key = _round(attack)
         if key not in self._inside:
-            shared = [each for each in ATTACKS if not each.load and _round(each) == key]
-            if key == "asleep":
-                self._inside[key] = arena.at_once(shared, self.scene)
-            elif key == TERMINAL:
-                self._inside[key] = arena.in_terminal(shared, self.scene, "inside")
-            else:
-                self._inside[key] = arena.together(shared, self.scene)
+            self._inside[key] = self._run(key, [each for each in ATTACKS if _round(each) == key])
+            self.harm = [*self.scene.harm(), *arena.running(self.scene.token)]
         return self._inside[key][attack.id]
+
+    def _run(self, key: str, attacks: list[Attack]) -> dict[str, Attacked]:
+        if key == TERMINAL:
+            return arena.in_terminal(attacks, self.scene, "inside")
+        if attacks[0].alone:
+            return arena.at_once(attacks, self.scene)
+        return arena.together(attacks, self.scene)
 
     def outside(self, attack: Attack) -> Attacked:
         in_terminal = attack.control == TERMINAL
@@ -103,8 +108,7 @@ def test_an_attack_is_held(attack: Attack, rounds: Rounds) -> None:
     attacked = rounds.inside(attack)
 
     assert attack.held(attacked), attacked
-    assert rounds.scene.harm() == []
-    assert arena.running(rounds.scene.token) == []
+    assert rounds.harm == []
     attack_page.keep(attack, attacked)
 
 

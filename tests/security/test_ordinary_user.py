@@ -26,7 +26,7 @@ OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.mark.timeout(170)
+@pytest.mark.timeout(330)
 @pytest.mark.skipif(os.geteuid() != 0, reason="the tests themselves run as an ordinary user")
 def test_the_attacks_as_an_ordinary_user() -> None:
     interpreter = "/usr/bin/python3"
@@ -56,7 +56,7 @@ def test_the_attacks_as_an_ordinary_user() -> None:
             },
             capture_output=True,
             text=True,
-            timeout=160,
+            timeout=320,
             check=False,
         )
         if attack_page.WRITES:

@@ -28,6 +28,9 @@ def alone(name: str, marker: str, arguments: dict[str, Any]) -> Any:
 
 def together(attacks: list[list[Any]]) -> list[dict[str, Any]]:
     """Run attacks, one after another: name, marker and arguments of each."""
+    for name, *_ in attacks:
+        # Once for all: each process would compile it again.
+        importlib.import_module(f".{name.partition('.')[0]}", __package__)
     return [_apart(*each) for each in attacks]
 
 

@@ -57,9 +57,11 @@ def reserve(folder: str, mebibytes: int) -> dict[str, Any]:
 
 
 def fill_through_map(folder: str, mebibytes: int) -> None:
-    """A sparse file of which more is touched than there is room for."""
+    """A sparse file of which more is touched than there is room for, beside another one."""
     import mmap
 
+    with open(f"{folder}/half", "wb") as file:
+        file.write(bytes(mebibytes * _MIB // 2))
     descriptor = os.open(f"{folder}/sparse", os.O_CREAT | os.O_RDWR)
     os.truncate(descriptor, mebibytes * _MIB)
     memory = mmap.mmap(descriptor, mebibytes * _MIB)

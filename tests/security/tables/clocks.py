@@ -78,9 +78,10 @@ CLOCKS: Final = (
     Attack(
         name="outlast the profile's wall time",
         family="clocks and limits",
-        payload="survivors.burn",
-        held=ended("timeout", within=4),
+        payload="survivors.slow_output",
+        held=ended("timeout", within=6),
         alone=True,
+        sleeps=True,
         timeout=60,
         change={"wall_seconds": 0.6},
     ),

@@ -7,7 +7,7 @@ from typing import Final
 from tests.security.attack import Attack, Attacked, bounded, either, ended, of, refused
 
 _MIB: Final = 1 << 20
-_SMALL: Final = {"memory_bytes": 100 * _MIB}
+_SMALL: Final = {"memory_bytes": 64 * _MIB}
 _KILLED: Final = either(ended("memory_limit"), ended("crash", "SIGKILL"))
 
 
@@ -46,7 +46,7 @@ BOMBS: Final = (
         "fork_everywhere",
         ended("timeout", within=5),
         arguments={"token": "{token}"},
-        timeout=1,
+        timeout=0.5,
     ),
     _bomb(
         "be another process all the time",
@@ -66,11 +66,11 @@ def _lived(attacked: Attacked) -> bool:
 
 
 MEMORY: Final = (
-    _memory("one process takes all", "take_memory", arguments={"mebibytes": 1000}),
+    _memory("one process takes all", "take_memory", arguments={"mebibytes": 500}),
     _memory(
         "many processes take a little",
         "take_memory_together",
-        arguments={"children": 8, "mebibytes": 30},
+        arguments={"children": 8, "mebibytes": 20},
         timeout=3,
         without="watch",
         works=_lived,
@@ -78,15 +78,15 @@ MEMORY: Final = (
     _memory(
         "the same in processes without parents",
         "take_memory_in_orphans",
-        arguments={"children": 8, "mebibytes": 30},
+        arguments={"children": 8, "mebibytes": 20},
     ),
-    _memory("memory that is shared", "take_shared_memory", arguments={"mebibytes": 300}),
+    _memory("memory that is shared", "take_shared_memory", arguments={"mebibytes": 150}),
     _memory(
         "copies of the same memory",
         "take_private_copies",
-        arguments={"children": 8, "mebibytes": 30},
+        arguments={"children": 8, "mebibytes": 20},
     ),
-    _memory("by threads", "take_by_threads", arguments={"threads": 8, "mebibytes": 30}),
+    _memory("by threads", "take_by_threads", arguments={"threads": 8, "mebibytes": 20}),
     _memory(
         "more addresses than there are", "take_address_space", ended("exception", "MemoryError")
     ),
@@ -106,10 +106,10 @@ MEMORY: Final = (
 )
 
 
-_fill = of("disk", "floods", alone=True)
+_fill = of("disk", "floods", alone=True, change={"disk_bytes": 8 * _MIB})
 
 
-_ENOSPC: Final = bounded("written", 64 * _MIB, "ENOSPC")
+_ENOSPC: Final = bounded("written", 8 * _MIB, "ENOSPC")
 _FULL: Final = either(_ENOSPC, ended("disk_limit"))
 DISK: Final = (
     *(
@@ -117,7 +117,7 @@ DISK: Final = (
             f"fill {folder}",
             "fill",
             _FULL,
-            arguments={"folder": folder, "mebibytes": 80},
+            arguments={"folder": folder, "mebibytes": 24},
             without="size of /tmp",
         )
         for folder in ("/tmp", "/dev/shm")
@@ -126,20 +126,20 @@ DISK: Final = (
         "fill it with files without names",
         "fill_unlinked",
         _FULL,
-        arguments={"folder": "/tmp", "mebibytes": 80},
+        arguments={"folder": "/tmp", "mebibytes": 24},
     ),
     _fill(
         "take its room without writing",
         "reserve",
         _FULL,
-        arguments={"folder": "/tmp", "mebibytes": 80},
+        arguments={"folder": "/tmp", "mebibytes": 24},
     ),
     _fill(
         "fill it through a mapping",
         "fill_through_map",
         either(ended("crash", "SIGBUS"), ended("disk_limit"), _KILLED),
-        arguments={"folder": "/dev/shm", "mebibytes": 64},
-        change={"disk_bytes": 64 * _MIB, "memory_bytes": 32 * _MIB},
+        arguments={"folder": "/dev/shm", "mebibytes": 8},
+        change={"disk_bytes": 8 * _MIB},
     ),
     _fill(
         "a file of a terabyte",
@@ -157,9 +157,11 @@ def _inodes(name: str, payload: str) -> Attack:
         family="inodes",
         payload=f"floods.{payload}",
         held=either(ended("disk_limit"), ended("exception", "No space left")),
-        arguments={"count": 6_000},
+        arguments={"count": 900},
+        change={"inodes": 500},
         alone=True,
         timeout=6,
+        load=payload not in {"many_files", "many_in_shared_memory"},
         without="watch" if payload == "many_files" else "",
         works=_lived,
     )
@@ -193,10 +195,10 @@ FLOODS: Final = (
     _flood("to standard output", "flood", arguments={"descriptor": 1}),
     _flood("to standard error", "flood", arguments={"descriptor": 2}),
     _flood("to both in turns", "flood_both"),
-    _flood("from many processes", "flood_from_many", arguments={"processes": 16}),
-    _flood("a byte at a time", "trickle"),
-    _flood("what is no UTF-8", "flood_without_utf8"),
-    _flood("a terminal's escape sequences", "flood_with_escapes"),
+    _flood("from many processes", "flood_from_many", arguments={"processes": 16}, load=True),
+    _flood("a byte at a time", "trickle", load=True),
+    _flood("what is no UTF-8", "flood_without_utf8", load=True),
+    _flood("a terminal's escape sequences", "flood_with_escapes", load=True),
     _flood(
         "a result that is too long",
         "large_result",

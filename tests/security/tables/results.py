@@ -77,7 +77,7 @@ FORGERY: Final = (
     _forged(
         "a frame that never ends",
         "write",
-        ended("timeout", within=4),
+        ended("timeout", within=6),
         arguments={
             "hexadecimal": (b"J" + (1000).to_bytes(4, "big") + b"[1,").hex(),
             "then_sleep": 30,
@@ -155,16 +155,20 @@ SURVIVORS: Final = (
 )
 
 
-_evasion = of("time-out evasion", "survivors", ended("timeout", within=4), alone=True, timeout=0.6)
+_evasion = of("time-out evasion", "survivors", ended("timeout", within=6), alone=True, timeout=0.6)
 
 
 EVASION: Final = (
     _evasion("fork twice, and wait", "double_fork", arguments=_TOKEN, sleeps=True),
     _evasion("a parent that cannot be interrupted", "vfork", sleeps=True),
     _evasion("close everything, and stay", "close_all_and_stay", sleeps=True),
-    _evasion("compute in C", "burn_in_c"),
+    _evasion("compute in C", "burn_in_c", timeout=0.3),
     _evasion(
-        "hand on before the CPU time is used up", "relay", change={"cpu_seconds": 1}, timeout=1.3
+        "hand on before the CPU time is used up",
+        "relay",
+        change={"cpu_seconds": 1},
+        timeout=1.3,
+        load=True,
     ),
     _evasion("always about to say something", "slow_output", sleeps=True),
 )
