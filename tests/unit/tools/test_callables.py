@@ -191,6 +191,7 @@ async def test_a_box_is_told_for_whom_it_runs(boxes: SandboxRunner) -> None:
     }
     assert json.loads(await boxed(boxes, box_types.who, name="n")) == {
         "name": "n",
+        "secrets": {},
         "session": "s",
         "tenant": "acme",
         "call_id": "a",
