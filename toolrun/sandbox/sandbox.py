@@ -323,9 +323,14 @@ class Sandbox:
         Raises:
             SandboxUnavailable, ConfigError: as `call`.
         """
-        if self.profile.workspace == "writable":
-            return  # its layer lies over the workspace as it is when the call comes
-        kind = self._kind(workspace_view(self._workspace) if job is None else self._view(job), {})
+        view = workspace_view(self._workspace) if job is None else self._view(job)
+        if self.profile.workspace == "writable" and self._workspace is not None:
+            # A box's layer lies over the workspace as it is when the call comes; what makes the
+            # layers can be there by then.
+            with contextlib.ExitStack() as stack:
+                await opened(self.backend, view, self._workspace, self.profile, stack)
+            return
+        kind = self._kind(view, {})
         await self._pool.warm(kind, tenant, kind.start)
 
     def _view(self, job: Job) -> View:
@@ -384,11 +389,19 @@ class Sandbox:
         hears: Hears,
     ) -> tuple[Run, float]:
         """Run a job in a box of its own, and copy out what it wrote once that is gone."""
-        assert self._workspace is not None
+        folder = self._workspace
+        assert folder is not None
+        layer: Layer | None = None
+
+        async def start() -> Box:
+            nonlocal layer
+            layer = await opened(self.backend, view, folder, self.profile, stack)
+            return await msgspec.structs.replace(
+                self._kind(view, content["env"]), layer=layer
+            ).start()
+
         with contextlib.ExitStack() as stack:
-            layer = await opened(self.backend, view, self._workspace, self.profile, stack)
-            kind = msgspec.structs.replace(self._kind(view, content["env"]), layer=layer)
-            async with self._pool.lease(kind, None, kind.start, fresh=True, once=True) as box:
+            async with self._pool.lease(start, None, start, fresh=True, once=True) as box:
                 started = time.monotonic()
                 run = Run(box, self.profile, hears.on_output)
                 async with self._egress(box, hears.on_egress):
@@ -398,6 +411,7 @@ class Sandbox:
             if not run.reply.started and run.ended is None and not box.started:
                 raise self._did_not_start(box)
             whole = ended_by_itself(run, command="argv" in content)
+            assert layer is not None
             run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
             return run, elapsed
 
