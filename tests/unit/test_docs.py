@@ -9,11 +9,13 @@ against the real servers.
 from __future__ import annotations
 
 import ast
+import itertools
 import os
 import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,8 +26,10 @@ import pytest
 import toolrun
 from tests.rig.mock import Call, Step
 from toolrun import config, errors, events, options, resources, testing
+from toolrun.cli.sandbox_show import size
 from toolrun.config import load_config
 from toolrun.models.door import START
+from toolrun.sandbox import load_profile
 from toolrun.tools import decorator
 from toolrun.tools.manifest import load_manifest
 
@@ -179,6 +183,8 @@ class Reader:
                 file = self.writes(snippet)
                 if file.name == "toolrun.toml":
                     assert load_config(file, env={}).base_url == options.BASE_URL
+                elif "extends" in tomllib.loads(snippet.text):
+                    load_profile(str(file))
                 else:
                     assert load_manifest(file)
         return ""
@@ -349,11 +355,57 @@ def test_every_key_of_a_manifest_is_listed() -> None:
     assert [key for key in keys if f"`{key}`" not in page.partition("## Manifests")[2]] == []
 
 
+def test_every_key_of_a_profile_is_listed() -> None:
+    page = (DOCS / "reference/profiles.md").read_text(encoding="utf-8")
+    keys = _table(page, "key", "meaning")
+
+    assert [row[0] for row in keys] == [*resources.schema("sandbox-profile")["properties"]]
+    every = {name for row in _table(page, "profile", "for") for name in row[0].split()[:1]}
+    assert every == set(resources.names("sandboxes"))
+    guarantees = resources.schema("sandbox-profile")["properties"]["guarantees"]["items"]["enum"]
+    assert [each for each in guarantees if f"`{each}`" not in page] == []
+    for name in every:
+        assert set(load_profile(name).guarantees) == set(guarantees)
+
+
+def test_the_limits_of_the_profiles_that_ship_are_listed() -> None:
+    page = (DOCS / "reference/profiles.md").read_text(encoding="utf-8")
+    head, *rows = _table(page, "key", "pure, workspace-ro, workspace, net", head_too=True)
+    seen = {}
+    for number, names in enumerate(head[1:], 1):
+        for name in names.split(", "):
+            seen[name] = {row[0]: row[number] for row in rows}
+
+    assert seen == {
+        name: {
+            row[0]: size(value).replace(" B", "") if row[0].endswith("_bytes") else f"{value:g}"
+            for row in rows
+            for value in [getattr(load_profile(name), row[0])]
+        }
+        for name in resources.names("sandboxes")
+    }
+    numbers = msgspec.structs.asdict(load_profile("pure")).items()
+    assert {row[0] for row in rows} == {k for k, v in numbers if isinstance(v, int | float)}
+
+
+def _table(page: str, *head: str, head_too: bool = False) -> list[list[str]]:
+    """The rows of the table whose head begins with these cells, without backticks."""
+    lines = page.splitlines()
+    found = next(n for n, line in enumerate(lines) if _cells(line)[: len(head)] == list(head))
+    rest = itertools.takewhile(lambda line: line.startswith("|"), lines[found + 2 :])
+    return [_cells(line) for line in ([lines[found]] if head_too else []) + list(rest)]
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip().replace("`", "") for cell in line.strip("|").split("|")]
+
+
 def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
     tools = ("tools list", "tools check", "tools call", "tools schema")
-    for command in ("run", "chat", "replay", "demo", "init", "completion", *tools):
+    boxes = ("sandbox profiles", "sandbox show", "sandbox check", "sandbox run")
+    for command in ("run", "chat", "replay", "demo", "init", "completion", *tools, *boxes):
         shown = subprocess.run(
             [toolrun_command, *command.split(), "--help"],
             capture_output=True,
