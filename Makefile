@@ -114,8 +114,9 @@ $(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
 	touch $@
 
 .PHONY: soak
-soak: $(STAMP) ## Hold 200,000 steps in one process: its memory must stay flat
+soak: $(STAMP) ## 200,000 steps, then 20,000 calls in boxes: memory stays flat, nothing is left
 	@$(BIN)/python -m tests.benchmarks.soak
+	@$(BIN)/python -m tests.benchmarks.soak_sandbox
 
 .PHONY: vllm
 vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
