@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound=Event)
 
+BATCH = 1000
+"""Observed events that a sink keeps at most until it is told to let go of them."""
+
 
 class Sink(Protocol):
     """Somebody who hears of sessions' events: an audit log, metrics, a store, a stream.
@@ -45,7 +48,11 @@ class Sink(Protocol):
     """Whether observed events are wanted too: making them costs."""
 
     def observe(self, event: Event) -> None:
-        """Take note of an observed event; must not block and not raise."""
+        """Take note of an observed event; must not block and not raise.
+
+        One that keeps them may have a `flush`, too: it is called where many have come since the
+        last durable event.
+        """
 
     async def record(self, event: Durable) -> None:
         """Return when a durable event is as safe as this sink makes it.
@@ -90,7 +97,9 @@ class Journal:
 
     def _find_observers(self) -> None:
         # Found once, not at each piece of a text.
-        self._observers = tuple(sink.observe for sink in self._sinks if sink.observes)
+        observing = [sink for sink in self._sinks if sink.observes]
+        self._observers = tuple(sink.observe for sink in observing)
+        self._flushes = [sink.flush for sink in observing if hasattr(sink, "flush")]
         self.listening = bool(self._observers)
 
     async def record(self, event: Durable) -> None:
@@ -119,6 +128,9 @@ class Journal:
             placed = self._place(event, self.state.turn, self.state.step + self.sampling)
             for observe in self._observers:
                 observe(placed)
+            if not self._sub % BATCH:
+                for flush in self._flushes:
+                    flush()
 
     def report(self, event: Retried | Repaired | EgressDecided | Warned) -> None:
         """Observe what operators count, whether somebody listens or not."""

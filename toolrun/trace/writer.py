@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceSink", "default_trace_path"]
 
-BATCH = 1000
-"""Observed events that wait for a durable one, at most."""
-
 
 class TraceSink:
     """Writes a trace; a file that is there already is replaced. See `journal.Sink`.
@@ -63,31 +60,22 @@ class TraceSink:
         self._redactor = Redactor(secrets)
         self._clock = clock
         self._waiting: list[Event] = []
+        # A function of the list's own: a stream observes each token.
+        self.observe = self._waiting.append
         self._file: int | None = None
         self._closed = False
-
-    def observe(self, event: Event) -> None:
-        """Keep an observed event for the next write."""
-        self._waiting.append(event)
-        if len(self._waiting) >= BATCH:
-            self._flush()
 
     async def record(self, event: Durable) -> None:
         """Write a durable event and what was observed before it, in one write."""
         # What a file held before is what a workspace holds: secrets of every form.
         kept = event.without_content() if isinstance(event, FileChanged) else event
         self._waiting.append(kept)
-        self._flush()
+        self.flush()
 
-    def close(self) -> None:
-        """Write what waits and close the file; later events are passed over."""
-        if self._waiting:
-            self._flush()
-        self._let_go()
-        self._closed = True
-
-    def _flush(self) -> None:
-        events, self._waiting = self._waiting, []
+    def flush(self) -> None:
+        """Write what waits; see `journal.Sink`."""
+        events = self._waiting[:]
+        self._waiting.clear()
         if self.failed or self._closed:
             return
         try:
@@ -98,6 +86,13 @@ class TraceSink:
             _write(self._file, data)
         except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
             self._fail(error)
+
+    def close(self) -> None:
+        """Write what waits and close the file; later events are passed over."""
+        if self._waiting:
+            self.flush()
+        self._let_go()
+        self._closed = True
 
     def _header(self) -> bytes:
         header = TraceHeader(

@@ -21,7 +21,7 @@ from toolrun.resources import schema
 from toolrun.trace.columns import Deltas
 from toolrun.trace.header import TraceHeader
 from toolrun.trace.reader import TraceReader, read_trace
-from toolrun.trace.writer import BATCH
+from toolrun.journal import BATCH
 from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:

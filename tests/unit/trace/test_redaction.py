@@ -24,9 +24,9 @@ from toolrun.events import (
     ToolOutput,
     UserMessage,
 )
+from toolrun.journal import BATCH
 from toolrun.trace.reader import read_trace
 from toolrun.trace.redact import Redactor
-from toolrun.trace.writer import BATCH
 from toolrun.values import ToolCall, ToolResult
 
 SECRET = "hunter2-Zürich"

@@ -14,8 +14,7 @@ from structlog.testing import capture_logs
 from tests.unit.trace.journals import ONE_CALL, OPENED, write
 from toolrun._version import __version__
 from toolrun.events import SessionOpened, TextDelta, UserMessage, Warned
-from toolrun.journal import Journal
-from toolrun.trace import writer
+from toolrun.journal import BATCH, Journal
 from toolrun.trace.columns import rows
 from toolrun.trace.reader import read_trace
 from toolrun.trace.writer import TraceSink, default_trace_path
@@ -101,11 +100,11 @@ async def test_many_observed_events_do_not_pile_up(
     sink = TraceSink(tmp_path / "t.jsonl", session="s")
     journal = Journal("s", [sink])
     await journal.record(OPENED)
-    for _ in range(2 * writer.BATCH + 1):
+    for _ in range(2 * BATCH + 1):
         journal.observe(TextDelta("x"))
     assert len(writes) == 3
     sink.close()
-    assert len(read_trace(tmp_path / "t.jsonl").events) == 2 * writer.BATCH + 2
+    assert len(read_trace(tmp_path / "t.jsonl").events) == 2 * BATCH + 2
 
 
 async def test_closing_writes_what_waits_and_later_events_are_passed_over(tmp_path: Path) -> None:
