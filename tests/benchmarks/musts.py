@@ -60,6 +60,7 @@ MUSTS: Final = (
     Must("p99 of a prewarmed call, to the same", "spread of prewarmed", 1),
     Must("p99 of a warm call, to the same", "spread of warm", 1),
     Must("idle box, MiB", "idle box, MiB", 12),
+    Must("cancelled until all is gone, ms", "cancelled, ms", 50),
 )
 """The loop is the one written by hand with AsyncOpenAI. A session of one turn has a file made for
 its two steps: that is the file system's time. Stores are measured once there are any; memory over

@@ -43,6 +43,7 @@ READING: Final = "warm call, workspace-ro"
 
 _ROUNDS: Final = 150
 _RATE_CALLS: Final = 200
+_CANCELLATIONS: Final = 30
 _READY_SECONDS: Final = 0.15
 _TENANT: Final = "tenant"
 _TOOL: Final = "def echo(text: str) -> str:\n    return text\n"
@@ -63,6 +64,7 @@ def run(setting: Setting) -> Found:
             )
         }
         pss = anyio.run(_idle_pss, file)
+        ends = anyio.run(_cancellations)
     base = statistics.median(times[BARE])
     spread = _p99(times[BARE]) / base
     table: dict[str, dict[str, Any]] = {}
@@ -81,12 +83,25 @@ def run(setting: Setting) -> Found:
         "prewarmed box": table[SINGLE]["to bare"],
         "warm calls/s to cold": rates[WARM]["calls/s"] / rates[COLD]["calls/s"],
         "idle box, MiB": pss,
+        "cancelled, ms": max(ends) * 1e3,
     }
     for name, key in ((COLD, "cold"), (SINGLE, "prewarmed"), (WARM, "warm")):
         # At most 4, or twice the bare interpreter's own: what is above that is the box's.
         seen[f"spread of {key}"] = table[name]["p99 to p50"] / max(4.0, 2 * spread)
     idle = {"worker, no imports of the tool's own": {"PSS MiB": round(pss, 1)}}
-    return Found({"A sandboxed call": table, "Sustained": rates, "An idle box": idle}, seen)
+    gone = {
+        "a tree of five processes": {
+            "p50 ms": round(statistics.median(ends) * 1e3, 1),
+            "longest ms": round(max(ends) * 1e3, 1),
+        }
+    }
+    tables = {
+        "A sandboxed call": table,
+        "Sustained": rates,
+        "An idle box": idle,
+        "From a cancellation until all is gone": gone,
+    }
+    return Found(tables, seen)
 
 
 async def _latencies(file: Path, rounds: int) -> dict[str, list[float]]:
@@ -185,6 +200,29 @@ async def _idle_pss(file: Path) -> float:
         kib = sum(map(_pss, _tree(os.getpid())[1:]))
         await pool.aclose()
     return kib / 1024
+
+
+async def _cancellations() -> list[float]:
+    """Seconds from the cancellation of a call until it has returned, its processes gone."""
+    taken = []
+    async with Sandbox(load_profile("pure")) as box:
+        for _ in range(_CANCELLATIONS):
+            started = anyio.Event()
+
+            async def run(started: anyio.Event = started) -> None:
+                await box.run(
+                    ["sh", "-c", "for i in 1 2 3; do sleep 600 & done; echo on; sleep 600"],
+                    timeout=20,
+                    on_output=lambda *_: started.set(),
+                )
+
+            async with anyio.create_task_group() as group:
+                group.start_soon(run)
+                await started.wait()
+                began = time.perf_counter()
+                group.cancel_scope.cancel()
+            taken.append(time.perf_counter() - began)
+    return taken
 
 
 def _job(file: Path) -> Job:
