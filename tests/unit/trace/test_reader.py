@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import TraceError
 from toolrun.events import AnyEvent, TextDelta, UserMessage
+from toolrun.journal import BATCH
 from toolrun.resources import schema
 from toolrun.trace.columns import Deltas
 from toolrun.trace.header import TraceHeader
 from toolrun.trace.reader import TraceReader, read_trace
-from toolrun.journal import BATCH
 from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
