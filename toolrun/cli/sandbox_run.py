@@ -17,6 +17,7 @@ from toolrun.cli.screen import visible
 from toolrun.cli.watch import Interrupts
 from toolrun.errors import ConfigError
 from toolrun.sandbox import Profile, Sandbox
+from toolrun.sandbox.view import runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _CHUNK: Final = 65_536
 _DECODED_BADLY: Final = "\ufffd"
+_PYTHONS: Final = ("python", "python3")
 _LIMITS: Final = ("timeout", "output_limit", "memory_limit", "disk_limit")
 
 
@@ -63,6 +65,7 @@ async def run_in_box(asked: Asked) -> int:
         raise ConfigError("there is no command: toolrun sandbox run PROFILE -- COMMAND")
     if asked.timeout is not None and not asked.timeout > 0:
         raise ConfigError(f"--timeout must be seconds greater than 0, not {asked.timeout:g}")
+    argv, env = _as_tools_have_it(asked)
     out, err = _Copy(sys.stdout), _Copy(sys.stderr)
 
     def tell(stream: Literal["stdout", "stderr", "progress"], text: str) -> None:
@@ -75,10 +78,10 @@ async def run_in_box(asked: Asked) -> int:
     with Interrupts(), _fed() as stdin:
         async with Sandbox(asked.profile, workspace=asked.workspace, backend=asked.backend) as box:
             done = await box.run(
-                asked.argv,
+                argv,
                 input=stdin,
                 timeout=asked.timeout or asked.profile.wall_seconds,
-                env=asked.env,
+                env=env,
                 on_output=tell,
                 on_egress=tell_refused,
             )
@@ -90,6 +93,15 @@ async def run_in_box(asked: Asked) -> int:
         return done.exit
     _say(f"{asked.argv[0]} {done.error or 'was killed'}")
     return Exit.LIMITED if done.status in _LIMITS else Exit.NO_ANSWER
+
+
+def _as_tools_have_it(asked: Asked) -> tuple[Sequence[str], Mapping[str, str]]:
+    """The command and its variables: a Python is the one that tools run with, with its packages."""
+    if asked.argv[0] not in _PYTHONS:
+        return asked.argv, asked.env
+    python = runtime()
+    packages = {"PYTHONPATH": os.pathsep.join(python.path)}
+    return (python.interpreter, *asked.argv[1:]), {**packages, **asked.env}
 
 
 def _say(text: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import stat
+import sys
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -204,6 +205,13 @@ def test_python_runs_in_a_scratch_folder(typed: Typed) -> None:
     code = "import os; open('f', 'w').close(); print(os.getcwd(), 'f' in os.listdir())"
     done = typed("sandbox", "run", "python", "--", "python3", "-c", code)
     assert (done.returncode, done.stdout, done.stderr) == (0, "/work True\n", "")
+
+
+def test_python_is_the_one_that_tools_run_with(typed: Typed) -> None:
+    code = "import msgspec, sys; print(sys.version)"
+    for name in ("python", "python3"):
+        done = typed("sandbox", "run", "pure", "--", name, "-c", code)
+        assert (done.returncode, done.stdout, done.stderr) == (0, f"{sys.version}\n", "")
 
 
 def test_a_command_sees_the_workspace_if_the_profile_does(typed: Typed) -> None:
