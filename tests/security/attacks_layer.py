@@ -180,12 +180,12 @@ def many_files(count: int) -> dict[str, Any]:
 
 def fill_disk(mebibytes: int) -> dict[str, Any]:
     written = 0
-    with open("large", "wb", buffering=0) as file:
-        for _ in range(mebibytes):
-            try:
+    for number in range(mebibytes):
+        try:
+            with open(f"large{number}", "wb", buffering=0) as file:
                 written += file.write(os.urandom(1 << 20))
-            except OSError as error:
-                return {"written": written, "why": errno.errorcode[error.errno or 0]}
+        except OSError as error:
+            return {"written": written, "why": errno.errorcode[error.errno or 0]}
     return {"written": written, "why": ""}
 
 

@@ -277,9 +277,9 @@ def test_files_are_counted(folder: Path) -> None:
 def test_the_disk_is_sized(folder: Path) -> None:
     attacked = attack(folder, "fill_disk", mebibytes=20, change={"disk_bytes": 8 * MIB})
 
-    assert attacked.saw["why"] in {"ENOSPC", "EFBIG"}
+    assert attacked.saw["why"] == "ENOSPC"
     assert attacked.saw["written"] <= 8 * MIB
-    assert (folder / "large").stat().st_size <= 8 * MIB
+    assert sum(path.lstat().st_size for path in folder.iterdir()) < 9 * MIB
 
 
 def test_folders_are_replaced_and_moved(kind: str, folder: Path, tmp_path: Path) -> None:
