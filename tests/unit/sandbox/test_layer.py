@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from hypothesis import strategies as st
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Sandbox, load_profile
+from toolrun.sandbox.layer import holder
 from toolrun.sandbox.layer.copied import copy_in
 from toolrun.sandbox.layer.found import Found
 from toolrun.sandbox.layer.keep import keep
@@ -31,7 +31,7 @@ from toolrun.sandbox.layer.restore import restored
 from toolrun.values import FileChange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 PROFILE = load_profile("workspace")
 # Descriptors, and trees as system calls see them.
@@ -234,23 +234,66 @@ def test_what_the_model_is_told(kept: Kept, note: str) -> None:
 async def test_a_process_that_mounts_and_is_killed_is_started_again(tmp_path: Path) -> None:
     async with Sandbox(PROFILE, workspace=tmp_path) as sandbox:
         assert (await sandbox.run(["touch", "a"], timeout=20)).kept.changes
-        (holder,) = sandbox.backend._holders.values()  # type: ignore[attr-defined]
-        os.kill(holder._process.pid, signal.SIGKILL)
-        holder._process.wait()
+        (mounting,) = sandbox.backend._holders.values()  # type: ignore[attr-defined]
+        os.kill(mounting._process.pid, signal.SIGKILL)
+        mounting._process.wait()
         assert (await sandbox.run(["touch", "b"], timeout=20)).kept.changes
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]  # noqa: ASYNC240
-    assert holder._process is None
-    assert threading.active_count() < 50
+    assert contents(tmp_path) == ["a", "b"]
+    assert mounting._process is None
 
 
 async def test_a_workspace_too_large_to_copy_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from toolrun.sandbox.layer.holder import Holder
-
-    monkeypatch.setattr(Holder, "_unmapped", lambda *_: "no overlay can be mounted (a test)")
+    monkeypatch.setattr(holder.Holder, "_unmapped", lambda *_: "no overlay can be mounted (a test)")
     (tmp_path / "large").write_bytes(bytes(2 << 20))
     small = msgspec.structs.replace(PROFILE, disk_bytes=1 << 20)
     with pytest.raises(SandboxUnavailable, match=r"no overlay .* cannot be copied .*No space left"):
         async with Sandbox(small, workspace=tmp_path) as sandbox:
             await sandbox.run(["true"], timeout=20)
+
+
+@pytest.fixture
+def mounts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Change what the process that mounts does."""
+
+    def change(before: str, after: str) -> None:
+        text = holder._SCRIPT.read_text()
+        assert before in text
+        script = tmp_path.parent / f"{tmp_path.name}-mounts.py"
+        script.write_text(text.replace(before, after))
+        for folder in (script, *script.parents[:-2]):
+            folder.chmod(folder.stat().st_mode | 0o555)
+        monkeypatch.setattr(holder, "_SCRIPT", script)
+
+    return change
+
+
+async def test_without_an_overlay_a_copy_does_it(
+    tmp_path: Path, mounts: Callable[[str, str], None]
+) -> None:
+    mounts(",userxattr", ",nonsense")
+    (tmp_path / "a").write_text("a")
+    async with Sandbox(PROFILE, workspace=tmp_path) as sandbox:
+        done = await sandbox.run(["sh", "-c", "cat a; rm a; echo b > b; stat -f -c %T ."], timeout=20)
+
+    assert done.stdout == b"atmpfs\n"
+    assert done.kept.note == "[Changed: deleted a, b]"
+    assert contents(tmp_path) == ["b"]
+
+
+async def test_where_nothing_can_be_mounted_nothing_runs(
+    tmp_path: Path, mounts: Callable[[str, str], None]
+) -> None:
+    mounts(
+        "def _own_namespace() -> str:", "def _own_namespace() -> str:\n    _check(-1, 'unshare')"
+    )
+    with pytest.raises(SandboxUnavailable, match=r"no writable layer can be made.*unshare"):
+        async with Sandbox(PROFILE, workspace=tmp_path, backend="bubblewrap") as sandbox:
+            await sandbox.run(["touch", "ran"], timeout=20)
+    assert contents(tmp_path) == []
+
+
+def contents(folder: Path) -> list[str]:
+    """The names of what lies in a folder."""
+    return sorted(path.name for path in folder.iterdir())

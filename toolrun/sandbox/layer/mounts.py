@@ -87,7 +87,6 @@ def _opened(at: str, request: dict[str, Any]) -> dict[str, Any]:
         os.chown(f"{sized}/{name}", request["uid"], request["uid"] if os.getuid() == 0 else -1)
     why = request["copy"] or _overlaid(request["folder"], sized, merged)
     if why:
-        os.rmdir(f"{sized}/work")
         source = f"{sized}/upper".encode()
         _check(_libc.mount(source, merged.encode(), None, MS_BIND, None), "bind")
     return {"kind": "copy" if why else "overlay", "why": why}
