@@ -237,3 +237,24 @@ def test_the_kernel_s_own_memory_counts_where_a_group_can_be_had() -> None:
     place = cgroup.place()
     assert place is not None
     assert not list(Path(place.folder).glob(f"toolrun-{os.getpid()}-*"))
+
+
+def test_a_call_whose_child_ran_out_of_memory_has_failed_and_the_next_has_not() -> None:
+    profile = msgspec.structs.replace(load_profile("pure"), memory_bytes=96 << 20)
+
+    def job(name: str, **arguments: Any) -> Job:
+        inputs = {"name": name, "marker": "ran", "arguments": arguments}
+        content = json.dumps(inputs).encode()
+        return Job(file=str(PAYLOAD), module="syscalls", qualname="run", arguments=content)
+
+    async def call() -> tuple[Outcome, Outcome]:
+        async with Sandbox(profile) as sandbox:
+            greedy = job("let_a_child_take", mebibytes=400)
+            first = await sandbox.call(greedy, timeout=30, tenant="one")
+            modest = job("let_a_child_take", mebibytes=4)
+            return first, await sandbox.call(modest, timeout=30, tenant="one")
+
+    first, second = anyio.run(call)
+    assert first.stdout == second.stdout == "ran\n"
+    assert (first.status, first.error) == ("memory_limit", "used more than 96 MiB of memory")
+    assert second.status == "ok", second
