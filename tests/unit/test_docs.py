@@ -57,6 +57,13 @@ SCRIPTS: Final[dict[str, tuple[Step, ...]]] = {
         Step("I count.", tool_calls=(Call("word_count", '{"path":"notes.txt"}'),)),
         Step("Counted.", "I have counted the words of notes.txt."),
     ),
+    "write-note": (
+        Step(
+            "I write it down.",
+            tool_calls=(Call("write_note", '{"path":"paris.md","text":"Paris is warm."}'),),
+        ),
+        Step("It is written.", "I have noted it."),
+    ),
     "wrong-arguments": (
         Step("I call.", tool_calls=(Call("get_weather", '{"city":7,"unit":"K"}'),)),
         Step("The schema says otherwise.", tool_calls=(_PARIS,)),
