@@ -59,6 +59,7 @@ class Config(Struct, frozen=True, kw_only=True):
     workspace: Path | None = None
     backend: str | None = None
     tools: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None

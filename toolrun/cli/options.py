@@ -5,6 +5,7 @@ cyclopts reads the annotations at run time, so what they name is imported for go
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
@@ -53,6 +54,15 @@ class ToolOptions:
                 "FILE.py: all that @tool marks in it; FILE.toml, FILE.json: a manifest; FILE:NAME: "
                 "one of them. May be repeated."
             ),
+        ),
+    ] = None
+    secrets: Annotated[
+        tuple[str, ...] | None,
+        Parameter(
+            group=_TOOLS,
+            metavar="NAME",
+            consume_multiple=False,
+            help="Environment variable that tools may declare as a secret. May be repeated.",
         ),
     ] = None
     workspace: Annotated[
@@ -133,7 +143,7 @@ def settings(options: ToolOptions | None, common: Common) -> tuple[Config, Mask]
     if given.get("extra_body") is not None:
         given["extra_body"] = _object(given["extra_body"], "--extra-body")
     config = load_config(common.config, log_level=common.log_level, **given)
-    mask = Mask([config.api_key])
+    mask = Mask([config.api_key, *map(os.environ.get, config.secrets)])
     set_up(config.log_level, mask)
     return config, mask
 
@@ -160,8 +170,21 @@ def open_session(config: Config, **more: Any) -> Session:
         "backend": config.backend,
         "limits": config.limits,
         "trace": config.trace,
+        "secrets": _secrets(config),
     }
     return Session(**{**options, "tools": load_tools(config.tools), **more})
+
+
+def _secrets(config: Config) -> dict[str, str]:
+    """The values of the environment that tools may be given.
+
+    Raises:
+        ConfigError: one is not there.
+    """
+    for name in config.secrets:
+        if not os.environ.get(name):
+            raise ConfigError(f"secrets: the environment has no variable {name}; export it first")
+    return {name: os.environ[name] for name in config.secrets}
 
 
 def prompt_of(text: str) -> str:

@@ -91,8 +91,8 @@ class Secrets:
                 ) from None
         if value is None or value == "":
             raise ConfigError(
-                f"{where} is not there; give it: Session(secrets={{{name!r}: ...}}), or take it "
-                "out of the tool's secrets"
+                f"{where} is not there; give it: Session(secrets={{{name!r}: ...}}), at the "
+                f"command line --secrets {name}; or take it out of the tool's secrets"
             )
         if type(value) is not str or "\0" in value:
             raise ConfigError(f"{where} is no text that an environment variable can hold")
