@@ -45,6 +45,12 @@ _CATALOGUE_FILES: Final = (
     *("test_attacks.py", "test_attack_page.py", "test_harness.py", "test_ordinary_user.py"),
 )
 
+
+def _title(family: str) -> str:
+    return family[0].upper() + family[1:]
+
+
+_TITLES: Final = {_title(family): family for family in FAMILIES}
 _found: dict[Key, str] = {}
 
 
@@ -85,7 +91,7 @@ def read(page: Path = PAGE) -> dict[Key, str]:
     family = ""
     for line in page.read_text(encoding="utf-8").partition(_MARK)[2].splitlines():
         if line.startswith(_FAMILY):
-            family = line.removeprefix(_FAMILY)
+            family = _TITLES.get(line.removeprefix(_FAMILY), _REST)
         elif line.startswith("| ") and not line.startswith("| attack |"):
             name, _, *told = (cell.strip() for cell in line.strip("|").split(" | "))
             cells |= {(family, name, who): cell for who, cell in zip(WHO, told, strict=True)}
@@ -118,7 +124,7 @@ def _tables(cells: Mapping[Key, str]) -> Iterator[str]:
     controls = {(attack.family, attack.name): _control(attack) for attack in ATTACKS}
     wanted = rows()
     for family in (*FAMILIES, _REST):
-        yield f"{_FAMILY}{family}\n"
+        yield f"{_FAMILY}{_title(family)}\n"
         yield f"| attack | seen to succeed | {' | '.join(f'bubblewrap, {who}' for who in WHO)} |"
         yield "|---" * (2 + len(WHO)) + "|"
         for each, name in wanted:

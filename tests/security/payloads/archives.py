@@ -8,10 +8,13 @@ import os
 import tarfile
 import tempfile
 import zipfile
+from typing import Any
 
 from .trying import attempt
 
 TEXT = b"planted by an archive"
+# As code that knows of no filters does it; interpreters of 2023 and earlier do not, either.
+_UNFILTERED: Any = {"filter": "fully_trusted"} if hasattr(tarfile, "data_filter") else {}
 
 
 def _unpack(archive: io.BytesIO, folder: str, target: str) -> str:
@@ -20,8 +23,7 @@ def _unpack(archive: io.BytesIO, folder: str, target: str) -> str:
     why = "refused"
     try:
         with tarfile.open(fileobj=archive) as tar:
-            # Without a filter, as old code does it.
-            tar.extractall(folder, filter="fully_trusted")
+            tar.extractall(folder, **_UNFILTERED)
     except (OSError, KeyError) as error:
         number = error.errno if isinstance(error, OSError) else None
         why = errno.errorcode.get(number or 0, why)
@@ -76,7 +78,7 @@ def file_link(target: str) -> str:
         _link(tar, "it", target, tarfile.SYMTYPE)
     archive.seek(0)
     with tarfile.open(fileobj=archive) as tar:
-        tar.extractall(folder, filter="fully_trusted")
+        tar.extractall(folder, **_UNFILTERED)
 
     def write() -> None:
         with open(f"{folder}/it", "wb") as file:
@@ -98,7 +100,7 @@ def hard_link(target: str) -> str:
     def unpack() -> None:
         with tarfile.open(fileobj=archive) as tar:
             tar.errorlevel = 1
-            tar.extractall(folder, filter="fully_trusted")
+            tar.extractall(folder, **_UNFILTERED)
         if not os.path.samefile(f"{folder}/it", target):
             raise OSError(errno.EXDEV, "a copy")
 
@@ -123,7 +125,7 @@ def device(name: str) -> str:
 
     def unpack() -> None:
         with tarfile.open(fileobj=archive) as tar:
-            tar.extractall(folder, filter="fully_trusted")
+            tar.extractall(folder, **_UNFILTERED)
 
     return attempt(unpack)
 

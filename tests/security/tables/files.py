@@ -74,10 +74,10 @@ FILES: Final = (
         works=lambda each: each.saw != ["!ENOENT"],
     ),
     _file(
-        "list the machine's data",
+        "list the machine's devices and buses",
         "listing",
         _AWAY,
-        arguments={"path": "/var"},
+        arguments={"path": "/sys"},
         control="outside",
         works=lambda each: bool(each.saw),
     ),
