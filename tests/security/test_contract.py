@@ -104,7 +104,14 @@ def _nothing_left_behind() -> None:
     """Boxes are kept from test to test here: `boxes` looks when all of a backend are done."""
 
 
-@pytest.fixture(scope="module", params=list(NAMES))
+@pytest.fixture(
+    scope="module",
+    params=[
+        "bubblewrap",
+        pytest.param("sandlock", marks=pytest.mark.load),
+        pytest.param("container", marks=pytest.mark.load),
+    ],
+)
 def boxes(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Boxes]:

@@ -19,7 +19,7 @@ from toolrun.sandbox.view import runtime
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.load]
 
 SCRIPT = """
 import anyio

@@ -49,6 +49,8 @@ class Hider:
         Raises:
             ConfigError: it holds more than 20,000 folders.
         """
+        if folder.hide == "nothing":
+            return []
         found: list[Mask] = []
         pending = [folder.path]
         seen = 0

@@ -48,6 +48,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         qualname: the function's name in the module, dotted where it sits in a class.
         arguments: its keyword arguments, a JSON object.
         objects: further arguments, which are no JSON.
+        python: a virtual environment whose packages it may import, of this process's version.
     """
 
     file: str
@@ -55,6 +56,20 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     qualname: str
     arguments: bytes = b"{}"
     objects: dict[str, Made] = {}
+    python: str | None = None
+
+    def decoded(self) -> dict[str, Any]:
+        """Its arguments.
+
+        Raises:
+            ConfigError: they are no JSON object.
+        """
+        try:
+            return msgspec.json.decode(self.arguments, type=dict[str, Any])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise ConfigError(
+                f"tool {self.qualname}: arguments are no JSON object: {error}"
+            ) from error
 
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Any]) -> Job:

@@ -16,6 +16,7 @@ import msgspec
 
 from toolrun import resources
 from toolrun.errors import ConfigError
+from toolrun.sandbox.venv import of_a_function, venv
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,14 +28,15 @@ SYSTEM_FOLDERS: Final = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/u
 
 _RESERVED: Final = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/sys", "/tmp", "/usr")  # noqa: S108
 
-Hide = Literal["secrets", "dotted"]
+Hide = Literal["secrets", "dotted", "nothing"]
 
 
 class Folder(msgspec.Struct, frozen=True):
     """A folder (or a single file) that a box sees read-only at its own path.
 
     Attributes:
-        hide: "secrets": .git and .env* at any depth; "dotted": all whose name begins with a dot.
+        hide: "secrets": .git and .env* at any depth; "dotted": all whose name begins with a dot;
+            "nothing": packages of others, which are not searched before each call.
     """
 
     path: str
@@ -148,19 +150,33 @@ def view_of(job: Job, workspace: str | None, python_paths: Sequence[str]) -> Vie
     shown = [] if workspace is None else [Folder(workspace, "secrets")]
     for folder in roots:
         shown += [Folder(path, "dotted") for path in _importable(folder, file)]
+    packages: list[str] = []
+    if job.python is not None:
+        site = of_a_function(job.python, job.qualname).site
+        packages = [site, *_editable(site)]
+        shown += [Folder(path, "nothing") for path in packages]
     return View(
         folders=_arranged(shown),
         first=() if by_name and root in runtime().path else (root,),
-        path=tuple(python_paths),
+        path=(*python_paths, *packages),
         module=job.module,
         file=file,
         by_name=by_name,
     )
 
 
-def workspace_view(workspace: str | None) -> View:
-    """What the box of a plain command sees."""
-    return View(() if workspace is None else (Folder(workspace, "secrets"),))
+def workspace_view(workspace: str | None, python: str | None = None) -> View:
+    """What the box of a plain command sees: the workspace, and an environment of Python.
+
+    Raises:
+        ConfigError: there is no such environment.
+    """
+    shown = [] if workspace is None else [Folder(workspace, "secrets")]
+    if python is not None:
+        found = venv(python)
+        paths = (found.folder, *found.base, *_editable(found.site))
+        shown += [Folder(path, "nothing") for path in paths]
+    return View(_arranged(shown))
 
 
 def _root(file: str, module: str) -> tuple[str, bool]:

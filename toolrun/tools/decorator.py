@@ -26,6 +26,7 @@ class Options:
         "max_output",
         "name",
         "profile",
+        "python",
         "repeatable",
         "secrets",
         "timeout",
@@ -45,6 +46,7 @@ class Options:
         repeatable: bool = False,
         concurrency: int | None = None,
         secrets: Sequence[str] = (),
+        python: str | None = None,
     ) -> None:
         self.name = name
         self.description = description
@@ -55,6 +57,7 @@ class Options:
         self.max_output = max_output
         self.repeatable = repeatable
         self.concurrency = concurrency
+        self.python = python
         self.secrets = tuple(secrets) if isinstance(secrets, list) else secrets
 
 
@@ -76,6 +79,7 @@ if TYPE_CHECKING:
         repeatable: bool = False,
         concurrency: int | None = None,
         secrets: Sequence[str] = (),
+        python: str | None = None,
     ) -> Callable[[F], F]: ...
 
 
@@ -102,6 +106,9 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         secrets: the names of the secrets that it needs, of the session's: a sandboxed tool finds
             them in its environment, a trusted one in its `CallContext`; masked wherever it says
             them.
+        python: a virtual environment (its folder, or its bin/python) that the tool's box sees, and
+            whose packages the function may import. Of the version that toolrun runs under. This
+            process does not have them: import them in the function, not at the module's top.
 
     Raises:
         TypeError: an unknown option; the message names the nearest.

@@ -134,6 +134,11 @@ def _rules(options: Options) -> list[tuple[str, bool, str]]:
             "None or a number greater than 0",
         ),
         (
+            "python",
+            options.python is None or (_is(options.python, str) and not options.trusted),
+            "the path of a virtual environment, of a tool that is not trusted",
+        ),
+        (
             "secrets",
             isinstance(options.secrets, tuple) and all(map(_may_be_secret, options.secrets)),
             "a list of names that an environment variable of a box may have, such as GITHUB_TOKEN",

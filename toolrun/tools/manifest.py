@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".toml", ".json")
 _OPTIONS = (
     *("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted"),
-    "secrets",
+    *("secrets", "python"),
 )
 
 
@@ -124,6 +124,8 @@ def _tool(table: dict[str, Any], path: Path, prefix: str) -> Tool:
         description=table.get("description"),
         **{key: table[key] for key in _OPTIONS if key in table},
     )
+    if options.python is not None:  # from the manifest's folder, as the command's files are
+        options.python = str(path.absolute().parent / options.python)
     check_options(table["name"], options)
     key = f"{where}key '{prefix}"
     if "command" in table:

@@ -1,0 +1,185 @@
+"""Does a tool find the packages of its own environment, and is it told what does not fit?"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import anyio
+import msgspec
+import pytest
+
+from toolrun import tool as mark
+from toolrun.errors import ConfigError, ToolDefinitionError
+from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
+from toolrun.sandbox.venv import OWN_VERSION, venv
+from toolrun.tools.context import CallContext
+from toolrun.tools.definition import Tool, define
+from toolrun.tools.listener import Listener
+from toolrun.tools.manifest import load_manifest
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
+from toolrun.values import ToolCall
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TOOL = """
+def greeting() -> str:
+    import brought
+    import msgspec  # toolrun's own are there, too
+    return brought.word
+
+def where() -> str:
+    import brought
+    return brought.__file__
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An environment with one package, in a private folder, as homes are."""
+    made = tmp_path / "private" / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", made], check=True)
+    site = made / "lib" / f"python{OWN_VERSION}" / "site-packages"
+    (site / "brought.py").write_text("word = 'from its own packages'\n")
+    (tmp_path / "private").chmod(0o700)
+    return made
+
+
+def call(tmp_path: Path, name: str, python: Path | None) -> Outcome:
+    module = tmp_path / "tools"
+    module.mkdir(exist_ok=True)
+    (module / "envtool.py").write_text(TOOL)
+    job = Job(
+        file=str(module / "envtool.py"),
+        module="envtool",
+        qualname=name,
+        python=None if python is None else str(python),
+    )
+
+    async def run() -> Outcome:
+        async with Sandbox(load_profile("pure")) as sandbox:
+            return await sandbox.call(job, timeout=20)
+
+    return anyio.run(run)
+
+
+def test_a_function_imports_what_is_in_its_environment(folder: Path, tmp_path: Path) -> None:
+    outcome = call(tmp_path, "greeting", folder)
+
+    assert outcome.error is None
+    assert msgspec.json.decode(outcome.value or b"") == "from its own packages"
+
+
+def test_without_it_the_packages_are_not_seen(folder: Path, tmp_path: Path) -> None:
+    outcome = call(tmp_path, "greeting", None)
+
+    assert outcome.error == "ModuleNotFoundError: No module named 'brought'"
+
+
+def test_the_interpreter_names_the_environment_as_well(folder: Path, tmp_path: Path) -> None:
+    outcome = call(tmp_path, "where", folder / "bin" / "python")
+
+    assert str(folder) in msgspec.json.decode(outcome.value or b"")
+
+
+def test_another_version_is_refused_and_the_way_out_is_said(folder: Path, tmp_path: Path) -> None:
+    described = (folder / "pyvenv.cfg").read_text()
+    (folder / "pyvenv.cfg").write_text(described.replace("version = ", "version = 3.9.1\n#"))
+    shutil.copytree(folder / "lib" / f"python{OWN_VERSION}", folder / "lib" / "python3.9")
+    with pytest.raises(ConfigError, match=r"is Python 3\.9.*a manifest whose command begins with"):
+        call(tmp_path, "greeting", folder)
+
+
+def test_a_folder_that_is_no_environment(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"pyvenv\.cfg.*python -m venv"):
+        call(tmp_path, "greeting", tmp_path)
+
+
+def test_an_environment_without_packages(folder: Path) -> None:
+    shutil.rmtree(folder / "lib")
+    with pytest.raises(ConfigError, match="Make it anew"):
+        venv(str(folder))
+
+
+def test_each_link_on_the_way_to_the_interpreter_is_shown(folder: Path, tmp_path: Path) -> None:
+    hop = tmp_path / "hop"
+    hop.symlink_to(os.path.realpath(sys.executable))
+    python = folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to(hop)
+
+    assert str(hop) in venv(str(folder)).base
+
+
+def test_a_command_runs_under_the_environments_interpreter(folder: Path) -> None:
+    argv = [str(folder / "bin" / "python"), "-c", "import brought; print(brought.word)"]
+
+    async def run() -> bytes:
+        async with Sandbox(load_profile("pure")) as sandbox:
+            done = await sandbox.run(argv, timeout=20, python=str(folder))
+            assert done.stderr == b""
+            return done.stdout
+
+    assert anyio.run(run) == b"from its own packages\n"
+
+
+def called(tool: Tool) -> str:
+    context = CallContext(session="s", tenant="acme", call_id="a", idempotency_key="s.1.1.a")
+
+    async def run() -> str:
+        sandboxes = Sandboxes()
+        runner = SandboxRunner(sandboxes, "pure", None)
+        try:
+            call = ToolCall("a", tool.name, "{}")
+            return (await runner.run(tool, call, {}, context, Listener())).content
+        finally:
+            await sandboxes.aclose()
+
+    return anyio.run(run)
+
+
+def test_a_manifests_command_has_it_from_the_manifests_folder(folder: Path, tmp_path: Path) -> None:
+    manifest = tmp_path / "brought.toml"
+    manifest.write_text(
+        f"""
+name = "brought"
+description = "Say what it brought."
+python = "private/environment"
+command = ["{folder}/bin/python", "-c", "import brought; print(brought.word)"]
+"""
+    )
+    (tool,) = load_manifest(manifest)
+
+    assert tool.options.python == str(folder)
+    assert called(tool) == "from its own packages\n"
+
+
+def test_a_function_has_it_by_its_mark(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "marked.py").write_text(
+        f"""
+from toolrun import tool
+
+@tool(python={str(folder)!r})
+def marked() -> str:
+    '''Say what it brought.'''
+    import brought
+    return brought.word
+"""
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    marked = importlib.import_module("marked").marked
+
+    assert called(define(marked)) == "from its own packages"
+
+
+def test_a_trusted_tool_has_none() -> None:
+    with pytest.raises(ToolDefinitionError, match="virtual environment"):
+        define(mark(python="somewhere", trusted=True)(test_a_trusted_tool_has_none))
