@@ -39,7 +39,9 @@ from toolrun.step import Sampler
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
 from toolrun.tools.manifest import define_all
-from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
+from toolrun.tools.runners import TrustedRunner
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path

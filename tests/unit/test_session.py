@@ -263,7 +263,7 @@ async def test_a_session_without_a_sandbox_refuses_to_open_and_leaves_nothing(
     async def none(self: object, tool: object) -> NoReturn:
         raise SandboxUnavailable("none holds")
 
-    from toolrun.tools.runners import SandboxRunner
+    from toolrun.tools.sandboxed import SandboxRunner
 
     monkeypatch.setattr(SandboxRunner, "prepare", none)
     chat = session(mock, tools=[tool(trusted=True)(boxed), _in_a_box])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from toolrun.config import Config
     from toolrun.sandbox import Sandbox
     from toolrun.tools.definition import Source, Tool
-    from toolrun.tools.runners import Sandboxes
+    from toolrun.tools.sandboxes import Sandboxes
 
 _SECONDS: Final = 30.0
 
@@ -32,7 +32,7 @@ class Finding(Struct, frozen=True):
 
 async def findings(config: Config) -> list[Finding]:
     """Look at every tool of the settings, in order; what fails is a finding, never an error."""
-    from toolrun.tools.runners import Sandboxes
+    from toolrun.tools.sandboxes import Sandboxes
 
     found: list[Finding] = []
     names: set[str] = set()

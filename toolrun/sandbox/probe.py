@@ -84,11 +84,8 @@ async def attacked(sandbox: Sandbox) -> list[tuple[str, str, bool]]:
             qualname="look",
             arguments=json.dumps(inputs).encode(),
         )
-        sandbox.is_attacked = True
-        try:
+        with sandbox.attacked():
             outcome = await sandbox.call(job, timeout=_SECONDS)
-        finally:
-            sandbox.is_attacked = False
     if outcome.status != "ok" or outcome.value is None:
         raise SandboxUnavailable(
             f"sandbox: the probe did not run: {outcome.error} {outcome.stderr}".strip()

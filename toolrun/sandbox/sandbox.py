@@ -6,41 +6,35 @@ import contextlib
 import math
 import os
 import stat
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import anyio
 import msgspec
 
 from toolrun.errors import ConfigError, SandboxUnavailable
 from toolrun.sandbox import choice
-from toolrun.sandbox.backend import Backend
-from toolrun.sandbox.box import Box
-from toolrun.sandbox.code import boot
-from toolrun.sandbox.hidden import Hider, Mask
+from toolrun.sandbox.calls import Calls
 from toolrun.sandbox.job import Completed, Hears, Job, Outcome
-from toolrun.sandbox.layer.copy_out import copy_out, opened
-from toolrun.sandbox.layer.layer import Layer
-from toolrun.sandbox.order import Order, working_folder
-from toolrun.sandbox.outcomes import ended, ended_by_itself, outcome
+from toolrun.sandbox.layer.copy_out import opened
+from toolrun.sandbox.outcomes import ended, outcome
 from toolrun.sandbox.pool import Pool
-from toolrun.sandbox.process import Process
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.resolve import load_profile
-from toolrun.sandbox.run import Run
-from toolrun.sandbox.view import View, check_workspace, view_of, workspace_view
+from toolrun.sandbox.view import check_workspace, view_of, workspace_view
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from toolrun.sandbox.backend import Backend
     from toolrun.sandbox.blocking import BlockingSandbox
     from toolrun.sandbox.egress.addresses import Resolve
-    from toolrun.sandbox.egress.proxy import Proxy, Tell
+    from toolrun.sandbox.egress.proxy import Tell
     from toolrun.sandbox.job import OnOutput
     from toolrun.sandbox.layer.copy_out import Changing
+    from toolrun.sandbox.process import Process
     from toolrun.sandbox.profile import Chosen
+    from toolrun.sandbox.view import View
 
 
 class Sandbox:
@@ -87,16 +81,17 @@ class Sandbox:
         self._workspace = None if workspace is None else check_workspace(Path(workspace))
         self._python_paths = tuple(os.path.realpath(path) for path in python_paths)
         self._wanted = backend
-        self.is_attacked = False
-        """Whether its boxes may be used though they were not seen to hold: `probe` looks."""
         self.fallback: str | None = None
         """Why another backend than the first makes the boxes, if so."""
-        self.backend: Backend = next(choice.backends(backend))
-        self._held = False
-        self._hider = Hider()
         self._own_pool = pool is None
         self._pool = pool or Pool()
-        self._proxy = None if profile.network == "none" else _proxy(profile, resolve)
+        first = next(choice.backends(backend))
+        self._calls = Calls(profile, self._workspace, self._pool, first, resolve)
+
+    @property
+    def backend(self) -> Backend:
+        """What makes the boxes: the chosen one, once it is open."""
+        return self._calls.backend
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -130,7 +125,7 @@ class Sandbox:
         refusals: list[tuple[str, SandboxUnavailable]] = []
         for backend in choice.backends(self._wanted):
             self.backend.close()
-            self.backend = backend
+            self._calls.backend = backend
             try:
                 choice.check_guarantees(self.profile, backend)
                 await probe(self, backend.identity())
@@ -139,7 +134,7 @@ class Sandbox:
                 continue
             if refusals:
                 self.fallback = choice.warn(backend.name, refusals)
-            self._held = True
+            self._calls.may_run = True
             return
         raise choice.none_holds(refusals)
 
@@ -199,12 +194,12 @@ class Sandbox:
             job = Job.named(job, arguments or {})
         content = {
             "qualname": job.qualname,
-            "arguments": _arguments(job),
+            "arguments": job.decoded(),
             "objects": {name: msgspec.structs.astuple(each) for name, each in job.objects.items()},
         }
         seconds = min(timeout, self.profile.wall_seconds)
-        run, elapsed = await self._run(
-            self._view(job),
+        run, elapsed = await self._calls.run(
+            view_of(job, self._workspace, self._python_paths),
             content,
             b"",
             seconds,
@@ -225,6 +220,7 @@ class Sandbox:
         on_output: OnOutput | None = None,
         changing: Changing | None = None,
         on_egress: Tell | None = None,
+        python: str | None = None,
     ) -> Completed:
         """Run a command, or Python code, in a box.
 
@@ -238,6 +234,7 @@ class Sandbox:
             on_output: see `call`.
             changing: see `call`.
             on_egress: see `call`.
+            python: a virtual environment that the box sees beside: its folder or its bin/python.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
@@ -247,8 +244,8 @@ class Sandbox:
             raise ConfigError("sandbox: input is no pipe's descriptor; give bytes, or a pipe's")
         content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
         seconds = min(timeout, self.profile.wall_seconds)
-        run, elapsed = await self._run(
-            workspace_view(self._workspace),
+        run, elapsed = await self._calls.run(
+            workspace_view(self._workspace, python),
             content,
             input,
             seconds,
@@ -290,186 +287,45 @@ class Sandbox:
             ConfigError: the profile's workspace is writable: what a call changes is copied out
                 when it is over.
         """
-        if self.profile.workspace == "writable":
-            raise ConfigError(
-                f"sandbox profile {self.profile.name!r}: its workspace is writable, and what is "
-                "written is kept when a call is over; start a program under another profile"
-            )
-        kind = self._kind(workspace_view(self._workspace), env or {})
-        async with self._pool.lease(kind, None, kind.start) as box:
-            process = Process(box, self.profile)
+        view = workspace_view(self._workspace)
+        async with self._calls.start(view, argv, env or {}, timeout, on_egress) as process:
+            yield process
 
-            async def serve() -> None:
-                async with self._egress(box, on_egress):
-                    await process.serve(argv, env or {}, timeout)
-                if not box.started and process.ended is None:
-                    raise self._did_not_start(box)
+    @contextlib.contextmanager
+    def attacked(self) -> Iterator[None]:
+        """Have boxes made though they were not seen to hold: `probe` looks whether they do."""
+        self._calls.may_run = True
+        try:
+            yield
+        finally:
+            self._calls.may_run = False
 
-            try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(serve)
-                    yield process
-                    group.cancel_scope.cancel()
-            except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
-
-    async def warm(self, job: Job | None = None, *, tenant: str | None = None) -> None:
+    async def warm(
+        self, job: Job | None = None, *, tenant: str | None = None, env: Iterable[str] = ()
+    ) -> None:
         """Start a box for a call that will come soon, unless one waits; does not wait for it.
 
         Args:
             job: the function of the call; None for a command.
             tenant: whose call it will be.
+            env: the names of environment variables that it will bring.
 
         Raises:
             SandboxUnavailable, ConfigError: as `call`.
         """
-        view = workspace_view(self._workspace) if job is None else self._view(job)
+        view = (
+            workspace_view(self._workspace)
+            if job is None
+            else view_of(job, self._workspace, self._python_paths)
+        )
         if self.profile.workspace == "writable" and self._workspace is not None:
             # A box's layer lies over the workspace as it is when the call comes; what makes the
             # layers can be there by then.
             with contextlib.ExitStack() as stack:
                 await opened(self.backend, view, self._workspace, self.profile, stack)
             return
-        kind = self._kind(view, {})
+        kind = self._calls.kind(view, env)
         await self._pool.warm(kind, tenant, kind.start)
 
     def _view(self, job: Job) -> View:
         return view_of(job, self._workspace, self._python_paths)
-
-    def _kind(self, view: View, env: Mapping[str, str]) -> _Kind:
-        if not (self._held or self.is_attacked):
-            raise SandboxUnavailable(
-                "sandbox: it was not opened, so it was not seen to hold, and nothing was run. Use "
-                "it as a context manager (async with Sandbox(...)), or await open() first"
-            )
-        masks = tuple(tuple(self._hider.masks(folder)) for folder in view.folders)
-        # What a module reads of the environment when it is imported has to be there by then.
-        preload = bool(view.file) and all(name.startswith(_OURS) for name in env)
-        return _Kind(self.backend, self.profile, view, masks, self._workspace, preload)
-
-    async def _run(
-        self,
-        view: View,
-        content: dict[str, Any],
-        stdin: bytes | int,
-        seconds: float,
-        env: Mapping[str, str],
-        tenant: str | None,
-        hears: Hears,
-    ) -> tuple[Run, float]:
-        content["env"] = env
-        if self.profile.workspace == "writable":
-            return await self._run_layered(view, content, stdin, seconds, hears)
-        fresh = False
-        while True:
-            kind = self._kind(view, env)
-            async with self._pool.lease(kind, tenant, kind.start, fresh=fresh) as box:
-                waited = fresh or box.started or box.jobs > 0
-                started = time.monotonic()
-                run = Run(box, self.profile, hears.on_output)
-                async with self._egress(box, hears.on_egress):
-                    await run.run(content, stdin, seconds)
-            elapsed = time.monotonic() - started
-            if run.reply.started or run.ended is not None:
-                return run, elapsed
-            if not box.started:
-                raise self._did_not_start(box)
-            # A box that waited can end by itself before it takes a job: a file of the tool's has
-            # changed. Nothing has run; a new one takes it.
-            if not waited or fresh:
-                return run, elapsed
-            fresh = True
-
-    async def _run_layered(
-        self,
-        view: View,
-        content: dict[str, Any],
-        stdin: bytes | int,
-        seconds: float,
-        hears: Hears,
-    ) -> tuple[Run, float]:
-        """Run a job in a box of its own, and copy out what it wrote once that is gone."""
-        folder = self._workspace
-        assert folder is not None
-        layer: Layer | None = None
-
-        async def start() -> Box:
-            nonlocal layer
-            layer = await opened(self.backend, view, folder, self.profile, stack)
-            return await msgspec.structs.replace(
-                self._kind(view, content["env"]), layer=layer
-            ).start()
-
-        with contextlib.ExitStack() as stack:
-            async with self._pool.lease(start, None, start, fresh=True, once=True) as box:
-                started = time.monotonic()
-                run = Run(box, self.profile, hears.on_output)
-                async with self._egress(box, hears.on_egress):
-                    await run.run(content, stdin, seconds)
-                elapsed = time.monotonic() - started
-                await box.wait()
-            if not run.reply.started and run.ended is None and not box.started:
-                raise self._did_not_start(box)
-            whole = ended_by_itself(run, command="argv" in content)
-            assert layer is not None
-            run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
-            return run, elapsed
-
-    def _egress(self, box: Box, tell: Tell | None) -> contextlib.AbstractAsyncContextManager[None]:
-        """What answers the box's requests to hosts while a call runs in it, and not longer."""
-        if self._proxy is None:
-            return contextlib.nullcontext()
-        return box.way.served(self._proxy, tell or (lambda _: None))
-
-    def _did_not_start(self, box: Box) -> SandboxUnavailable:
-        said = box.said.decode(errors="replace").strip() or f"exit status {box.exit}"
-        remedy = self.backend.remedy(said)
-        return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy}")
-
-
-_OURS: Final = "TOOLRUN_"
-"""Begins the names of variables that a module has no reason to read when it is imported."""
-
-
-class _Kind(msgspec.Struct, frozen=True):
-    """What makes two boxes alike: all but the job is the same."""
-
-    backend: Backend
-    profile: Profile
-    view: View
-    masks: tuple[tuple[Mask, ...], ...]
-    workspace: str | None
-    preload: bool
-    layer: Layer | None = None
-
-    async def start(self) -> Box:
-        """Start a box of this kind.
-
-        Raises:
-            SandboxUnavailable: it cannot be made.
-        """
-        order = Order(
-            profile=self.profile,
-            view=self.view,
-            masks=self.masks,
-            boot=boot(self.profile, self.view, preload=self.preload),
-            cwd=working_folder(self.profile, self.workspace),
-            layer=self.layer,
-        )
-        with contextlib.ExitStack() as give:
-            box = Box(await self.backend.start(order, give))
-        box.bound(self.profile.memory_bytes)
-        return box
-
-
-def _proxy(profile: Profile, resolve: Resolve | None) -> Proxy:
-    from toolrun.sandbox.egress.proxy import Proxy  # late: most profiles reach nothing
-
-    return Proxy(profile, resolve)
-
-
-def _arguments(job: Job) -> dict[str, Any]:
-    try:
-        return msgspec.json.decode(job.arguments, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise ConfigError(f"tool {job.qualname}: arguments are no JSON object: {error}") from error

@@ -15,9 +15,12 @@ import pathlib
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+
+if TYPE_CHECKING:
+    from toolrun.values import Outcome
 
 MAX_NODES = 200_000
 """Containers and objects that are read of one result: few shared ones may unfold to many."""
@@ -215,3 +218,14 @@ def _short(value: Any) -> Any:
     if isinstance(value, int) and value.bit_length() > _MAX_BITS:
         return f"{'-' * (value < 0)}0x{abs(value):x}"
     return value
+
+
+def failure(tool: str, outcome: Outcome, reason: str) -> str:
+    """A failure in words that the model can act on."""
+    match outcome:
+        case "timeout":
+            return f"{tool} gave no result: {reason}. Try smaller input, or another way."
+        case "error":
+            return f"{tool} failed: {reason}"
+        case _:
+            return f"{tool} gave no result: {reason}. It may not work; consider another way."

@@ -19,7 +19,8 @@ from toolrun.sandbox.resolve import label
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
-from toolrun.tools.runners import Runner, SandboxRunner
+from toolrun.tools.runners import Runner
+from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 from toolrun.tools.violations import said_again
 from toolrun.values import ToolCall, ToolResult

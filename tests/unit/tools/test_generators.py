@@ -17,7 +17,9 @@ from toolrun import ToolCall, ToolResult, tool
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
 from toolrun.tools.listener import Listener
-from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
+from toolrun.tools.runners import TrustedRunner
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

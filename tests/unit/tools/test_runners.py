@@ -15,11 +15,13 @@ import pytest
 from tests.unit.tools import box_tools
 from toolrun import SandboxUnavailable, ToolCall, ToolResult, tool
 from toolrun.sandbox import load_profile
-from toolrun.tools import runners
+from toolrun.tools import sandboxes
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
 from toolrun.tools.listener import Listener
-from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner
+from toolrun.tools.runners import TrustedRunner
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -260,7 +262,7 @@ async def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch) -
         async def call(self, *arguments: Any, **options: Any) -> NoReturn:
             raise AssertionError("it ran")
 
-    monkeypatch.setattr(runners, "Sandbox", Unavailable)
+    monkeypatch.setattr(sandboxes, "Sandbox", Unavailable)
     boxes = SandboxRunner(Sandboxes(), "pure", None)
     with pytest.raises(SandboxUnavailable):
         await boxed(boxes, box_tools.add, a=1)

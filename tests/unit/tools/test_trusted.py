@@ -21,7 +21,9 @@ from toolrun.tools import threads
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
 from toolrun.tools.listener import Listener
-from toolrun.tools.runners import Sandboxes, SandboxRunner, TrustedRunner, abandoned_threads
+from toolrun.tools.runners import TrustedRunner, abandoned_threads
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,236 @@
+"""How does one call get its box, and what goes on around it while it runs?"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import msgspec
+
+from toolrun.errors import ConfigError, SandboxUnavailable
+from toolrun.sandbox.backend import Backend
+from toolrun.sandbox.box import Box
+from toolrun.sandbox.code import boot
+from toolrun.sandbox.hidden import Hider, Mask
+from toolrun.sandbox.layer.copy_out import copy_out, opened
+from toolrun.sandbox.layer.layer import Layer
+from toolrun.sandbox.order import Order, working_folder
+from toolrun.sandbox.outcomes import ended_by_itself
+from toolrun.sandbox.process import Process
+from toolrun.sandbox.profile import Profile
+from toolrun.sandbox.run import Run
+from toolrun.sandbox.view import View
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+
+    from toolrun.sandbox.egress.addresses import Resolve
+    from toolrun.sandbox.egress.proxy import Proxy, Tell
+    from toolrun.sandbox.job import Hears
+    from toolrun.sandbox.pool import Pool
+
+
+class Calls:
+    """What the calls of one sandbox have in common.
+
+    Attributes:
+        backend: makes the boxes.
+        may_run: whether it was seen to hold, or is being attacked to see that.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        workspace: str | None,
+        pool: Pool,
+        backend: Backend,
+        resolve: Resolve | None,
+    ) -> None:
+        self.profile = profile
+        self.workspace = workspace
+        self.pool = pool
+        self.backend = backend
+        self.may_run = False
+        self._hider = Hider()
+        self._proxy = None if profile.network == "none" else _proxy(profile, resolve)
+
+    def kind(self, view: View, env: Iterable[str]) -> Kind:
+        """What makes a box fit for a call.
+
+        Args:
+            view: what it sees.
+            env: the names of the variables that the call brings.
+
+        Raises:
+            SandboxUnavailable: the backend was not seen to hold.
+        """
+        if not self.may_run:
+            raise SandboxUnavailable(
+                "sandbox: it was not opened, so it was not seen to hold, and nothing was run. Use "
+                "it as a context manager (async with Sandbox(...)), or await open() first"
+            )
+        masks = tuple(tuple(self._hider.masks(folder)) for folder in view.folders)
+        # What a module reads of the environment when it is imported has to be there by then.
+        preload = bool(view.file) and all(name.startswith(_OURS) for name in env)
+        return Kind(self.backend, self.profile, view, masks, self.workspace, preload)
+
+    async def run(
+        self,
+        view: View,
+        content: dict[str, Any],
+        stdin: bytes | int,
+        seconds: float,
+        env: Mapping[str, str],
+        tenant: str | None,
+        hears: Hears,
+    ) -> tuple[Run, float]:
+        """Run a job in a box that fits, and nothing of it is left; also its seconds.
+
+        Raises:
+            SandboxUnavailable: the box did not start; nothing ran.
+        """
+        content["env"] = env
+        if self.profile.workspace == "writable":
+            return await self._run_layered(view, content, stdin, seconds, hears)
+        fresh = False
+        while True:
+            kind = self.kind(view, env)
+            async with self.pool.lease(kind, tenant, kind.start, fresh=fresh) as box:
+                waited = fresh or box.started or box.jobs > 0
+                started = time.monotonic()
+                run = Run(box, self.profile, hears.on_output)
+                async with self.egress(box, hears.on_egress):
+                    await run.run(content, stdin, seconds)
+            elapsed = time.monotonic() - started
+            if run.reply.started or run.ended is not None:
+                return run, elapsed
+            if not box.started:
+                raise self.did_not_start(box)
+            # A box that waited can end by itself before it takes a job: a file of the tool's has
+            # changed. Nothing has run; a new one takes it.
+            if not waited or fresh:
+                return run, elapsed
+            fresh = True
+
+    async def _run_layered(
+        self,
+        view: View,
+        content: dict[str, Any],
+        stdin: bytes | int,
+        seconds: float,
+        hears: Hears,
+    ) -> tuple[Run, float]:
+        """Run a job in a box of its own, and copy out what it wrote once that is gone."""
+        folder = self.workspace
+        assert folder is not None
+        layer: Layer | None = None
+
+        async def start() -> Box:
+            nonlocal layer
+            layer = await opened(self.backend, view, folder, self.profile, stack)
+            return await msgspec.structs.replace(
+                self.kind(view, content["env"]), layer=layer
+            ).start()
+
+        with contextlib.ExitStack() as stack:
+            async with self.pool.lease(start, None, start, fresh=True, once=True) as box:
+                started = time.monotonic()
+                run = Run(box, self.profile, hears.on_output)
+                async with self.egress(box, hears.on_egress):
+                    await run.run(content, stdin, seconds)
+                elapsed = time.monotonic() - started
+                await box.wait()
+            if not run.reply.started and run.ended is None and not box.started:
+                raise self.did_not_start(box)
+            whole = ended_by_itself(run, command="argv" in content)
+            assert layer is not None
+            run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
+            return run, elapsed
+
+    @contextlib.asynccontextmanager
+    async def start(
+        self,
+        view: View,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        seconds: float,
+        tell: Tell | None,
+    ) -> AsyncIterator[Process]:
+        """Run a program for as long as the context is open; see `Sandbox.start`."""
+        if self.profile.workspace == "writable":
+            raise ConfigError(
+                f"sandbox profile {self.profile.name!r}: its workspace is writable, and what is "
+                "written is kept when a call is over; start a program under another profile"
+            )
+        kind = self.kind(view, env)
+        async with self.pool.lease(kind, None, kind.start) as box:
+            process = Process(box, self.profile)
+
+            async def serve() -> None:
+                async with self.egress(box, tell):
+                    await process.serve(argv, env, seconds)
+                if not box.started and process.ended is None:
+                    raise self.did_not_start(box)
+
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(serve)
+                    yield process
+                    group.cancel_scope.cancel()
+            except BaseExceptionGroup as errors:
+                raise errors.exceptions[0] from None
+
+    def egress(self, box: Box, tell: Tell | None) -> contextlib.AbstractAsyncContextManager[None]:
+        """What answers the box's requests to hosts while a call runs in it, and not longer."""
+        if self._proxy is None:
+            return contextlib.nullcontext()
+        return box.way.served(self._proxy, tell or (lambda _: None))
+
+    def did_not_start(self, box: Box) -> SandboxUnavailable:
+        """The error for a box that ended before its worker was up."""
+        said = box.said.decode(errors="replace").strip() or f"exit status {box.exit}"
+        remedy = self.backend.remedy(said)
+        return SandboxUnavailable(f"sandbox: the box did not start: {said}. {remedy}")
+
+
+_OURS: Final = "TOOLRUN_"
+"""Begins the names of variables that a module has no reason to read when it is imported."""
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """What makes two boxes alike: all but the job is the same."""
+
+    backend: Backend
+    profile: Profile
+    view: View
+    masks: tuple[tuple[Mask, ...], ...]
+    workspace: str | None
+    preload: bool
+    layer: Layer | None = None
+
+    async def start(self) -> Box:
+        """Start a box of this kind.
+
+        Raises:
+            SandboxUnavailable: it cannot be made.
+        """
+        order = Order(
+            profile=self.profile,
+            view=self.view,
+            masks=self.masks,
+            boot=boot(self.profile, self.view, preload=self.preload),
+            cwd=working_folder(self.profile, self.workspace),
+            layer=self.layer,
+        )
+        with contextlib.ExitStack() as give:
+            box = Box(await self.backend.start(order, give))
+        box.bound(self.profile.memory_bytes)
+        return box
+
+
+def _proxy(profile: Profile, resolve: Resolve | None) -> Proxy:
+    from toolrun.sandbox.egress.proxy import Proxy  # late: most profiles reach nothing
+
+    return Proxy(profile, resolve)
