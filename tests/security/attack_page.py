@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from tests.security.catalogue import ATTACKS, FAMILIES
 from tests.security.weakened import PARTS
+from toolrun.sandbox.choice import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,6 +42,9 @@ NOTHING: Final = "-"
 _MARK: Final = "<!-- The tables are written by tests: see tests/security/attack_page.py -->\n"
 _FAMILY: Final = "## "
 _REST: Final = "Attacks with a set-up of their own"
+_CONTRACT: Final = "test_contract.py"
+"""Is run for each backend: a row each."""
+_WEIGHT: Final = ("failed", "held", "not tried here")
 _CATALOGUE_FILES: Final = (
     *("test_attacks.py", "test_attack_page.py", "test_harness.py", "test_ordinary_user.py"),
 )
@@ -59,12 +63,15 @@ def keep(attack: Attack, attacked: Attacked) -> None:
     _found[attack.family, attack.name, ME] = attacked.words()
 
 
-def keep_test(file: str, name: str, outcome: str) -> None:
-    """Remember what came of a test of an attack."""
-    if (file, name) in set(elsewhere()):
-        key: Key = (_REST, _row(file, name), ME)
-        if _found.get(key) != "failed":
-            _found[key] = {"passed": "held", "skipped": "not tried here"}.get(outcome, outcome)
+def keep_test(file: str, name: str, parameters: str, outcome: str) -> None:
+    """Remember what came of a test of an attack: of all that it was run with."""
+    if file == _CONTRACT:
+        name = f"{name} {parameters.partition('-')[0]}"
+    if (file, name) not in set(elsewhere()):
+        return
+    key: Key = (_REST, _row(file, name), ME)
+    told = {"passed": "held", "skipped": "not tried here"}.get(outcome, outcome)
+    _found[key] = min(_found.get(key, told), told, key=_WEIGHT.index)
 
 
 def elsewhere() -> Iterator[tuple[str, str]]:
@@ -75,7 +82,11 @@ def elsewhere() -> Iterator[tuple[str, str]]:
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 name = node.name
-                if name.startswith("test_"):
+                if not name.startswith("test_"):
+                    continue
+                if path.name == _CONTRACT:
+                    yield from ((path.name, f"{name} {backend}") for backend in ORDER)
+                else:
                     yield path.name, name
 
 
@@ -142,5 +153,6 @@ def _control(attack: Attack) -> str:
 
 
 def _row(file: str, name: str) -> str:
-    words = name.removeprefix("test_").replace("_", " ")
-    return f"{words} (`{file}`)"
+    words, _, backend = name.removeprefix("test_").partition(" ")
+    by = f", {backend}" if backend else ""
+    return f"{words.replace('_', ' ')}{by} (`{file}`)"

@@ -93,7 +93,8 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Keep for the page what came of each test of an attack."""
     if attack_page.WRITES and (report.when == "call" or report.outcome == "skipped"):
         file, _, name = report.nodeid.rpartition("/")[2].partition("::")
-        attack_page.keep_test(file, name.partition("[")[0], report.outcome)
+        test, _, parameters = name.rstrip("]").partition("[")
+        attack_page.keep_test(file, test, parameters, report.outcome)
 
 
 def pytest_sessionfinish() -> None:
