@@ -34,6 +34,13 @@ def test_secrets_at_any_depth(root: Path) -> None:
     assert found(Hider(), root) == {".git", "a/.git", ".env", "a/b/.env.prod"}
 
 
+def test_secrets_of_a_file_system_that_knows_no_case(root: Path) -> None:
+    (root / ".GIT").mkdir()
+    (root / "a" / ".Env.local").write_text("x")
+
+    assert {".GIT", "a/.Env.local"} <= found(Hider(), root)
+
+
 def test_dotted_names(root: Path) -> None:
     expected = {".git", "a/.git", ".env", "a/b/.env.prod", ".config", ".gitignore"}
 

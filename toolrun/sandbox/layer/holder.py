@@ -46,6 +46,7 @@ class Holder:
         self._uid = UNPRIVILEGED_UID if passage.drop else os.getuid()
         self._process: subprocess.Popen[bytes] | None = None
         self._place = ""
+        self._own_user = False
         self._names = itertools.count(1)
         self._lock: anyio.Lock | None = None
 
@@ -110,12 +111,13 @@ class Holder:
             start_new_session=True,
         )
         try:
-            self._place = (await _answered(process))["place"]
+            answer = await _answered(process)
         except BaseException:
             with process:
                 process.kill()
             raise
-        self._process = process
+        self._process, self._place = process, answer["place"]
+        self._own_user = answer["user"]
         return process
 
     def _prefix(self, pid: int) -> tuple[str, ...]:
@@ -123,8 +125,8 @@ class Holder:
         nsenter, namespace = nsenter_program(), f"--mount=/proc/{pid}/ns/mnt"
         if self._staged:
             return (nsenter, namespace, *self._passage.drop[1:])
-        user = f"--user=/proc/{pid}/ns/user"
-        return (nsenter, user, namespace, "--preserve-credentials", "--")
+        user = (f"--user=/proc/{pid}/ns/user",) if self._own_user else ()
+        return (nsenter, *user, namespace, "--preserve-credentials", "--")
 
     def _unmapped(self, folder: str) -> str:
         """Why files of a folder cannot be changed through an overlay, if they cannot."""

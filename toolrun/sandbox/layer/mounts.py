@@ -5,9 +5,9 @@ mount a tmpfs and an overlay there. As real root it runs in the namespace where 
 staged (`toolrun.sandbox.bubblewrap.stage`). The host sees none of it, and all of it is gone with
 this process, which ends when its stdin does.
 
-A request is a line of JSON: {"open": NAME, "folder", "size", "inodes", "uid"} or {"drop": NAME}.
-The first line that it says is {"place"}, and each "open" has one: {"kind": "overlay" | "copy",
-"why"}, or {"error"}.
+It says first where layers are, and whether it has a user namespace of its own: {"place", "user"}.
+A request is a line of JSON: {"open": NAME, "folder", "size", "inodes", "uid", "copy"} or {"drop":
+NAME}. Each "open" has an answer: {"kind": "overlay" | "copy", "why"}, or {"error"}.
 
 A script of its own because `unshare` concerns a whole process; stdlib only, system calls by ctypes
 because `os.unshare` is Python 3.12's.
@@ -38,11 +38,11 @@ def main() -> None:
     """Answer requests until stdin ends."""
     os.umask(0o022)
     try:
-        place = _own_namespace()
+        place, own_user = _own_namespace()
     except OSError as error:
         _answer({"error": f"{error.strerror}: {error.filename or 'namespace'}"})
         return
-    _answer({"place": place})
+    _answer({"place": place, "user": own_user})
     for line in sys.stdin:
         request = json.loads(line)
         try:
@@ -55,12 +55,14 @@ def main() -> None:
                 _answer({"error": f"{error.filename or 'layer'}: {error.strerror}"})
 
 
-def _own_namespace() -> str:
-    """Leave for a namespace that may mount; the folder where layers are mounted in it."""
+def _own_namespace() -> tuple[str, bool]:
+    """Leave for a namespace that may mount: where layers are mounted in it, and whether it is new.
+
+    Root of a container may lack the capability to mount, and has it in a user namespace below.
+    """
     uid, gid = os.getuid(), os.getgid()
-    if uid == 0:
-        _check(_libc.unshare(CLONE_NEWNS), "unshare")
-    else:
+    own_user = uid != 0 or _libc.unshare(CLONE_NEWNS) != 0
+    if own_user:
         _check(_libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
         for name, text in (
             ("setgroups", "deny"),
@@ -72,7 +74,7 @@ def _own_namespace() -> str:
     _check(_libc.mount(None, b"/", None, MS_REC | MS_SLAVE, None), "/")
     place = next(path for path in PLACES if os.path.isdir(path))
     _check(_libc.mount(b"none", place.encode(), b"tmpfs", FLAGS, b"mode=755,size=1m"), place)
-    return place
+    return place, own_user
 
 
 def _opened(at: str, request: dict[str, Any]) -> dict[str, Any]:
