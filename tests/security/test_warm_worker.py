@@ -29,7 +29,13 @@ LEFT: Final = (
 )
 ENDS: Final = (
     *("kill_worker", "stop_worker", "kill_everything", "interrupt_worker"),
-    *("lower_limits_of_worker", "slow_worker", "fork_until_the_end"),
+    *(
+        "lower_limits_of_worker",
+        "starve_worker",
+        "bind_worker",
+        "slow_worker",
+        "fork_until_the_end",
+    ),
 )
 STATUSES: Final = {"ok", "crash", "timeout", "exception", "disk_limit"}
 

@@ -41,6 +41,10 @@ def state() -> dict[str, Any]:
         "processes": sum(name.isdigit() for name in os.listdir("/proc")),
         "modules": "planted" in sys.modules,
         "builtins": [hasattr(module, "planted") for module in (builtins, json)],
+        "priority": os.getpriority(os.PRIO_PROCESS, 0),
+        "scheduler": os.sched_getscheduler(0),
+        "processors": sorted(os.sched_getaffinity(0)),
+        "all limits": [resource.getrlimit(number) for number in range(16)],
         "segment": libc("shmget", 4711, 1, 0),
         "recursion": sys.getrecursionlimit(),
         "timers": [signal.getitimer(which) for which in (0, 1, 2)],
@@ -246,9 +250,24 @@ def lower_limits_of_worker() -> str:
 
     none = Pair(0, 0)
     said = "done"
-    for number in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_FSIZE):
+    for number in (resource.RLIMIT_STACK, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE):
         said = libc("prlimit", os.getppid(), int(number), ctypes.byref(none), None)
     return said
+
+
+def starve_worker() -> str:
+    """Without a descriptor it hears of no job."""
+
+    class Pair(ctypes.Structure):
+        _fields_ = (("soft", ctypes.c_uint64), ("hard", ctypes.c_uint64))
+
+    none = Pair(0, 0)
+    return libc("prlimit", os.getppid(), int(resource.RLIMIT_NOFILE), ctypes.byref(none), None)
+
+
+def bind_worker() -> str:
+    """To one of the machine's processors."""
+    return attempt(os.sched_setaffinity, os.getppid(), {min(os.sched_getaffinity(0))})
 
 
 def slow_worker() -> str:

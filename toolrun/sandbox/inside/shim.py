@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+# `typing` takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
@@ -24,6 +25,7 @@ _KILL = 9
 _MSG_CMSG_CLOEXEC = 0x40000000
 _PR_SET_DUMPABLE = 4
 _SWEEP_ROUNDS = 2_000
+_LIMITS = 16
 _WAITING = 128
 
 
@@ -56,9 +58,12 @@ def start(boot: dict[str, Any], control: int) -> None:
             request = _receive(socket, 0)
         if request is None or (prepared and prepared != _times(prepared)):
             os._exit(0)  # a file of the tool's has changed: another box will see it
+        standing = _standing()
         status = _fork(boot, job, socket, request, alone=alone)
         socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
         if not alone or not all(_clean(*item) for item in folders.items()):
+            os._exit(0)
+        if standing != _standing():
             os._exit(0)
 
 
@@ -197,6 +202,21 @@ def _pause() -> None:
     import time
 
     time.sleep(0.0005)
+
+
+def _standing() -> tuple[Any, ...]:
+    """What any process of its user can change of this one: priority, processors, limits.
+
+    The jobs after it would inherit that, and what was lowered cannot be raised again.
+    """
+    import resource
+
+    return (
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getscheduler(0),
+        os.sched_getaffinity(0),
+        [resource.getrlimit(number) for number in range(_LIMITS)],
+    )
 
 
 def _used(folder: str) -> tuple[Any, ...]:
