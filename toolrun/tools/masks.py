@@ -112,8 +112,10 @@ class Stream:
         spans = self._mask.spans(text)
         end = self._mask.open_end(text)
         keep = len(text) if end is None else end[0]
-        # What is found there may be longer than it looks: it waits as a whole.
-        keep = min([keep, *(begin for begin, stop, _ in spans if stop > keep)])
+        # What is found there may be longer than it looks: it waits, with all that it overlaps.
+        for begin, stop, _ in sorted(spans, reverse=True):
+            if begin < keep < stop:
+                keep = begin
         if len(text) - keep > _HELD * self._mask.longest:
             keep = len(text)
         self._held = text[keep:]

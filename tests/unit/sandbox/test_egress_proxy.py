@@ -197,6 +197,66 @@ async def test_a_second_request_is_not_smuggled_in(web: tuple[int, list[str]]) -
     assert asked == [f"GET {host}/1", f"POST {host}/2", f"POST {host}/3"]
 
 
+@contextlib.asynccontextmanager
+async def raw_server(answer: Callable[[Any], Any]) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server that takes all bytes as they come, and answers as it is told."""
+    got: list[bytes] = []
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+
+    async def serve(stream: Any) -> None:
+        async with stream:
+            got.append(await stream.receive())
+            await answer(stream)
+            with contextlib.suppress(
+                anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError
+            ):
+                while True:
+                    got.append(await stream.receive())
+
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port), got
+        group.cancel_scope.cancel()
+
+
+async def test_not_a_byte_goes_on_after_a_body() -> None:
+    async def answer(stream: Any) -> None:
+        await anyio.sleep(0.05)
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+
+    async with raw_server(answer) as (server, got):
+        host = f"api.example.org:{server}"
+        async with proxied(host, methods=("GET", "POST")) as (port, _):
+            for more, body in (
+                ("Content-Length: 5", "12345"),
+                ("Transfer-Encoding: chunked", "5\r\n12345\r\n0\r\n\r\n"),
+            ):
+                got.clear()
+                request = get(f"http://{host}/", host, "POST", more, body=body)
+                with anyio.move_on_after(1):
+                    await say(port, request + b"DELETE /evil HTTP/1.1\r\nHost: a\r\n\r\n")
+
+                received = b"".join(got)
+                assert received.endswith(body.encode())
+                assert b"evil" not in received
+
+
+async def test_what_moves_slowly_is_not_ended() -> None:
+    async def answer(stream: Any) -> None:
+        await stream.send(b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n")
+        for _ in range(8):
+            await anyio.sleep(0.1)
+            await stream.send(b"x")
+        await stream.aclose()
+
+    async with raw_server(answer) as (server, _):
+        host = f"api.example.org:{server}"
+        async with proxied(host, bounds=Bounds(idle_seconds=0.5)) as (port, _):
+            answered = await say(port, get(f"http://{host}/", host))
+
+    assert answered.endswith(b"xxxxxxxx")
+
+
 async def test_what_is_not_listed_is_refused_and_the_tool_reads_why(
     web: tuple[int, list[str]],
 ) -> None:
@@ -358,11 +418,15 @@ async def test_more_connections_wait_for_their_turn(web: tuple[int, list[str]]) 
     async def one() -> None:
         assert b" 200 " in await say(port, get(f"http://{host}/", host))
 
-    async with proxied(host, bounds=Bounds(connections=2)) as (port, _):
-        holding = await anyio.connect_tcp("127.0.0.1", port)  # one of the places
-        async with holding, anyio.create_task_group() as group:
+    async with proxied(host, bounds=Bounds(connections=2)) as (port, told):
+        holding = [await anyio.connect_tcp("127.0.0.1", port) for _ in range(2)]
+        async with anyio.create_task_group() as group:
             for _ in range(20):
                 group.start_soon(one)
+            await anyio.sleep(0.1)
+            assert told == []
+            for stream in holding:
+                await stream.aclose()
 
     assert len(asked) == 20
 
@@ -400,8 +464,12 @@ async def test_what_a_job_leaves_waiting_is_not_answered_for_the_next() -> None:
 
 async def test_only_a_listening_socket_is_taken_over() -> None:
     ours, theirs = socket.socketpair()
-    with ours, pytest.raises(ValueError, match="no listening socket"):
-        Way().open(theirs.detach())
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    with ours:
+        for wrong in (theirs, bound):
+            with pytest.raises(ValueError, match="no listening socket"):
+                Way().open(wrong.detach())
 
 
 @pytest.mark.load
