@@ -125,6 +125,8 @@ def touch_secrets() -> dict[str, str]:
         "new repository": attempt(os.makedirs, "plain/.git/hooks"),
         "new hook": attempt(write, "plain/.git/hooks/post-checkout"),
         "by rename": attempt(move, "x", ".envrc"),
+        "settings": attempt(write, "toolrun.toml"),
+        "new settings": attempt(write, "plain/toolrun.toml"),
         "unlink alias": attempt(os.unlink, "alias"),
     }
     write("fine")

@@ -212,12 +212,13 @@ def test_secrets_are_neither_changed_nor_made(kind: str, folder: Path, tmp_path:
     copy = shutil.copytree(folder, tmp_path / "copy", symlinks=True)
     expected = control(copy, "touch_secrets")
     assert expected["hook"] == expected["env"] == expected["new hook"] == "done"
+    (folder / "toolrun.toml").write_text("profile = 'pure'")
     before = tree(folder)
 
     attacked = attack(folder, "touch_secrets")
 
     saw = attacked.saw
-    assert saw["new env"] == saw["new hook"] == "done", saw
+    assert saw["new env"] == saw["new hook"] == saw["settings"] == "done", saw
     assert not [name for name in ("hook", "config", "env", "unlink env") if saw[name] == "done"]
     after = tree(folder)
     hidden = [name for name in after if ".git" in name.lower() or ".env" in name.lower()]
@@ -227,6 +228,9 @@ def test_secrets_are_neither_changed_nor_made(kind: str, folder: Path, tmp_path:
     assert {name: after[name] for name in hidden} == {name: before[name] for name in hidden}
     assert (folder / "fine").exists()
     assert {"plain/.env.local", "plain/.ENV", "plain/.git"} <= set(attacked.refused)
+    assert {"toolrun.toml", "plain/toolrun.toml"} <= set(attacked.refused)
+    assert (folder / "toolrun.toml").read_text() == "profile = 'pure'"
+    assert not (folder / "plain" / "toolrun.toml").exists()
     assert "protected" in attacked.refused["plain/.git"]
 
 

@@ -120,8 +120,8 @@ class Found:
     def _unfit(self, parts: Parts, status: os.stat_result) -> str:
         """Why nothing of this name is kept, whatever it is."""
         name = parts[-1]
-        if is_secret(name):
-            return "protected: .git and .env* are not for tools"
+        if _is_protected(name):
+            return "protected: .git, .env* and toolrun.toml are not for tools"
         try:
             size = len("/".join(parts).encode())
         except UnicodeEncodeError:
@@ -198,7 +198,7 @@ class Found:
         return True
 
     def _unremovable(self, parts: Parts, there: os.stat_result) -> str:
-        if is_secret(parts[-1]):
+        if _is_protected(parts[-1]):
             return "protected"
         if len(self.changes) >= self._most or len(parts) > _DEPTH:
             return f"more than {self._most} changes, or deeper than {_DEPTH} folders"
@@ -252,6 +252,11 @@ class Found:
 def stamp(status: os.stat_result) -> Stamp:
     """What tells that a file is still what was looked at."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
+
+
+def _is_protected(name: str) -> bool:
+    """Whether a name is of what is not for tools: secrets, and what says what tools may do."""
+    return is_secret(name) or name.lower() == "toolrun.toml"
 
 
 def _link(layer: int, parts: Parts, status: os.stat_result) -> str:
