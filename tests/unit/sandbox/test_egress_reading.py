@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import ipaddress
 import ssl
 
@@ -220,6 +221,7 @@ def test_no_head_is_anything_but_a_request_or_refused(data: bytes) -> None:
             assert request.head.endswith(b"\r\nconnection: close\r\n\r\n")
 
 
+@functools.cache
 def greeting(name: str | None) -> bytes:
     context = ssl.create_default_context()
     if name is None:
