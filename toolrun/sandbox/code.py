@@ -1,6 +1,7 @@
 """Which code starts in a box, and how does it get there? Compiled once, sent as bytes."""
 
 from __future__ import annotations
+import __future__
 
 import marshal
 from functools import cache
@@ -12,11 +13,13 @@ from toolrun.sandbox.order import ENVIRONMENT, HOME, SCRATCH
 from toolrun.sandbox.view import runtime
 
 if TYPE_CHECKING:
+    from types import CodeType
+
     from toolrun.sandbox.profile import Profile
     from toolrun.sandbox.view import View
 
 _BOOT: Final = (
-    "import io,marshal,sys;f=io.open(int(sys.argv[1]),'rb');j=marshal.load(f);f.close();"
+    "import io,marshal,sys;f=io.open(int(sys.argv[1]),'rb');j=marshal.loads(f.read());f.close();"
     "n={'__name__':'toolrun.sandbox.inside.shim'};exec(marshal.loads(j['shim']),n);"
     "n['start'](j,int(sys.argv[2]))"
 )
@@ -70,12 +73,18 @@ def boot(profile: Profile, view: View, *, preload: bool) -> bytes:
 def _code() -> dict[str, bytes]:
     """The code that runs in a box, compiled once."""
     here = Path(__file__).parent / "inside"
-    return {
-        key: marshal.dumps(
-            compile((here / f"{name}.py").read_bytes(), f"<toolrun {name}>", "exec", optimize=0)
-        )
-        for key, name in _PARTS.items()
-    }
+    return {key: marshal.dumps(_compiled(here / f"{name}.py")) for key, name in _PARTS.items()}
+
+
+def _compiled(file: Path) -> CodeType:
+    """A module, compiled with what it asks of the future: asking there would be an import."""
+    asks = "from __future__ import annotations"
+    source = file.read_text("utf-8").replace(f"\n{asks}\n", "\n\n", 1)
+    flags = __future__.annotations.compiler_flag
+    code: CodeType = compile(
+        source, f"<toolrun {file.stem}>", "exec", flags, dont_inherit=True, optimize=0
+    )
+    return code
 
 
 def rlimits(profile: Profile) -> dict[str, int]:

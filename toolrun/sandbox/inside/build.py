@@ -10,8 +10,9 @@ union a value is meant for.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+# `typing` takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any

@@ -7,8 +7,9 @@ would write for them: ISO 8601 for dates, text for decimals, base64 for bytes th
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
+# `typing` takes as long to import as the interpreter to start.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
