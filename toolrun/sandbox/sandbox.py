@@ -209,7 +209,7 @@ class Sandbox:
         )
         return outcome(run, elapsed, seconds)
 
-    async def run(
+    async def run(  # noqa: PLR0913 - each is an option of a call
         self,
         what: Sequence[str] | str,
         *,

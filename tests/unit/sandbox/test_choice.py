@@ -9,7 +9,10 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
+from tests.unit.tools import box_tools
+from toolrun import Session
 from toolrun.errors import ConfigError, SandboxUnavailable
+from toolrun.events import Durable, Event, Warned
 from toolrun.sandbox import Sandbox, choice, load_profile, probe
 from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 from toolrun.sandbox.container.backend import Container
@@ -149,3 +152,32 @@ def test_a_writable_workspace_needs_a_backend_that_can_undo_it() -> None:
 
 def test_what_a_backend_does_not_promise_is_not_asked_of_it() -> None:
     assert set(probe._SHOWS.values()) <= Bubblewrap.guarantees
+
+
+def test_a_session_is_warned_of_it(made: Callable[..., None]) -> None:
+    made(absent=Absent("absent"), bubblewrap=Bubblewrap())
+    heard: list[Event] = []
+
+    class Ear:
+        observes = True
+
+        def observe(self, event: Event) -> None:
+            heard.append(event)
+
+        async def record(self, event: Durable) -> None:
+            heard.append(event)
+
+    async def open_() -> None:
+        async with Session(tools=[box_tools.add], sinks=[Ear()]):
+            pass
+
+    anyio.run(open_)
+    (warned,) = [event for event in heard if isinstance(event, Warned)]
+    assert warned.code == "another-backend"
+    assert "absent is not installed" in warned.message
+
+
+def test_the_backend_of_a_session_is_in_its_journal() -> None:
+    settings = Session(backend="bubblewrap", tools=[])._parts.settings
+
+    assert settings.as_dict()["backend"] == "bubblewrap"
