@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import ssl
 import threading
@@ -460,6 +461,29 @@ async def test_what_a_job_leaves_waiting_is_not_answered_for_the_next() -> None:
     way.close()
 
     assert [each.host for each in told] == ["other.test"]
+
+
+async def readable(waited_for: socket.socket) -> None:
+    await anyio.wait_readable(waited_for)
+
+
+async def test_a_box_that_is_closed_during_its_call_takes_no_descriptor_of_others() -> None:
+    profile = msgspec.structs.replace(load_profile("pure"), hosts=("a.test:80",))
+    way = Way()
+    listener = socket.create_server(("127.0.0.1", 0))
+    number = listener.fileno()
+    ours, theirs = socket.socketpair()
+    with ours, theirs, anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            async with way.served(Proxy(profile), lambda _: None):
+                way.open(listener.detach())
+                await anyio.sleep(0.01)
+                way.close()
+                other = socket.socket(fileno=os.dup2(ours.fileno(), number))
+                group.start_soon(readable, other)
+                await anyio.sleep(0.01)
+            theirs.send(b"x")  # whoever waits for the same number now must hear of it
+        other.close()
 
 
 async def test_only_a_listening_socket_is_taken_over() -> None:

@@ -91,7 +91,10 @@ class Way:
             self._opened = anyio.Event()
             await self._opened.wait()
         assert self._listener is not None
-        await proxy.serve(self._listener, tell)
+        # A descriptor of its own: the box may be closed while a loop still waits for this one, and
+        # its number be another's by then.
+        with self._listener.dup() as listener:
+            await proxy.serve(listener, tell)
 
     def _drain(self) -> None:
         """Drop what a job before left waiting: it would be answered in the name of the next."""
