@@ -158,7 +158,13 @@ def asking(url: str) -> str:
     return CLIENTS["urllib"].replace("URLS", repr([url]))
 
 
-@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize(
+    "client",
+    [
+        *("urllib", "curl", "wget"),
+        *(pytest.param(each, marks=pytest.mark.load) for each in ("httpx2", "aiohttp")),
+    ],
+)
 def test_what_people_use_finds_the_proxy(client: str, web: int, secure_web: int) -> None:
     if client in {"curl", "wget"} and shutil.which(client) is None:
         pytest.skip(f"{client} is not installed")
