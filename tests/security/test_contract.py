@@ -10,6 +10,7 @@ import os
 import secrets
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Completed, Job, Outcome, Sandbox, choice, load_profile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from anyio.from_thread import BlockingPortal
 
@@ -409,6 +410,42 @@ def test_nothing_is_left_of_a_backend(boxes: Boxes) -> None:
 
     assert boxes.portal.call(call) == f"{token}\n".encode()
     assert not running(token)
+
+
+ENDED = """
+import sys
+import anyio
+import msgspec
+from toolrun.sandbox import Sandbox, choice, load_profile
+
+async def main(name, token):
+    profile = load_profile("pure")
+    promised = next(choice.backends(name)).guarantees
+    kept = tuple(each for each in profile.guarantees if each in promised)
+    async with Sandbox(msgspec.structs.replace(profile, guarantees=kept), backend=name) as sandbox:
+        await sandbox.run(["/bin/sh", "-c", f"(setsid sleep 47 &); sleep 47 # {token}"], timeout=60)
+
+anyio.run(main, *sys.argv[1:])
+"""
+
+
+def test_nothing_survives_the_process_that_made_the_box(boxes: Boxes) -> None:
+    token = secrets.token_hex(8)
+    script = [sys.executable, "-c", ENDED, choice_name(boxes), token]
+    with subprocess.Popen(script, cwd=Path(__file__).parents[2]) as toolrun:
+        within(20, lambda: running(f"# {token}"))
+        toolrun.kill()
+    began = time.monotonic()
+    within(5, lambda: not running(f"# {token}"))
+    assert time.monotonic() - began < SLACK
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def choice_name(boxes: Boxes) -> str:

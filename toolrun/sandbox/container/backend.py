@@ -93,6 +93,7 @@ class Container:
             "run": [*described, *_first()],
             "remove": [engine.program, "rm", "--force", "--volumes", box],
             "engine_env": engines.environment(),
+            "folder": str(self._folder),
             "socket": path,
             "info": info_end,
             "descriptors": [boot, there],

@@ -14,6 +14,7 @@ import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import struct
@@ -67,21 +68,29 @@ def _end_with_parent() -> None:
 
 
 def _guard(request: dict[str, Any]) -> int:
-    """Fork a process that removes the container unless it is told that this one ended well."""
+    """Fork a process that removes the container unless it is told that this one ended well.
+
+    If toolrun itself has ended, the root's folder goes, too: nobody else would remove it.
+    """
+    owner = os.pidfd_open(os.getppid())
     read, write = os.pipe()
     if os.fork():
         os.close(read)
+        os.close(owner)
         return write
     os.setsid()
     nothing = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(nothing, number)
-    os.dup2(read, 3)
-    os.closerange(4, 1024)
+    os.dup2(read, above := max(read, owner, 8) + 1)
+    os.dup2(owner, 4)
+    os.dup2(above, 3)
+    os.closerange(5, 1024)
     if os.fork() == 0 and os.read(3, 1) != b".":
         for _ in range(2):  # the engine may have been about to make it
             subprocess.run(request["remove"], check=False)
-            select.select([], [], [], 1)
+            if select.select([4], [], [], 1)[0]:
+                shutil.rmtree(request["folder"], ignore_errors=True)
     os._exit(0)
 
 
