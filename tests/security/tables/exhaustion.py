@@ -14,7 +14,7 @@ _KILLED: Final = either(ended("memory_limit"), ended("crash", "SIGKILL"))
 _bomb = of("fork and thread bombs", "bombs", alone=True)
 
 
-_LIMIT: Final = {"arguments": {"limit": 150}}
+_LIMIT: Final = {"arguments": {"limit": 90}}
 BOMBS: Final = (
     _bomb(
         "fork without end",
