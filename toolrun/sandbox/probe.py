@@ -93,7 +93,7 @@ async def attacked(sandbox: Sandbox) -> list[tuple[str, str, bool]]:
     expected_env = {*ENVIRONMENT, *variables(sandbox.profile), *sandbox.profile.env, "PWD"}
     promised = {None, *sandbox.backend.guarantees}
     judged = judge(msgspec.json.decode(outcome.value), token, expected_env)
-    return [(name, saw, fine or _SHOWS.get(name) not in promised) for name, saw, fine in judged]
+    return [each for each in judged if _SHOWS.get(each[0]) in promised]
 
 
 def judge(seen: dict[str, Any], token: str, env: set[str]) -> list[tuple[str, str, bool]]:
