@@ -260,7 +260,7 @@ def test_a_callable_that_cannot_be_a_tool_says_what_to_do(function: Any, said: s
         ({"repeatable": "no"}, "repeatable must be True or False, not 'no'"),
         ({"trusted": 1}, "trusted must be True or False, not 1"),
         ({"approve": "always"}, "approve must be True, False or a function"),
-        ({"profile": 1}, "profile must be a profile's name"),
+        ({"profile": 1}, "profile must be a name, a path or a table"),
         ({"profile": "pure", "trusted": True}, "a profile is for a sandboxed tool"),
         ({"description": 5}, "description must be a string"),
         ({"name": ""}, "tool name|<lambda>"),
