@@ -1,6 +1,7 @@
 """What does it cost to record a trace, redaction included?
 
-Each session writes a file of its own.
+Each session writes a file of its own. Making it is the file system's time, and so the figure that
+is held is of sessions of ten turns; sessions of one are shown beside them.
 """
 
 from __future__ import annotations
@@ -17,14 +18,49 @@ from tests.benchmarks.contestants import TOOLRUN
 from tests.benchmarks.contestants.toolrun_session import entry
 from tests.benchmarks.measure import Figures, Found
 from tests.rig.mock import MockServer
+from toolrun.events import ReasoningDelta, TextDelta
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.benchmarks.contestants.toolrun_session import ToolrunSession
     from tests.benchmarks.measure import Setting
+    from toolrun import Session
+
+    Turn = Callable[[Session], Awaitable[None]]
 
 NAME: Final = "trace"
 _ROUNDS = 25
 _TRACED = f"{TOOLRUN}, recording"
-_WORK = {"unstreamed": task.ask, "streamed": task.stream}
+_TURNS = 10
+
+
+async def _ask(session: Session) -> None:
+    answer = await session.ask(task.PROMPT)
+    assert answer.text == task.ANSWER
+
+
+async def _stream(session: Session) -> None:
+    pieces = 0
+    async with session.stream(task.PROMPT) as events:
+        async for event in events:
+            pieces += isinstance(event, TextDelta | ReasoningDelta)
+    assert pieces > task.CHUNKS
+
+
+async def _session(contestant: ToolrunSession, turn: Turn, turns: int) -> int:
+    async with contestant.runtime.session(trace=contestant.trace()) as session:
+        for _ in range(turns):
+            await turn(session)
+    return turns * task.STEPS
+
+
+_WORK: dict[str, tuple[Turn, int]] = {
+    "unstreamed, one turn": (_ask, 1),
+    "streamed, one turn": (_stream, 1),
+    "unstreamed": (_ask, _TURNS),
+    "streamed": (_stream, _TURNS),
+}
 
 
 def run(setting: Setting) -> Found:
@@ -40,9 +76,12 @@ async def _run(setting: Setting) -> Found:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         plain = await stack.enter_async_context(entry(mock.url, mock.model))
         traced = await stack.enter_async_context(entry(mock.url, mock.model, traces=folder))
-        for kind, work in _WORK.items():
+        for kind, (turn, turns) in _WORK.items():
             figures = Figures(kind)
-            works = {TOOLRUN: partial(work, plain), _TRACED: partial(work, traced)}
+            works = {
+                TOOLRUN: partial(_session, plain, turn, turns),
+                _TRACED: partial(_session, traced, turn, turns),
+            }
             rounds = setting.rounds or _ROUNDS
             await measure.interleave(figures, works, rounds=rounds, seconds=setting.seconds)
             found.tables[f"Trace recording, {kind}"] = figures.table(TOOLRUN)
