@@ -73,7 +73,7 @@ rig:
 
 .PHONY: test
 test: lint ## Lint, types, import contract and every test that needs no large server
-	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load'
+	@$(BIN)/python -m pytest -n 3 -m 'not vllm and not load'
 
 .PHONY: coverage
 coverage: $(STAMP) ## The same tests, and the lines and branches that they reach

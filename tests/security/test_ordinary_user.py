@@ -14,7 +14,7 @@ import pytest
 from tests.security import attack_page
 from tests.security.catalogue import ATTACKS
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.load]
 UID = 65_532
 PACKAGES = (
     *("pytest", "_pytest", "py.py", "pytest_timeout.py", "pluggy", "iniconfig", "packaging"),

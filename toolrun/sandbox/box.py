@@ -30,6 +30,9 @@ HELLO: Final = b"H"
 SWEPT: Final = b"S"
 """A job's processes are gone; its status as `waitpid` gives it follows, in four bytes."""
 
+ALONE: Final = b"A"
+"""The worker itself runs the job, since its module started threads: the box ends with it."""
+
 _MESSAGE: Final = 16
 _REAP_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from toolrun.sandbox.pool import Pool
 
 
+_ATTEMPTS: Final = 3
+
+
 class Calls:
     """What the calls of one sandbox have in common.
 
@@ -94,25 +97,21 @@ class Calls:
         content["env"] = env
         if self.profile.workspace == "writable":
             return await self._run_layered(view, content, stdin, seconds, hears)
-        fresh = False
-        while True:
+        for attempt in range(_ATTEMPTS):
             kind = self.kind(view, env)
-            async with self.pool.lease(kind, tenant, kind.start, fresh=fresh) as box:
-                waited = fresh or box.started or box.jobs > 0
+            async with self.pool.lease(kind, tenant, kind.start, fresh=attempt > 0) as box:
                 started = time.monotonic()
                 run = Run(box, self.profile, hears.on_output)
                 async with self.egress(box, hears.on_egress):
                     await run.run(content, stdin, seconds)
             elapsed = time.monotonic() - started
             if run.reply.started or run.ended is not None:
-                return run, elapsed
+                break
             if not box.started:
                 raise self.did_not_start(box)
-            # A box that waited can end by itself before it takes a job: a file of the tool's has
-            # changed. Nothing has run; a new one takes it.
-            if not waited or fresh:
-                return run, elapsed
-            fresh = True
+            # Its worker has ended before it took the job: a file of the tool's has changed, or the
+            # box was killed while it waited. Nothing has run; a new one takes it.
+        return run, elapsed
 
     async def _run_layered(
         self,

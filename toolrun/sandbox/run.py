@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from toolrun.sandbox import watch
-from toolrun.sandbox.box import SWEPT
+from toolrun.sandbox.box import ALONE, SWEPT
 from toolrun.sandbox.descriptors import memory
 from toolrun.sandbox.layer.layer import Kept
 from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
@@ -59,6 +59,7 @@ class Run:
         self._profile = profile
         self._on_output = on_output
         self._swept = False
+        self._alone = False
         self._sweep_by: float | None = None
         self._sample_at = time.monotonic() + watch.INTERVAL
         self._readers: dict[int, Callable[[bytes], None]] = {}
@@ -175,9 +176,12 @@ class Run:
                 self._swept = True
                 self._sweep_by = self._sweep_by or time.monotonic() + _SWEEP_SECONDS
                 self.exit = _exit_status(int.from_bytes(message[1:], "big", signed=True))
+            elif message == ALONE:
+                self._alone = True
             elif not message:
                 self._epoll.unregister(self._box.control)
-                self._box.kill()
+                if not self._alone:
+                    self._box.kill()
                 return
 
     def _look(self) -> None:

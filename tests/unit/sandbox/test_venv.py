@@ -163,7 +163,7 @@ command = ["{folder}/bin/python", "-c", "import brought; print(brought.word)"]
 def test_a_function_has_it_by_its_mark(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "marked.py").write_text(
+    (tmp_path / "marked_tools.py").write_text(
         f"""
 from toolrun import tool
 
@@ -175,7 +175,7 @@ def marked() -> str:
 """
     )
     monkeypatch.syspath_prepend(tmp_path)
-    marked = importlib.import_module("marked").marked
+    marked = importlib.import_module("marked_tools").marked
 
     assert called(define(marked)) == "from its own packages"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-_HELLO, _SWEPT = b"H", b"S"
+_HELLO, _SWEPT, _ALONE = b"H", b"S", b"A"
 _DESCRIPTORS = 1_024
 _JOB_DESCRIPTORS = 5
 _KILL = 9
@@ -58,6 +58,11 @@ def start(boot: dict[str, Any], control: int) -> None:
             request = _receive(socket, 0)
         if request is None or (prepared and prepared != _times(prepared)):
             os._exit(0)  # a file of the tool's has changed: another box will see it
+        if "threads" in boot:
+            # What is forked from here would lack them: this process is the job.
+            socket.send(_ALONE)
+            socket.close()
+            _child(boot, job, request)
         standing = _standing()
         status = _fork(boot, job, socket, request, alone=alone)
         socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
@@ -133,7 +138,7 @@ def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
             for name in set(sys.modules) - known:
                 del sys.modules[name]
         if len(os.listdir("/proc/self/task")) > 1:
-            os._exit(0)
+            boot["threads"] = True
     gc.collect()
     gc.freeze()
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
