@@ -21,8 +21,17 @@ def memory(give: contextlib.ExitStack, content: bytes) -> int:
     """A descriptor to read bytes from: unlike a pipe it takes any number without waiting."""
     descriptor = os.memfd_create("toolrun", os.MFD_CLOEXEC)
     give.callback(os.close, descriptor)
+    write_all(descriptor, content)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
+
+
+def write_all(descriptor: int, content: bytes) -> None:
+    """Write all bytes, however many are taken at once.
+
+    Raises:
+        OSError: they do not fit, or nobody takes them.
+    """
     view = memoryview(content)
     while view:
         view = view[os.write(descriptor, view) :]
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor

@@ -14,6 +14,7 @@ import stat
 from typing import TYPE_CHECKING
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.descriptors import write_all
 from toolrun.sandbox.hidden import is_secret
 from toolrun.sandbox.layer.places import MODE, chunks, file_at, folder_at, status_of
 
@@ -121,10 +122,5 @@ def _copy(above: int, below: int, name: str, mode: int, *, with_content: bool) -
         if with_content:
             with file_at(above, name) as source:
                 for chunk in chunks(source):
-                    _write(target.fileno(), chunk)
+                    write_all(target.fileno(), chunk)
         os.fchmod(descriptor, mode)
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -13,9 +13,10 @@ import secrets
 import stat
 from typing import TYPE_CHECKING, Final
 
+from toolrun.sandbox.descriptors import write_all
 from toolrun.sandbox.layer.found import stamp
 from toolrun.sandbox.layer.layer import Refused
-from toolrun.sandbox.layer.places import chunks, file_at, folder_at, status_of
+from toolrun.sandbox.layer.places import MODE, chunks, file_at, folder_at, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -108,10 +109,10 @@ def put(folder: int, name: str, content: Iterable[bytes], mode: int, owner: os.s
     try:
         try:
             for piece in content:
-                _write(descriptor, piece)
+                write_all(descriptor, piece)
             if os.geteuid() == 0:
                 os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(mode) & 0o777)
+            os.fchmod(descriptor, stat.S_IMODE(mode) & MODE)
         finally:
             os.close(descriptor)
         os.rename(new, name, src_dir_fd=folder, dst_dir_fd=folder)
@@ -119,8 +120,3 @@ def put(folder: int, name: str, content: Iterable[bytes], mode: int, owner: os.s
         with contextlib.suppress(OSError):
             os.unlink(new, dir_fd=folder)
         raise
-
-
-def _write(descriptor: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(descriptor, data) :]

@@ -12,7 +12,7 @@ import anyio
 from toolrun.sandbox.layer.keep import make_folder, put
 from toolrun.sandbox.layer.layer import Refused
 from toolrun.sandbox.layer.lock import lock
-from toolrun.sandbox.layer.places import FOLDER, digest_of, folder_at, status_of
+from toolrun.sandbox.layer.places import FOLDER, MODE, digest_of, folder_at, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,4 +94,4 @@ def _state(folder: int, name: str, there: os.stat_result | None) -> tuple[str, i
         return "", 0
     if not stat.S_ISREG(there.st_mode):
         return "no regular file", 0
-    return digest_of(folder, name), stat.S_IMODE(there.st_mode) & 0o777
+    return digest_of(folder, name), stat.S_IMODE(there.st_mode) & MODE
