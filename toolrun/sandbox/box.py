@@ -124,7 +124,9 @@ class Box:
         return [descriptor for descriptor in watched if descriptor is not None]
 
     def send(self, descriptors: Sequence[int]) -> None:
-        """Give it a job: descriptors of its content, stdin, stdout, stderr and result.
+        """Give it a job: descriptors of its content, stdin, stdout, stderr, result and end.
+
+        By the last one the worker says `ALONE` and `SWEPT`.
 
         Raises:
             OSError: it is gone; nothing was run.
@@ -133,7 +135,13 @@ class Box:
         self.jobs += 1
 
     def receive(self) -> bytes | None:
-        """The worker's next message; empty where it is gone, None where there is none yet."""
+        """The worker's hello; empty where it is gone, None where there is none yet.
+
+        Nothing else is ever received: the worker can send nothing after it. A descriptor that a
+        tool has sent could be a socket that takes its time to close, and this process with it.
+        """
+        if self.started:
+            return HELLO
         try:
             flags = socket.MSG_CMSG_CLOEXEC
             message, descriptors, *_ = socket.recv_fds(self.control, _MESSAGE, 1, flags)
@@ -142,25 +150,25 @@ class Box:
         except OSError:
             return b""
         for descriptor in descriptors:
-            self._take(descriptor)
+            with contextlib.suppress(ValueError):  # no way out, then
+                self.way.open(descriptor)
         if message == HELLO:
             self.started = True
             self.tell_started()
         return message
+
+    @property
+    def has_hung_up(self) -> bool:
+        """Whether its worker is gone, as far as the socket knows."""
+        poll = select.poll()
+        poll.register(self.control, 0)
+        return bool(poll.poll(0))
 
     def tell_started(self) -> None:
         """Tell who waits for it to have started, or to be given up."""
         told, self.on_started = self.on_started, None
         if told is not None:
             told()
-
-    def _take(self, descriptor: int) -> None:
-        """Take what came with a message: with the first, before any job runs, the box's way out."""
-        if self.started:
-            os.close(descriptor)
-            return
-        with contextlib.suppress(ValueError):  # no way out, then
-            self.way.open(descriptor)
 
     def look(self) -> None:
         """See what has happened to its processes."""
@@ -228,7 +236,8 @@ class Box:
             raise RuntimeError(f"sandbox: process {self._process.pid} cannot be killed")
 
     def _read_said(self) -> None:
-        while self._stderr is not None and (chunk := _read(self._stderr)) is not None:
+        # Once a look: a job that finds this pipe could fill it for ever.
+        if self._stderr is not None and (chunk := _read(self._stderr)) is not None:
             if not chunk:
                 self._stderr = None
             self.said += chunk[: _SAID_BYTES - len(self.said)]

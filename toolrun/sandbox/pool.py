@@ -231,9 +231,8 @@ class Pool:
 
 def _serves(box: Box) -> bool:
     """Whether a box that waits is still there, as far as can be seen without asking it."""
-    while (message := box.receive()) is not None:
-        if not message:
-            box.kill()
-            return False
+    if box.receive() == b"" or box.has_hung_up:
+        box.kill()
+        return False
     box.look()
     return box.alive

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 
 from toolrun.sandbox import watch
-from toolrun.sandbox.box import ALONE, SWEPT
-from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.box import ALONE, HELLO, SWEPT
+from toolrun.sandbox.descriptors import memory, pipe
 from toolrun.sandbox.layer.layer import Kept
 from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from toolrun.sandbox.profile import Profile
 
 _CHUNK: Final = 65_536
+_MESSAGE: Final = 16
+_SWEPT_BYTES: Final = 5
 _SWEEP_SECONDS: Final = 0.25
 """What the worker may take to end what a job left, before the whole box is killed."""
 
@@ -107,9 +109,13 @@ class Run:
                 self._on_result,
             )
             pipes = [self._pipe(stack, give, take) for take in takers]
+            self._told, tells = pipe(stack, give)
+            os.set_blocking(self._told, False)
+            self._epoll.register(self._told, select.EPOLLIN)
             with contextlib.suppress(OSError):
-                self._box.send([content, feed, *pipes])
-        self._epoll.register(self._box.control, select.EPOLLIN)
+                self._box.send([content, feed, *pipes, tells])
+        if not self._box.started:
+            self._epoll.register(self._box.control, select.EPOLLIN)
         self._watched = set(self._box.descriptors())
         for descriptor in self._watched:
             self._epoll.register(descriptor, select.EPOLLIN)
@@ -145,8 +151,9 @@ class Run:
             self._sample()
 
     def _sample(self) -> None:
-        # Before the shim runs, the box's root may still be the host's.
-        if not self.reply.started or self._box.init is None:
+        # Before the shim runs, the box's root may still be the host's. Its own word counts: a
+        # module that was imported before the job could keep the job from saying that it began.
+        if not self._box.started or self._box.init is None:
             return
         self._sample_at = time.monotonic() + self._interval
         self._see_memory()
@@ -163,26 +170,41 @@ class Run:
         for descriptor, _ in self._epoll.poll(0):
             if descriptor in self._readers:
                 self._drain(descriptor)
-            elif descriptor == self._box.control.fileno():
+            elif descriptor == self._told:
                 self._hear()
+            elif descriptor == self._box.control.fileno():
+                self._hear_hello()
             elif descriptor in self._watched:
                 self._look()
 
+    def _hear_hello(self) -> None:
+        message = self._box.receive()
+        if message is not None:
+            self._epoll.unregister(self._box.control)
+            if message != HELLO:
+                self._box.kill()
+
     def _hear(self) -> None:
         """Take what the worker says; the pipes hold all that the job has written by then."""
-        while (message := self._box.receive()) is not None:
-            if message[:1] == SWEPT and len(message) == 5:  # noqa: PLR2004 - and four of a number
-                self._see_memory()
-                self._swept = True
-                self._sweep_by = self._sweep_by or time.monotonic() + _SWEEP_SECONDS
+        try:
+            message = os.read(self._told, _MESSAGE)
+        except BlockingIOError:
+            return
+        if message == ALONE:
+            self._alone = True
+            return
+        self._epoll.unregister(self._told)
+        if len(message) == _SWEPT_BYTES and message[:1] == SWEPT:
+            try:
                 self.exit = _exit_status(int.from_bytes(message[1:], "big", signed=True))
-            elif message == ALONE:
-                self._alone = True
-            elif not message:
-                self._epoll.unregister(self._box.control)
-                if not self._alone:
-                    self._box.kill()
+            except ValueError:  # no worker's word
+                self._box.kill()
                 return
+            self._see_memory()
+            self._swept = True
+            self._sweep_by = self._sweep_by or time.monotonic() + _SWEEP_SECONDS
+        elif message or not self._alone:
+            self._box.kill()
 
     def _look(self) -> None:
         self._box.look()

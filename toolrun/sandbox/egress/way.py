@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PORT: Final = 3128
 """Of the box's loopback, where the proxy answers."""
 
+_WAITING: Final = 1_024
+"""Connections to drop before a call; only a few more than a hundred can wait at once."""
+
 
 def port_of(profile: Profile) -> int | None:
     """Where a box of a profile has to listen; None where it reaches nothing."""
@@ -101,8 +104,9 @@ class Way:
         if self._listener is None:
             return
         with contextlib.suppress(OSError):
-            while True:
+            for _ in range(_WAITING):
                 self._listener.accept()[0].close()
+            self.close()  # something in the box goes on connecting: it reaches nothing any more
 
 
 def _check(listener: socket.socket) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _HELLO, _SWEPT, _ALONE = b"H", b"S", b"A"
 _DESCRIPTORS = 1_024
-_JOB_DESCRIPTORS = 5
+_JOB_DESCRIPTORS = 6
 _KILL = 9
 _MSG_CMSG_CLOEXEC = 0x40000000
 _PR_SET_DUMPABLE = 4
@@ -49,6 +49,9 @@ def start(boot: dict[str, Any], control: int) -> None:
     folders = {folder: _used(folder) for folder in boot["writable"]}
     alone = _pid_namespace() != boot["outside"]
     _say_hello(socket, boot["proxy_port"])
+    # A tool's module is imported here: it must have no way to send descriptors out of the box.
+    socket.shutdown(_socket.SHUT_WR)
+    _hide(boot)
     prepared: dict[str, int] | None = None
     while True:
         request = _receive(socket, _socket.MSG_DONTWAIT)
@@ -60,12 +63,13 @@ def start(boot: dict[str, Any], control: int) -> None:
             os._exit(0)  # a file of the tool's has changed: another box will see it
         if "threads" in boot:
             # What is forked from here would lack them: this process is the job.
-            socket.send(_ALONE)
+            os.write(request[-1], _ALONE)
             socket.close()
             _child(boot, job, request)
         standing = _standing()
         status = _fork(boot, job, socket, request, alone=alone)
-        socket.send(_SWEPT + status.to_bytes(4, "big", signed=True))
+        os.write(request[-1], _SWEPT + status.to_bytes(4, "big", signed=True))
+        os.close(request[-1])
         if not alone or not all(_clean(*item) for item in folders.items()):
             os._exit(0)
         if standing != _standing():
@@ -120,14 +124,10 @@ def _quiet() -> None:
 
 def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
     """Import what a job would import, under its limits; gives the tool's own files, and times."""
-    import ctypes
     import gc
 
     _quiet()
     job["limit"](boot["limits"])
-    # What a job forks must not be able to write into this process.
-    boot["prctl"] = ctypes.CDLL(None).prctl
-    boot["prctl"](_PR_SET_DUMPABLE, 0, 0, 0, 0)
     for key, name in (("build_code", "build_arguments"), ("values_code", "encode")):
         job["part"](boot, key, name)
     if boot["preload"]:
@@ -146,6 +146,21 @@ def _prepare(boot: dict[str, Any], job: dict[str, Any]) -> dict[str, int]:
     return _times(dict.fromkeys(own, 0))
 
 
+def _hide(boot: dict[str, Any]) -> None:
+    """Have no job reach into this process by /proc or a system call, the first one neither."""
+    import _ctypes  # `ctypes` takes three times as long
+
+    process: Any = None  # what dlopen is given for all that is loaded
+    prctl = _ctypes.dlsym(_ctypes.dlopen(process, 0), "prctl")
+
+    def set_dumpable(value: int) -> None:
+        if _ctypes.call_function(prctl, (_PR_SET_DUMPABLE, value, 0, 0, 0)) != 0:
+            os._exit(1)
+
+    set_dumpable(0)
+    boot["set_dumpable"] = set_dumpable
+
+
 def _fork(
     boot: dict[str, Any], job: dict[str, Any], socket: Any, request: list[int], *, alone: bool
 ) -> int:
@@ -158,7 +173,7 @@ def _fork(
     if child == 0:
         socket.close()
         _child(boot, job, request)
-    for descriptor in request:
+    for descriptor in request[:-1]:
         os.close(descriptor)
     status = os.waitpid(child, 0)[1]
     if alone:
@@ -169,11 +184,11 @@ def _fork(
 def _child(boot: dict[str, Any], job: dict[str, Any], request: list[int]) -> None:
     import marshal
 
-    if "prctl" in boot:
-        boot["prctl"](_PR_SET_DUMPABLE, 1, 0, 0, 0)  # its own /proc files are its own again
+    boot["set_dumpable"](1)  # its own /proc files are its own again
     if "numpy.random" in sys.modules:  # the standard library's `random` does it by itself
         sys.modules["numpy.random"].seed()
-    content, stdin, stdout, stderr, result = request
+    content, stdin, stdout, stderr, result, told = request
+    os.close(told)
     with open(content, "rb") as file:  # noqa: PTH123 - a descriptor
         details = marshal.load(file)  # noqa: S302 - from the parent
     for descriptor, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
