@@ -65,6 +65,15 @@ class Idle(msgspec.Struct, frozen=True, eq=False):
     since: float
 
 
+class _Coming:
+    """A box that is being started for a call to come."""
+
+    def __init__(self, key: object) -> None:
+        self.key = key
+        self.claimed = False
+        self.over = anyio.Event()
+
+
 class Pool:
     """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time."""
 
@@ -74,9 +83,11 @@ class Pool:
         self._dying: list[Box] = []
         self._running: anyio.Semaphore | None = None
         self._starting: anyio.Semaphore | None = None
+        self._coming: list[_Coming] = []
         self._replacing: list[object] = []
         self._seen: deque[tuple[object, str | None]] = deque(maxlen=_KINDS)
         self._closed = False
+        self._process = os.getpid()
 
     @contextlib.asynccontextmanager
     async def lease(
@@ -97,14 +108,18 @@ class Pool:
             fresh: only a new one will do.
             once: nobody else will want one of this kind.
         """
+        self._disown()
         self._running = self._running or anyio.Semaphore(self.bounds.running)
         async with self._running:
             self._tidy()
-            box = (None if fresh else self._take(key, tenant)) or await self._start(make)
+            box = None if fresh else await self._waiting(key, tenant)
+            box = box or await self._start(make)
             try:
                 yield box
-            except BaseException:
+            except BaseException as error:
                 self._discard(box)
+                if self._closed and not isinstance(error, GeneratorExit):
+                    await self.aclose()
                 raise
             finally:
                 box.tell_started()
@@ -112,11 +127,16 @@ class Pool:
                 self._keep(Idle(box, key, tenant, time.monotonic()))
             else:
                 self._discard(box)
-            if not once and self._is_shared(key, tenant):
+            if self._closed:  # meanwhile: nobody will come by any more to bury it
+                await self.aclose()
+            elif not once and self._is_shared(key, tenant):
                 self._replace(key, make)
 
     async def warm(self, key: object, tenant: str | None, make: Make) -> None:
         """Start a box that a call will soon need, unless one waits, or many start already."""
+        self._disown()
+        if not self.bounds.idle:
+            return
         self._tidy()
         starting = sum(not each.box.started for each in self._idle)
         if self._find(key, tenant) is None and starting < _AT_ONCE:
@@ -134,7 +154,22 @@ class Pool:
         while self._dying:
             self._dying.pop().wait_blocking()
 
+    def _disown(self) -> None:
+        """In a process that was forked from the boxes' own: leave them to that one."""
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        for box in (*(each.box for each in self._idle), *self._dying):
+            box.let_go()
+        self._idle.clear()
+        self._dying.clear()
+        self._seen.clear()
+        self._coming.clear()
+        self._replacing.clear()
+        self._running = self._starting = None
+
     def _empty(self) -> None:
+        self._disown()
         self._closed = True
         while self._idle:
             self._discard(self._idle.pop().box)
@@ -148,6 +183,16 @@ class Pool:
             elif each.key == key and each.tenant == tenant:
                 return each
         return unused
+
+    async def _waiting(self, key: object, tenant: str | None) -> Box | None:
+        """A box that waits, or one that somebody has begun to start and nobody waits for yet."""
+        box = self._take(key, tenant)
+        coming = next((each for each in self._coming if each.key == key and not each.claimed), None)
+        if box is not None or coming is None:
+            return box
+        coming.claimed = True
+        await coming.over.wait()
+        return self._take(key, tenant)
 
     def _take(self, key: object, tenant: str | None) -> Box | None:
         while (found := self._find(key, tenant)) is not None:
@@ -175,7 +220,8 @@ class Pool:
     def _replace(self, key: object, make: Make) -> None:
         """Have unused boxes ready again, after the call has given its result."""
         unused = sum(each.key == key and each.tenant is None for each in self._idle)
-        if self._closed or unused >= self.bounds.spare or key in self._replacing:
+        wanted = min(self.bounds.spare, self.bounds.idle)
+        if self._closed or unused >= wanted or key in self._replacing:
             return
         self._replacing.append(key)
 
@@ -192,11 +238,18 @@ class Pool:
     async def _add(self, key: object, make: Make) -> None:
         if self._is_closed():
             return
-        box = await make()
-        if self._is_closed():  # meanwhile
-            await box.wait()
-        else:
-            self._keep(Idle(box, key, None, time.monotonic()))
+        coming = _Coming(key)
+        self._coming.append(coming)
+        try:
+            box = await make()
+            if self._is_closed():  # meanwhile
+                await box.wait()
+            else:
+                self._keep(Idle(box, key, None, time.monotonic()))
+        finally:
+            if coming in self._coming:
+                self._coming.remove(coming)
+            coming.over.set()
 
     def _is_closed(self) -> bool:
         return self._closed
@@ -214,8 +267,8 @@ class Pool:
         return box
 
     def _discard(self, box: Box) -> None:
-        box.kill()
         self._dying.append(box)
+        box.kill()
 
     def _tidy(self) -> None:
         """Bury what has died, and end what nobody has used for long."""
