@@ -6,9 +6,7 @@ host that it was asked for, and nothing else: so no request goes by that nobody 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Awaitable, Callable
-from functools import partial
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -18,8 +16,9 @@ import structlog
 from toolrun.sandbox.egress.addresses import Resolve, checked
 from toolrun.sandbox.egress.addresses import resolve as _resolve
 from toolrun.sandbox.egress.head import END, MAX_HEAD, Plain, Refused, Tunnel, request_of
-from toolrun.sandbox.egress.hello import NO_SUCH_NAME, NoHello, name_of
-from toolrun.sandbox.egress.hosts import Hosts, is_address, normal
+from toolrun.sandbox.egress.hello import NO_SUCH_NAME, NoHello
+from toolrun.sandbox.egress.hosts import Hosts
+from toolrun.sandbox.egress.passing import both, hello_for, moving, send_body
 from toolrun.sandbox.egress.stream import Ended, Stream, connect
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from toolrun.sandbox.profile import Profile
 
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
-_CHUNK_SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _PAUSE: Final = 0.05
 
 
@@ -222,7 +220,7 @@ class _Call:
         await client.send(_ESTABLISHED)
         try:
             with anyio.fail_after(self._bounds.head_seconds):
-                hello = await _hello(client, request.target)
+                hello = await hello_for(request.target, client)
         except (NoHello, TimeoutError) as error:
             why = str(error) or "no TLS greeting came"
             self._told(request.target, request.method, f"a tunnel is for TLS to its host: {why}")
@@ -230,43 +228,21 @@ class _Call:
             await client.linger()
             return
         client.put_back(hello)
-        await self._both(_moving(client, upstream), _moving(upstream, client), wait=True)
+        out, back = moving(client, upstream), moving(upstream, client)
+        await both(out, back, self._bounds.idle_seconds, wait=True)
 
     async def _plain(self, client: Stream, upstream: Stream, request: Plain) -> None:
         async def send(alive: Callable[[], None]) -> None:
             await upstream.send(request.head)
             try:
-                await _send_body(client, upstream, request, alive)
+                await send_body(client, upstream, request, alive)
             except ValueError as error:
                 self._told(request.target, request.method, str(error))
                 raise Ended(str(error)) from None
 
-        await self._both(send, _moving(upstream, client), wait=False)
+        back = moving(upstream, client)
+        await both(send, back, self._bounds.idle_seconds, wait=False)
         await client.linger()
-
-    async def _both(self, out: _Move, back: _Move, *, wait: bool) -> None:
-        """Move bytes until `back` ends (and `out` too, where `wait`), or nothing moves."""
-        idle = self._bounds.idle_seconds
-        failed: list[Exception] = []
-        with anyio.move_on_after(idle) as scope:
-
-            def alive() -> None:
-                scope.deadline = anyio.current_time() + idle
-
-            async def one(move: _Move, *, ends: bool) -> None:
-                try:
-                    await move(alive)
-                except Exception as error:  # noqa: BLE001 - raised below, alone
-                    failed.append(error)
-                    ends = True
-                if ends:
-                    group.cancel_scope.cancel()
-
-            async with anyio.create_task_group() as group:
-                group.start_soon(partial(one, out, ends=False))
-                group.start_soon(partial(one, back, ends=not wait))
-        if failed:
-            raise failed[0]
 
     async def _refuse(self, client: Stream, refused: Refused) -> None:
         body = f"toolrun: {refused.reason}. The profile lists: {self._proxy.hosts}.\n".encode()
@@ -288,83 +264,3 @@ class _Call:
         if not self._spent:
             self._spent = f"the call has {what}, and may reach nothing any more"
             self._tell(Decision("", 0, "", allowed=False, reason=self._spent))
-
-
-_Move = Callable[[Callable[[], None]], Awaitable[None]]
-
-
-def _moving(source: Stream, sink: Stream) -> _Move:
-    """Moves what comes from one side to the other, and its end, too."""
-
-    async def move(alive: Callable[[], None]) -> None:
-        while chunk := await source.read():
-            alive()
-            await sink.send(chunk)
-        sink.end()
-
-    return move
-
-
-async def _hello(client: Stream, target: Target) -> bytes:
-    """The bytes of a ClientHello that asks for the target, and what came with them.
-
-    Raises:
-        NoHello: it is none, or asks for another host.
-    """
-    data = b""
-    while (name := name_of(data)) is None:
-        if not (chunk := await client.read()):
-            raise NoHello("no TLS greeting came")
-        data += chunk
-    # RFC 6066: an address is no name, and stands in no greeting.
-    fits = normal(name) == target.host if name else is_address(target.host)
-    if not fits:
-        raise NoHello(f"its TLS greeting is for {_shown(name) if name else 'no host'}")
-    return data
-
-
-def _shown(name: str) -> str:
-    return normal(name) or "something that is no host"
-
-
-async def _send_body(
-    client: Stream, upstream: Stream, request: Plain, alive: Callable[[], None]
-) -> None:
-    """Pass on the body and not a byte more.
-
-    Raises:
-        ValueError: its chunks are no chunks.
-    """
-    if request.body != "chunked":
-        await _send_bytes(client, upstream, request.body, alive)
-        return
-    size, line = 1, b""
-    while size:
-        line = await _line(client, 10)
-        if (found := _CHUNK_SIZE.fullmatch(line)) is None:
-            raise ValueError("its body is no chunks")
-        size = int(found[1], 16)
-        if size:
-            await upstream.send(line)
-            await _send_bytes(client, upstream, size, alive)
-            await upstream.send(await _line(client, 2))
-    # The end is said when it has come: no trailer follows that nobody has read.
-    await upstream.send(line + await _line(client, 2))
-
-
-async def _line(client: Stream, most: int) -> bytes:
-    try:
-        return await client.read_through(b"\r\n", most)
-    except OverflowError:
-        raise ValueError("its body is no chunks") from None
-
-
-async def _send_bytes(
-    client: Stream, upstream: Stream, size: int, alive: Callable[[], None]
-) -> None:
-    while size:
-        if not (chunk := await client.read(size)):
-            raise Ended("the body ended early")
-        alive()
-        size -= len(chunk)
-        await upstream.send(chunk)
