@@ -36,6 +36,7 @@ from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
 from toolrun.step import Sampler
+from toolrun.tools.context import whose
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
 from toolrun.tools.manifest import define_all
@@ -100,7 +101,7 @@ class Parts(Struct, frozen=True, eq=False):
 
     def warm(self, name: str) -> None:
         """Have a box start for a tool whose call is still being written."""
-        self.toolbox.warm(name, self.settings.tenant or self.journal.session)
+        self.toolbox.warm(name, whose(self.settings.tenant, self.journal.session))
 
     def request(self, *, stream: bool) -> Request:
         """What stays the same from step to step."""

@@ -77,9 +77,9 @@ async def test_a_streamed_call_has_its_box_started_while_it_is_written(
 
         assert [event.result.content for event in results] == ["3", "3"]
         # One box, started by the first sign of the first call, has served both.
-        assert [tenant for tenant, _ in started] == ["one"]
+        assert [tenant for tenant, _ in started] == ["session one"]
         assert started[0][1].jobs == 2
-        assert [each.tenant for each in runtime._sandboxes._pool._idle] == ["one"]
+        assert [each.tenant for each in runtime._sandboxes._pool._idle] == ["session one"]
 
 
 @pytest.mark.anyio
@@ -100,4 +100,4 @@ async def test_sessions_of_one_tenant_share_its_boxes_and_others_do_not(
                 assert answer.text == "Three words."
         kept = {each.tenant: each.box.jobs for each in runtime._sandboxes._pool._idle}
 
-    assert kept == {"acme": 2, "other": 1, "d": 1}
+    assert kept == {"tenant acme": 2, "tenant other": 1, "session d": 1}

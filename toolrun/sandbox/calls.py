@@ -99,7 +99,9 @@ class Calls:
             return await self._run_layered(view, content, stdin, seconds, hears)
         for attempt in range(_ATTEMPTS):
             kind = self.kind(view, env)
-            async with self.pool.lease(kind, tenant, kind.start, fresh=attempt > 0) as box:
+            # No name is not one that many could share.
+            whose = tenant or None
+            async with self.pool.lease(kind, whose, kind.start, fresh=attempt > 0) as box:
                 started = time.monotonic()
                 run = Run(box, self.profile, hears.on_output)
                 async with self.egress(box, hears.on_egress):

@@ -23,6 +23,13 @@ class Hidden(dict[str, str]):
         return f"<secrets: {', '.join(self) or 'none'}>"
 
 
+def whose(tenant: str | None, session: str) -> str | None:
+    """Who a box is kept for: a tenant, else a session, which none of that name is taken for."""
+    if tenant:
+        return f"tenant {tenant}"
+    return f"session {session}" if session else None
+
+
 class CallContext:
     """The call that a tool serves; a parameter of this type is filled in, and the model sees none.
 

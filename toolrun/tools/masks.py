@@ -192,7 +192,7 @@ def masked(listener: Listener, mask: Mask) -> Iterator[Listener]:
 
     def egress(host: str, port: int, method: str, reason: str) -> None:
         if listener.egress is not None:
-            listener.egress(mask.text(host), port, method, mask.text(reason))
+            listener.egress(mask.text(host), port, mask.text(method), mask.text(reason))
 
     yield structs.replace(listener, output=output, egress=egress)
     if output is not None:

@@ -13,7 +13,7 @@ from toolrun.errors import ToolrunError
 from toolrun.sandbox import Job, Made, Sandbox
 from toolrun.sandbox.resolve import label, over
 from toolrun.tools.command import Refused
-from toolrun.tools.context import KEY_VARIABLE, CallContext
+from toolrun.tools.context import KEY_VARIABLE, CallContext, whose
 from toolrun.tools.masks import Mask, masked
 from toolrun.tools.results import cut, failure, to_text
 from toolrun.values import Outcome, ToolResult
@@ -71,7 +71,7 @@ class SandboxRunner:
 
         Args:
             tool: what will be called.
-            tenant: on whose behalf.
+            tenant: who its box is kept for, see `whose`.
         """
         with contextlib.suppress(ToolrunError, OSError):
             sandbox = await self._opened(tool)
@@ -105,7 +105,7 @@ class SandboxRunner:
     ) -> ToolResult:
         sandbox = await self._opened(tool)
         env = {KEY_VARIABLE: context.idempotency_key, **context.secrets}
-        tenant = context.tenant or context.session or None
+        tenant = whose(context.tenant, context.session)
         if tool.command is not None:
             return await _completed(tool, sandbox, arguments, env, tenant, listener, mask)
         assert tool.source is not None

@@ -138,12 +138,12 @@ class Toolbox:
                     told[fallback] = None
         return list(told)
 
-    def warm(self, name: str, tenant: str) -> None:
+    def warm(self, name: str, tenant: str | None) -> None:
         """Start what a call will need whose arguments are still being written.
 
         Args:
             name: what the model calls.
-            tenant: on whose behalf.
+            tenant: who its box is kept for, see `toolrun.tools.context.whose`.
         """
         tool = self._tool(name)
         if tool is None or tool.options.trusted or not isinstance(self._sandboxed, SandboxRunner):

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toolrun.tools.masks import Mask, MaskedOutput, Pieces, Stream
+from toolrun.tools.listener import Listener
+from toolrun.tools.masks import Mask, MaskedOutput, Pieces, Stream, masked
 
 TOKEN = 'ghp_"x/y+z=ä\\42&'
 MASK = Mask({"TOKEN": TOKEN})
@@ -168,4 +169,17 @@ def test_output_is_masked_stream_by_stream() -> None:
         ("stdout", f"{SHOWN}\n"),
         ("progress", f'"{SHOWN}"'),
         ("stderr", SHOWN),
+    ]
+
+
+def test_a_request_tells_no_secret_in_any_of_its_words() -> None:
+    told: list[tuple[object, ...]] = []
+    with masked(
+        Listener(egress=lambda *words: told.append(words)), Mask({"KEY": "hunter22"})
+    ) as it:
+        assert it.egress is not None
+        it.egress("hunter22.example.org", 443, "HUNTER22", "hunter22 is no host")
+
+    assert told == [
+        ("[secret KEY].example.org", 443, "[secret KEY]", "[secret KEY] is no host"),
     ]

@@ -16,7 +16,7 @@ from tests.unit.tools import box_tools
 from toolrun import SandboxUnavailable, ToolCall, ToolResult, tool
 from toolrun.sandbox import load_profile
 from toolrun.tools import sandboxes
-from toolrun.tools.context import CallContext
+from toolrun.tools.context import CallContext, whose
 from toolrun.tools.definition import define
 from toolrun.tools.listener import Listener
 from toolrun.tools.runners import TrustedRunner
@@ -273,3 +273,11 @@ async def test_without_a_sandbox_nothing_runs(monkeypatch: pytest.MonkeyPatch) -
 def test_box_tools_are_not_run_here() -> None:
     assert "tests.unit.tools.box_tools" in sys.modules  # imported, as a definition needs
     assert define(box_tools.add).source is not None
+
+
+def test_a_box_is_never_kept_for_two() -> None:
+    assert whose("acme", "one") == whose("acme", "two")
+    assert whose(None, "one") != whose(None, "two")
+    assert whose("one", "two") != whose(None, "one")  # a session can have a tenant's name
+    assert whose("", "one") == whose(None, "one")
+    assert whose("", "") is None
