@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -18,6 +17,8 @@ import anyio
 from toolrun.sandbox.cgroup import hold
 from toolrun.sandbox.egress.way import Way
 from toolrun.sandbox.order import ENVIRONMENT
+from toolrun.sandbox.pidfds import has_ended
+from toolrun.sandbox.pidfds import hold as hold_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -69,6 +70,7 @@ class Box:
         self._ends_by = start.ends_by
         self._info_said = bytearray()
         self._init_pidfd: int | None = None
+        self._unheld: int | None = None
         try:
             self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
                 start.command,
@@ -92,7 +94,14 @@ class Box:
         os.set_blocking(self._stderr, False)
         if self._info is not None:
             os.set_blocking(self._info, False)
-        self._process_pidfd: int | None = os.pidfd_open(self._process.pid)
+        self._process_pidfd: int | None = None
+        try:
+            self._process_pidfd = os.pidfd_open(self._process.pid)
+        except OSError:  # no descriptor is to be had
+            self._kill_group()
+            self.exit = self._process.wait()
+            self.close()
+            raise
 
     @property
     def alive(self) -> bool:
@@ -102,7 +111,7 @@ class Box:
     @property
     def gone(self) -> bool:
         """Whether all its processes are."""
-        return self.exit is not None and self._init_pidfd is None
+        return self.exit is not None and self._init_pidfd is None and self._unheld is None
 
     def bound(self, memory_bytes: int) -> None:
         """Have the kernel bound its memory, where that can be; before it is given a job."""
@@ -174,10 +183,10 @@ class Box:
         """See what has happened to its processes."""
         self._read_said()
         self._read_info()
-        if self._init_pidfd is not None and _is_readable(self._init_pidfd):
+        if self._init_pidfd is not None and has_ended(self._init_pidfd):
             os.close(self._init_pidfd)
             self._init_pidfd = self.init = None
-        if self._process_pidfd is not None and _is_readable(self._process_pidfd):
+        if self._process_pidfd is not None and has_ended(self._process_pidfd):
             self._on_exit()
 
     def kill(self) -> None:
@@ -198,13 +207,21 @@ class Box:
             self.look()
             while not self.gone:
                 self._check(deadline)
-                with contextlib.closing(select.epoll()) as epoll:
-                    for descriptor in self.descriptors():
-                        epoll.register(descriptor, select.EPOLLIN)
-                    with anyio.move_on_after(_POLL_SECONDS):
-                        await anyio.wait_readable(epoll.fileno())
+                with anyio.move_on_after(_POLL_SECONDS):
+                    await self._watch()
                 self.look()
         self.close()
+
+    async def _watch(self) -> None:
+        try:
+            epoll = select.epoll()
+        except OSError:  # no descriptor is to be had
+            await anyio.sleep(_POLL_SECONDS)
+            return
+        with epoll:
+            for descriptor in self.descriptors():
+                epoll.register(descriptor, select.EPOLLIN)
+            await anyio.wait_readable(epoll.fileno())
 
     def wait_blocking(self) -> None:
         """The same where no event loop runs."""
@@ -213,7 +230,11 @@ class Box:
         self.look()
         while not self.gone:
             self._check(deadline)
-            select.select(self.descriptors(), [], [], _POLL_SECONDS)
+            # Not `select`: it takes no descriptor above 1,023.
+            poll = select.poll()
+            for descriptor in self.descriptors():
+                poll.register(descriptor, select.POLLIN)
+            poll.poll(1_000 * _POLL_SECONDS)
             self.look()
         self.close()
 
@@ -230,6 +251,11 @@ class Box:
         self._stderr = None
         if self.group is not None:
             self.group.close()
+
+    def let_go(self) -> None:
+        """Close its descriptors, in a process that was forked from the one whose box it is."""
+        self._process.returncode = 0  # another's child: not to be waited for here
+        self.close()
 
     def _check(self, deadline: float) -> None:
         if time.monotonic() > deadline:
@@ -249,25 +275,21 @@ class Box:
                 os.close(self._info)
                 self._info = None
             self._info_said += chunk
-        if self.init is not None or self._init_pidfd is not None or not self._info_said:
-            return
         # Written in pieces: JSON only if bubblewrap was not killed between two of them.
-        said = re.search(rb'"child-pid": (\d+)\s*[,}]', self._info_said)
-        if said is None:
+        if said := re.search(rb'"child-pid": (\d+)\s*[,}]', self._info_said):
+            self._unheld = int(said[1])
+            self._info_said.clear()
+        if self._unheld is None:
             return
-        pid = int(said[1])
-        self._info_said.clear()
         try:
-            pidfd = os.pidfd_open(pid)
-        except ProcessLookupError:
+            pidfd = hold_process(self._unheld, first=self._ends_by == signal.SIGKILL)
+        except OSError:  # no descriptor is to be had now: at the next look
             return
-        # A number can be another process's by now.
-        if self._ends_by == signal.SIGKILL and not _is_first(pid):
-            os.close(pidfd)
-            return
-        self.init, self._init_pidfd = pid, pidfd
-        if self._killed:
-            self.kill()
+        pid, self._unheld = self._unheld, None
+        if pidfd is not None:
+            self.init, self._init_pidfd = pid, pidfd
+            if self._killed:
+                self.kill()
 
     def _on_exit(self) -> None:
         """Bubblewrap is gone, and so is the box, unless it was killed from outside.
@@ -296,18 +318,3 @@ def _read(descriptor: int) -> bytes | None:
         return os.read(descriptor, _SAID_BYTES)
     except BlockingIOError:
         return None
-
-
-def _is_readable(pidfd: int) -> bool:
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(0))
-
-
-def _is_first(pid: int) -> bool:
-    """Whether a process is the first of a namespace below this one's."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_bytes()
-    except OSError:
-        return False
-    return re.search(rb"^NSpid:\t\d+(\t\d+)*\t1$", status, re.MULTILINE) is not None

@@ -17,7 +17,7 @@ from toolrun.sandbox.hidden import Hider, Mask
 from toolrun.sandbox.layer.copy_out import copy_out, opened
 from toolrun.sandbox.layer.layer import Layer
 from toolrun.sandbox.order import Order, working_folder
-from toolrun.sandbox.outcomes import ended_by_itself
+from toolrun.sandbox.outcomes import ended_by_itself, lacking
 from toolrun.sandbox.process import Process
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.run import Run
@@ -225,8 +225,11 @@ class Kind(msgspec.Struct, frozen=True):
             cwd=working_folder(self.profile, self.workspace),
             layer=self.layer,
         )
-        with contextlib.ExitStack() as give:
-            box = Box(await self.backend.start(order, give))
+        try:
+            with contextlib.ExitStack() as give:
+                box = Box(await self.backend.start(order, give))
+        except OSError as error:
+            raise lacking(error) from error
         box.bound(self.profile.memory_bytes)
         return box
 

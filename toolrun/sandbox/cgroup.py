@@ -79,7 +79,10 @@ class Group:
         """Whether the kernel has killed a process for its memory since this was last asked."""
         if self._events is None or not self.holds:
             return False
-        found = _KILLS.search(os.pread(self._events, _CHUNK, 0))
+        try:
+            found = _KILLS.search(os.pread(self._events, _CHUNK, 0))
+        except OSError:  # somebody has removed the group
+            return False
         killed = int(found[1]) if found else 0
         before, self._seen = self._seen, killed
         return killed > before
@@ -117,8 +120,8 @@ class Group:
 
 def hold(memory_bytes: int, pid: int) -> Group | None:
     """Bound the memory of a process that has just begun; None where no group can be had."""
-    found = place()
     try:
+        found = place()
         return None if found is None else Group(found, memory_bytes, pid)
     except OSError:  # no descriptor is to be had: as where there is no group
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import TYPE_CHECKING, Any
 
+from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.job import Outcome
 from toolrun.sandbox.protocol import Malformed
 
@@ -66,3 +67,11 @@ def _how_it_ended(exit_status: int | None) -> tuple[Status, str]:
         name = signal.Signals(number).name
         return "crash", f"its process was ended by {name} before it returned"
     return "crash", f"its process ended with status {exit_status} before it returned"
+
+
+def lacking(error: OSError) -> SandboxUnavailable:
+    """What is said where this machine has too little for another box; nothing was run."""
+    return SandboxUnavailable(
+        f"sandbox: the box could not be made: {error}. Where files or processes are too many, let "
+        "this process have more (ulimit -n, ulimit -u), or fewer boxes run at once (Boxes.running)"
+    )

@@ -21,6 +21,7 @@ from toolrun.sandbox import watch
 from toolrun.sandbox.box import ALONE, HELLO, SWEPT
 from toolrun.sandbox.descriptors import memory, pipe
 from toolrun.sandbox.layer.layer import Kept
+from toolrun.sandbox.outcomes import lacking
 from toolrun.sandbox.protocol import Malformed, Reply, TooLarge
 
 if TYPE_CHECKING:
@@ -82,13 +83,19 @@ class Run:
             stdin: the bytes of its standard input, or a descriptor to read them from.
             seconds: until it is ended.
             given: is called once the box has its descriptors.
+
+        Raises:
+            SandboxUnavailable: there are no descriptors for it; nothing ran.
         """
         deadline = time.monotonic() + seconds
         if self._box.group is not None:
             await self._box.group.ready()
         with contextlib.ExitStack() as stack:
-            self._epoll = stack.enter_context(contextlib.closing(select.epoll()))
-            self._give(stack, job, stdin)
+            try:
+                self._epoll = stack.enter_context(contextlib.closing(select.epoll()))
+                self._give(stack, job, stdin)
+            except OSError as error:
+                raise lacking(error) from error
             if given is not None:
                 given()
             try:
@@ -112,8 +119,10 @@ class Run:
             self._told, tells = pipe(stack, give)
             os.set_blocking(self._told, False)
             self._epoll.register(self._told, select.EPOLLIN)
-            with contextlib.suppress(OSError):
+            try:
                 self._box.send([content, feed, *pipes, tells])
+            except OSError:  # also where too many descriptors are under way: it would wait for ever
+                self._box.kill()
         if not self._box.started:
             self._epoll.register(self._box.control, select.EPOLLIN)
         self._watched = set(self._box.descriptors())

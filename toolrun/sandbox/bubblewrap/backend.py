@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,11 @@ from toolrun.sandbox.bubblewrap import arguments, seccomp
 from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
 from toolrun.sandbox.bubblewrap.remedies import remedy
 from toolrun.sandbox.code import python
-from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.descriptors import memory, pipe
 from toolrun.sandbox.layer.holder import Holder
 from toolrun.sandbox.view import runtime, within
 
 if TYPE_CHECKING:
-    import contextlib
-
     from toolrun.sandbox.layer.layer import Layer
     from toolrun.sandbox.order import Order
     from toolrun.sandbox.profile import Profile
@@ -54,28 +52,32 @@ class Bubblewrap:
         passage = await self._passage(order.view)
         prefix = passage.prefix if order.layer is None else order.layer.prefix
         program = arguments.program()
-        info, info_end = os.pipe2(os.O_CLOEXEC)
-        give.callback(os.close, info_end)
-        control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        give.callback(control_end.close)
-        boot = memory(give, order.boot)
-        machine = seccomp.machine()
-        descriptors = arguments.Descriptors(
-            passwd=memory(give, arguments.PASSWD),
-            group=memory(give, arguments.GROUP),
-            info=info_end,
-            seccomp=None if machine is None else memory(give, seccomp.program(machine)),
-        )
-        described = arguments.arguments(order, runtime(), descriptors)
-        # By a descriptor: a command line can be read by everybody, in the box and outside.
-        args = memory(give, "\0".join(described).encode())
-        there = control_end.fileno()
-        return Start(
-            command=(*prefix, program, "--args", str(args), "--", *python(boot, there)),
-            inherit=(args, boot, there, *arguments.given(descriptors)),
-            control=control,
-            info=info,
-        )
+        with contextlib.ExitStack() as keep:
+            info, info_end = pipe(keep, give)
+            control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            keep.callback(control.close)
+            give.callback(control_end.close)
+            boot = memory(give, order.boot)
+            machine = seccomp.machine()
+            descriptors = arguments.Descriptors(
+                passwd=memory(give, arguments.PASSWD),
+                group=memory(give, arguments.GROUP),
+                info=info_end,
+                seccomp=None if machine is None else memory(give, seccomp.program(machine)),
+            )
+            described = arguments.arguments(order, runtime(), descriptors)
+            # By a descriptor: a command line can be read by everybody, in the box and outside.
+            args = memory(give, "\0".join(described).encode())
+            there = control_end.fileno()
+            start = Start(
+                command=(*prefix, program, "--args", str(args), "--", *python(boot, there)),
+                inherit=(args, boot, there, *arguments.given(descriptors)),
+                control=control,
+                info=info,
+            )
+            # From here on they are the caller's.
+            keep.pop_all()
+            return start
 
     async def layer(
         self, view: View, folder: str, profile: Profile, stack: contextlib.ExitStack

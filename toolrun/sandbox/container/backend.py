@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import secrets
@@ -20,13 +21,11 @@ from toolrun.sandbox.bubblewrap.privilege import Passage, is_real_root, open_pas
 from toolrun.sandbox.code import python
 from toolrun.sandbox.container import engine as engines
 from toolrun.sandbox.container import rootfs
-from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.descriptors import memory, pipe
 from toolrun.sandbox.order import ENVIRONMENT
 from toolrun.sandbox.view import runtime
 
 if TYPE_CHECKING:
-    import contextlib
-
     from toolrun.sandbox.order import Order
 
 _HERE: Final = Path(__file__).parent
@@ -51,6 +50,7 @@ class Container:
         self._runtime = runtime
         self._engine: engines.Engine | None = None
         self._folder: Path | None = None
+        self._owner = os.getpid()
         self._passages: dict[frozenset[str], Passage] = {}
 
     def identity(self) -> str:
@@ -65,7 +65,8 @@ class Container:
         """Give back the root's folder, and the mount namespaces."""
         while self._passages:
             self._passages.popitem()[1].close()
-        if self._folder is not None:
+        # In a forked process it is the other's, and so are the boxes that it serves.
+        if self._folder is not None and self._owner == os.getpid():
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
 
@@ -84,36 +85,41 @@ class Container:
             targets = engines.binds(order, runtime().folders)
             rootfs.make_mount_points(self._folder / "root", targets)
         described = engines.arguments(engine, order, box, path, root, runtime().folders)
-        control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        give.callback(control_end.close)
-        boot, there = memory(give, order.boot), control_end.fileno()
-        info, info_end = os.pipe2(os.O_CLOEXEC)
-        give.callback(os.close, info_end)
-        request = {
-            "run": [*described, *_first()],
-            "remove": [engine.program, "rm", "--force", "--volumes", box],
-            "engine_env": engines.environment(),
-            "folder": str(self._folder),
-            "socket": path,
-            "info": info_end,
-            "descriptors": [boot, there],
-            "command": python(*_NUMBERS),
-            "env": dict(ENVIRONMENT),
-            "filters": [base64.b64encode(each).decode() for each in _filters()],
-        }
-        asked = memory(give, json.dumps(request).encode())
-        relay = (sys.executable, "-I", "-S", "-B", _RELAY, str(asked))
-        return Start(
-            command=(*prefix, *relay),
-            inherit=(asked, boot, there, info_end),
-            control=control,
-            info=info,
-            is_parent=False,  # the engine is another process's, or a daemon's
-        )
+        with contextlib.ExitStack() as keep:
+            control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            keep.callback(control.close)
+            give.callback(control_end.close)
+            boot, there = memory(give, order.boot), control_end.fileno()
+            info, info_end = pipe(keep, give)
+            request = {
+                "run": [*described, *_first()],
+                "remove": [engine.program, "rm", "--force", "--volumes", box],
+                "engine_env": engines.environment(),
+                "folder": str(self._folder),
+                "socket": path,
+                "info": info_end,
+                "descriptors": [boot, there],
+                "command": python(*_NUMBERS),
+                "env": dict(ENVIRONMENT),
+                "filters": [base64.b64encode(each).decode() for each in _filters()],
+            }
+            asked = memory(give, json.dumps(request).encode())
+            relay = (sys.executable, "-I", "-S", "-B", _RELAY, str(asked))
+            start = Start(
+                command=(*prefix, *relay),
+                inherit=(asked, boot, there, info_end),
+                control=control,
+                info=info,
+                is_parent=False,  # the engine is another process's, or a daemon's
+            )
+            # From here on they are the caller's.
+            keep.pop_all()
+            return start
 
     def _root(self, engine: engines.Engine) -> tuple[str, ...]:
         """What the root is made of, and with it the folder of the relays' sockets."""
         if self._folder is None:
+            self._owner = os.getpid()
             self._folder = Path(tempfile.mkdtemp(prefix="toolrun-"))
             if engine.name == "docker":
                 rootfs.make_image(engine.program, engines.environment())

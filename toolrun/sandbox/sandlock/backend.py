@@ -5,10 +5,12 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import importlib.util
 import json
 import marshal
 import os
+import shutil
 import signal
 import socket
 import struct
@@ -28,13 +30,11 @@ from toolrun.sandbox.bubblewrap.privilege import (
 )
 from toolrun.sandbox.bubblewrap.seccomp_policy import ALLOW
 from toolrun.sandbox.code import python
-from toolrun.sandbox.descriptors import memory
+from toolrun.sandbox.descriptors import memory, pipe
 from toolrun.sandbox.order import ENVIRONMENT, HOME
 from toolrun.sandbox.view import SYSTEM_FOLDERS, runtime
 
 if TYPE_CHECKING:
-    import contextlib
-
     from toolrun.sandbox.order import Order
     from toolrun.sandbox.profile import Guarantee, Profile
 
@@ -86,34 +86,39 @@ class Sandlock:
         """See `Backend.start`."""
         _check(order.profile)
         prefix = (await self._passage(order)).prefix
-        folder = tempfile.mkdtemp(prefix="toolrun-")
-        if is_real_root():
-            os.chown(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
-        control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        give.callback(control_end.close)
-        boot, there = memory(give, _boot(order, folder)), control_end.fileno()
-        info, info_end = os.pipe2(os.O_CLOEXEC)
-        give.callback(os.close, info_end)
-        request = {
-            "site": _site(),
-            "folder": folder,
-            "info": info_end,
-            "descriptors": [boot, there],
-            "policy": _policy(order, folder),
-            "first": [runtime().interpreter, "-I", "-S", "-B", "-c", _first(), "0"],
-            "command": python(*_NUMBERS),
-            "env": dict(ENVIRONMENT),
-            "filters": [base64.b64encode(each).decode() for each in _filters()],
-        }
-        asked = memory(give, json.dumps(request).encode())
-        guard = (runtime().interpreter, "-I", "-S", "-B", str(_HERE / "guard.py"), str(asked))
-        return Start(
-            command=(*prefix, *guard),
-            inherit=(asked, boot, there, info_end),
-            control=control,
-            info=info,
-            ends_by=signal.SIGTERM,
-        )
+        with contextlib.ExitStack() as keep:
+            folder = tempfile.mkdtemp(prefix="toolrun-")
+            keep.callback(shutil.rmtree, folder, ignore_errors=True)
+            if is_real_root():
+                os.chown(folder, UNPRIVILEGED_UID, UNPRIVILEGED_UID)
+            control, control_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            keep.callback(control.close)
+            give.callback(control_end.close)
+            boot, there = memory(give, _boot(order, folder)), control_end.fileno()
+            info, info_end = pipe(keep, give)
+            request = {
+                "site": _site(),
+                "folder": folder,
+                "info": info_end,
+                "descriptors": [boot, there],
+                "policy": _policy(order, folder),
+                "first": [runtime().interpreter, "-I", "-S", "-B", "-c", _first(), "0"],
+                "command": python(*_NUMBERS),
+                "env": dict(ENVIRONMENT),
+                "filters": [base64.b64encode(each).decode() for each in _filters()],
+            }
+            asked = memory(give, json.dumps(request).encode())
+            guard = (runtime().interpreter, "-I", "-S", "-B", str(_HERE / "guard.py"), str(asked))
+            start = Start(
+                command=(*prefix, *guard),
+                inherit=(asked, boot, there, info_end),
+                control=control,
+                info=info,
+                ends_by=signal.SIGTERM,
+            )
+            # From here on they are the caller's.
+            keep.pop_all()
+            return start
 
     async def _passage(self, order: Order) -> Passage:
         shown = runtime()
