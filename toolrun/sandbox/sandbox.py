@@ -197,7 +197,7 @@ class Sandbox:
             "arguments": job.decoded(),
             "objects": {name: msgspec.structs.astuple(each) for name, each in job.objects.items()},
         }
-        seconds = min(timeout, self.profile.wall_seconds)
+        seconds = min(self.profile.wall_seconds, timeout)  # a NaN comes second: it loses
         run, elapsed = await self._calls.run(
             view_of(job, self._workspace, self._python_paths),
             content,
@@ -243,7 +243,7 @@ class Sandbox:
         if isinstance(input, int) and not stat.S_ISFIFO(os.fstat(input).st_mode):
             raise ConfigError("sandbox: input is no pipe's descriptor; give bytes, or a pipe's")
         content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
-        seconds = min(timeout, self.profile.wall_seconds)
+        seconds = min(self.profile.wall_seconds, timeout)  # a NaN comes second: it loses
         run, elapsed = await self._calls.run(
             workspace_view(self._workspace, python),
             content,
