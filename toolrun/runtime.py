@@ -5,25 +5,19 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import msgspec
-from msgspec import Struct, field
 
-from toolrun._version import __version__
-from toolrun.clock import Clock, SystemClock
-from toolrun.decisions import Approver
+from toolrun.clock import SystemClock
 from toolrun.errors import ConfigError
-from toolrun.events import Durable
 from toolrun.journal import Journal
 from toolrun.limits import Budget, Limits
 from toolrun.models.chat import ChatModel
 from toolrun.models.door import Timeouts
-from toolrun.models.model import Model, Request
 from toolrun.options import (
     BASE_URL,
     MODEL,
@@ -32,11 +26,10 @@ from toolrun.options import (
     Settings,
     check_options,
 )
+from toolrun.parts import Parts
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
-from toolrun.step import Sampler
-from toolrun.tools.context import whose
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
 from toolrun.tools.manifest import define_all
@@ -47,107 +40,16 @@ from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.transcript import from_openai
-from toolrun.turn import Turn
-from toolrun.values import FileChange, Sampling
+from toolrun.values import Sampling
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Unpack
 
     from toolrun.journal import Sink
-    from toolrun.limits import Meter
-    from toolrun.output import Output
+    from toolrun.models.model import Model
     from toolrun.session import Session
-
-
-Restore = Callable[[Sequence[FileChange]], Awaitable[tuple[str, ...]]]
-
-
-class Parts(Struct, frozen=True, eq=False):
-    """What a session is put together from."""
-
-    journal: Journal
-    model: Model
-    toolbox: Toolbox
-    settings: Settings
-    approve: Approver | None
-    history: Sequence[Durable]
-    trace: TraceSink | None
-    date: str
-    clock: Clock = SystemClock()
-    gate: anyio.Semaphore | None = None
-    context: Any = None
-    secrets: Secrets = Secrets()
-    version: str = __version__
-    cache: dict[str, Any] = field(default_factory=dict)
-    restore: Restore | None = None
-    """Stands in for the taking back of files, where nothing of the disk may be touched."""
-
-    async def restored(self, changes: Sequence[FileChange]) -> tuple[str, ...]:
-        """Take back what calls did to the workspace; what could not be, each with the reason."""
-        if self.restore is not None:
-            return await self.restore(changes)
-        if not changes or self.settings.workspace is None:
-            return ()
-        from toolrun.sandbox.layer.restore import restore
-
-        left = await restore(self.settings.workspace, changes)
-        return tuple(f"{each.path}: {each.why}" for each in left)
-
-    @property
-    def trace_path(self) -> Path | None:
-        """Where the trace is written."""
-        return self.trace.path if self.trace is not None else None
-
-    def warm(self, name: str) -> None:
-        """Have a box start for a tool whose call is still being written."""
-        self.toolbox.warm(name, whose(self.settings.tenant, self.journal.session))
-
-    def request(self, *, stream: bool) -> Request:
-        """What stays the same from step to step."""
-        settings = self.settings
-        return Request(
-            model=settings.model,
-            messages=(),
-            instructions=settings.instructions,
-            tools=self.toolbox.schemas,
-            tool_choice=settings.tool_choice,
-            effort=settings.effort,
-            sampling=settings.sampling,
-            extra=settings.extra_body,
-            stream=stream,
-            cache=self.cache,
-            on_call=self.warm,
-        )
-
-    def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:
-        """What a turn of the session works with."""
-        settings = self.settings
-        return Turn(
-            self.journal,
-            Sampler(
-                self.model,
-                self.toolbox,
-                settings.retries,
-                self.clock,
-                self.gate,
-                settings.verify_reasoning,
-            ),
-            self.toolbox,
-            meter,
-            self.request(stream=stream),
-            self.approve,
-            settings.budget,
-            output,
-            settings.tenant,
-            self.context,
-            self.secrets,
-        )
-
-    def close(self) -> None:
-        """Finish the trace."""
-        if self.trace is not None:
-            self.trace.close()
 
 
 class Runtime:

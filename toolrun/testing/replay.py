@@ -12,8 +12,9 @@ from msgspec import Struct, structs
 from toolrun.errors import ConfigError, ReplayMismatch, TraceError
 from toolrun.limits import Limits, Meter
 from toolrun.options import Settings
+from toolrun.parts import Parts
 from toolrun.retries import Retries
-from toolrun.runtime import Parts, Runtime
+from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
