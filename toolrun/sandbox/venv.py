@@ -39,7 +39,8 @@ def venv(path: str) -> Venv:
     """The environment at a path: its folder, or its `bin/python`.
 
     Raises:
-        ConfigError: there is none; the message says what was looked for.
+        ConfigError: there is none, or its interpreter lies where a box must not look; the message
+            says what was looked for.
     """
     given = os.path.abspath(path)
     folder = given if os.path.isdir(given) else os.path.dirname(os.path.dirname(given))
@@ -88,4 +89,12 @@ def _base(folder: str) -> tuple[str, ...]:
     prefix = os.path.dirname(os.path.dirname(program))
     if prefix == "/usr/local":  # the official container images: libpython is there
         return (*shown, f"{prefix}/lib")
-    return tuple(shown) if prefix in {"/usr", "/"} else (*shown, prefix)
+    if prefix in {"/usr", "/"}:
+        return tuple(shown)
+    home = Path(os.path.realpath(Path.home()))
+    if Path(prefix) in (home, *home.parents) or not os.path.isdir(f"{prefix}/lib"):
+        raise ConfigError(
+            f"python {folder!r}: its interpreter is {program}, and a box would see all of {prefix} "
+            "with it. Make the environment with a Python that has a folder of its own"
+        )
+    return (*shown, prefix)

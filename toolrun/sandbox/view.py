@@ -122,6 +122,25 @@ def _editable(folder: str) -> list[str]:
     return [path for path in found if os.path.isdir(path)]
 
 
+def _named(site: str, workspace: str | None) -> list[str]:
+    """The folders outside the workspace that an environment's .pth files name, fit to be shown.
+
+    No tool may widen what the next one sees: an environment in the workspace, where a tool may
+    write, names none; and nowhere is one of the system, of a home, or hidden.
+    """
+    environment = str(Path(site).parents[2])
+    if workspace is not None and within(site, [workspace]):
+        return []
+    return [
+        path
+        for path in _editable(site)
+        if path not in _RESERVED
+        and not within(os.path.realpath(Path.home()), [path])
+        and (within(path, [environment]) or "/." not in path)
+        and (workspace is None or not (within(path, [workspace]) or within(workspace, [path])))
+    ]
+
+
 def check_workspace(workspace: Path) -> str:
     """Resolve a workspace's path.
 
@@ -153,8 +172,10 @@ def view_of(job: Job, workspace: str | None, python_paths: Sequence[str]) -> Vie
     packages: list[str] = []
     if job.python is not None:
         site = of_a_function(job.python, job.qualname).site
-        packages = [site, *_editable(site)]
-        shown += [Folder(path, "nothing") for path in packages]
+        named = _named(site, workspace)
+        seen = [] if workspace is None else [workspace]
+        packages = [site, *named, *(path for path in _editable(site) if within(path, seen))]
+        shown += [Folder(site, "nothing"), *(Folder(path, "dotted") for path in named)]
     return View(
         folders=_arranged(shown),
         first=() if by_name and root in runtime().path else (root,),
@@ -174,8 +195,8 @@ def workspace_view(workspace: str | None, python: str | None = None) -> View:
     shown = [] if workspace is None else [Folder(workspace, "secrets")]
     if python is not None:
         found = venv(python)
-        paths = (found.folder, *found.base, *_editable(found.site))
-        shown += [Folder(path, "nothing") for path in paths]
+        shown += [Folder(path, "nothing") for path in (found.folder, *found.base)]
+        shown += [Folder(path, "dotted") for path in _named(found.site, workspace)]
     return View(_arranged(shown))
 
 

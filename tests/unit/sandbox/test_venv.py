@@ -17,6 +17,7 @@ from toolrun import tool as mark
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.sandbox import Job, Outcome, Sandbox, load_profile
 from toolrun.sandbox.venv import OWN_VERSION, venv
+from toolrun.sandbox.view import view_of, workspace_view
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.listener import Listener
@@ -183,3 +184,58 @@ def marked() -> str:
 def test_a_trusted_tool_has_none() -> None:
     with pytest.raises(ToolDefinitionError, match="virtual environment"):
         define(mark(python="somewhere", trusted=True)(test_a_trusted_tool_has_none))
+
+
+def test_what_a_tool_could_have_named_is_not_shown(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("home/project", "home/.ssh", "elsewhere", "work"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    names = [*("home", "home/project", "home/.ssh", "elsewhere", "work"), "."]
+    lines = [*(str(tmp_path / name) for name in names), "/etc", "/"]
+    site = folder / "lib" / f"python{OWN_VERSION}" / "site-packages"
+    (site / "named.pth").write_text("\n".join(lines))
+
+    def named(workspace: Path | None) -> set[str]:
+        view = workspace_view(None if workspace is None else str(workspace), str(folder))
+        seen = {each.path for each in view.folders}
+        return {name for name, line in zip(names, lines, strict=False) if line in seen}
+
+    assert named(None) == {"home/project", "elsewhere"} | {"work"}
+    assert named(tmp_path / "work") == {"home/project", "elsewhere", "work"}  # the workspace itself
+    assert named(tmp_path / "private") == set()  # where the environment lies
+
+
+def test_a_project_that_is_installed_in_its_own_environment_is_imported(tmp_path: Path) -> None:
+    site = tmp_path / ".venv" / "lib" / f"python{OWN_VERSION}" / "site-packages"
+    site.mkdir(parents=True)
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "tools.py").write_text("")
+    (site / "project.pth").write_text(f"{tmp_path}/source\n{tmp_path.parent}\n")
+    job = Job(
+        file=f"{tmp_path}/source/tools.py",
+        module="tools",
+        qualname="f",
+        python=str(tmp_path / ".venv"),
+    )
+    view = view_of(job, str(tmp_path), ())
+
+    assert view.path == (str(site), str(tmp_path / "source"))
+    assert str(tmp_path.parent) not in {each.path for each in view.folders}
+
+
+def test_an_interpreter_in_a_home_shows_no_home(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "home" / "bin" / "python"
+    program.parent.mkdir(parents=True)
+    shutil.copy(os.path.realpath(sys.executable), program)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    python = folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to(program)
+
+    with pytest.raises(ConfigError, match="would see all of"):
+        venv(str(folder))
