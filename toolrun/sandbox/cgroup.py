@@ -137,11 +137,15 @@ def place() -> Place | None:
 
 
 def find(proc: Path) -> Place | None:
-    """Where a process may make groups, by its folder in /proc."""
+    """Where a process may make groups, by its folder in /proc.
+
+    Raises:
+        OSError: it cannot be told now, since no descriptor is to be had.
+    """
     try:
         groups = (proc / "cgroup").read_text().splitlines()
         mounts = [line.split() for line in (proc / "mountinfo").read_text().splitlines()]
-    except OSError:
+    except (FileNotFoundError, PermissionError):
         return None
     paths = {line.split(":", 2)[1]: line.split(":", 2)[2] for line in groups}
     for fields in mounts:

@@ -143,16 +143,32 @@ class Pool:
             await self._add(key, make)
 
     async def aclose(self) -> None:
-        """Kill all boxes that wait, and see all of them gone."""
+        """Kill all boxes that wait, and see all of them gone.
+
+        Raises:
+            RuntimeError: one cannot be killed; all others are gone.
+        """
         self._empty()
+        failure: RuntimeError | None = None
         while self._dying:
-            await self._dying.pop().wait()
+            try:
+                await self._dying.pop().wait()
+            except RuntimeError as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def close(self) -> None:
         """The same where no event loop runs."""
         self._empty()
+        failure: RuntimeError | None = None
         while self._dying:
-            self._dying.pop().wait_blocking()
+            try:
+                self._dying.pop().wait_blocking()
+            except RuntimeError as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def _disown(self) -> None:
         """In a process that was forked from the boxes' own: leave them to that one."""

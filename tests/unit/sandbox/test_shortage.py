@@ -16,7 +16,7 @@ import msgspec
 import pytest
 
 from toolrun.errors import SandboxUnavailable
-from toolrun.sandbox import Boxes, Sandbox, load_profile
+from toolrun.sandbox import Boxes, Sandbox, cgroup, load_profile
 from toolrun.sandbox.box import Box
 from toolrun.sandbox.later import later
 from toolrun.sandbox.pool import Pool
@@ -212,3 +212,35 @@ def test_boxes_stay_with_the_process_that_started_them() -> None:
         assert anyio.run(used, sandbox) == mine
     finally:
         sandbox.close()
+
+
+async def test_a_box_that_cannot_be_killed_keeps_no_other_alive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = Pool()
+    async with Sandbox(load_profile("pure"), pool=pool) as sandbox:
+        await pool.aclose()
+        before = children()
+        pool._closed = False
+        for tenant in ("one", "two", "three"):
+            await sandbox.run(WHERE, tenant=tenant)
+        stuck = pool._idle[1].box
+        wait = Box.wait
+
+        async def refuse(box: Box) -> None:
+            if box is stuck:
+                raise RuntimeError("cannot be killed")
+            await wait(box)
+
+        monkeypatch.setattr(Box, "wait", refuse)
+        with pytest.raises(RuntimeError, match="cannot be killed"):
+            await pool.aclose()
+        await wait(stuck)
+    assert children() == before
+
+
+def test_too_few_descriptors_to_look_for_control_groups_are_not_for_ever() -> None:
+    cgroup.place.cache_clear()
+    with at_most(3):
+        assert cgroup.hold(1 << 30, os.getpid()) is None
+    assert cgroup.place.cache_info().currsize == 0
