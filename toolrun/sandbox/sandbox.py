@@ -1,4 +1,4 @@
-"""Where do tools run? `Sandbox`: a profile and a workspace; each call gets a box of its own."""
+"""Where do tools run? `Sandbox`: a profile and a workspace; no box ever serves two tenants."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from toolrun.sandbox.layer.copy_out import Changing
     from toolrun.sandbox.process import Process
     from toolrun.sandbox.profile import Chosen
-    from toolrun.sandbox.view import View
 
 
 class Sandbox:
@@ -59,7 +58,7 @@ class Sandbox:
         Args:
             profile: the name of one that ships, the path of a TOML file, or a table: see
                 `load_profile`.
-            workspace: the folder that the boxes see, where the profile shows one.
+            workspace: the folder that the boxes see, where the profile shows one; else of no use.
             python_paths: folders to import from beside the module's own.
             pool: where boxes are kept; one of its own by default.
             backend: what makes the boxes: "bubblewrap", "sandlock", "container", "podman:runc"
@@ -68,8 +67,8 @@ class Sandbox:
                 by default.
 
         Raises:
-            ConfigError: the workspace is no folder, is missing, or the profile shows none; or
-                there is no such backend.
+            ConfigError: the profile shows a workspace and none is given, or what is given is no
+                folder; there is no such profile, or no such backend.
         """
         if not isinstance(profile, Profile):
             profile = load_profile(profile)
@@ -326,6 +325,3 @@ class Sandbox:
             return
         kind = self._calls.kind(view, env)
         await self._pool.warm(kind, tenant, kind.start)
-
-    def _view(self, job: Job) -> View:
-        return view_of(job, self._workspace, self._python_paths)
