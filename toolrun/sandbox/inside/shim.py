@@ -51,7 +51,8 @@ def start(boot: dict[str, Any], control: int) -> None:
     _say_hello(socket, boot["proxy_port"])
     # A tool's module is imported here: it must have no way to send descriptors out of the box.
     socket.shutdown(_socket.SHUT_WR)
-    _hide(boot)
+    if alone:  # else it serves once, and what supervises its calls has to look into it
+        _hide(boot)
     prepared: dict[str, int] | None = None
     while True:
         request = _receive(socket, _socket.MSG_DONTWAIT)
@@ -184,7 +185,8 @@ def _fork(
 def _child(boot: dict[str, Any], job: dict[str, Any], request: list[int]) -> None:
     import marshal
 
-    boot["set_dumpable"](1)  # its own /proc files are its own again
+    if "set_dumpable" in boot:
+        boot["set_dumpable"](1)  # its own /proc files are its own again
     if "numpy.random" in sys.modules:  # the standard library's `random` does it by itself
         sys.modules["numpy.random"].seed()
     content, stdin, stdout, stderr, result, told = request
