@@ -32,6 +32,7 @@ _NAME: Final = re.compile(rf"{_PREFIX}-(\d+)-(\d+)-\d+")
 _KILLS: Final = re.compile(rb"^oom_kill (\d+)", re.MULTILINE)
 _CHUNK: Final = 4096
 _counter: Final = itertools.count()
+_left: Final[set[str]] = set()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -98,9 +99,7 @@ class Group:
         if self._events is not None:
             os.close(self._events)
             self._events = None
-        # What cannot be removed now is swept when the next process begins.
-        with contextlib.suppress(OSError):
-            os.rmdir(self._folder)
+        _remove(self._folder)
 
     def _hold(self, memory_bytes: int, pid: int) -> None:
         try:
@@ -168,6 +167,19 @@ def sweep(where: Place) -> None:
         if made is not None and _began(int(made[1])) != int(made[2]):
             with contextlib.suppress(OSError):
                 os.rmdir(f"{where.folder}/{name}")
+
+
+def _remove(folder: str) -> None:
+    """Remove a group, and those before in which something was about to end still."""
+    _left.add(folder)
+    for each in tuple(_left):
+        try:
+            os.rmdir(each)
+        except FileNotFoundError:
+            pass
+        except OSError:  # with the next one, or when the next process begins
+            continue
+        _left.discard(each)
 
 
 def _shown(path: str, root: str, target: str) -> str | None:

@@ -169,6 +169,24 @@ async def test_without_a_thread(
     assert not groups(place)
 
 
+@pytest.mark.parametrize("tree", [(KERNEL, "together", "1")], indirect=True)
+async def test_a_group_in_which_something_ends_late_is_removed_with_the_next(
+    place: cgroup.Place, tree: subprocess.Popen[bytes], gone: subprocess.Popen[bytes]
+) -> None:
+    early = cgroup.Group(place, 100 * MIB, tree.pid)
+    await early.ready()
+    early.close()
+    assert len(groups(place)) == 1
+
+    kill(tree)
+    deadline = time.monotonic() + 10
+    while groups(place) and time.monotonic() < deadline:
+        later = cgroup.Group(place, 100 * MIB, gone.pid)
+        await later.ready()
+        later.close()
+    assert not groups(place)
+
+
 def test_without_a_descriptor(place: cgroup.Place, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: int) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
