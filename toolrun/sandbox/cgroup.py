@@ -241,7 +241,7 @@ def _enter(procs: str, pid: int) -> None:
 
 def _tree(pid: int) -> Iterator[int]:
     yield pid
-    for child in children(pid):
+    for child in children(pid, sure=True):  # one that is left out would have no bound
         yield from _tree(child)
 
 

@@ -4,6 +4,7 @@
 # ruff: noqa: PTH208
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -114,12 +115,17 @@ def _proportional(pid: int) -> int:
     return sum(int(line.split()[1]) for line in lines) * _KIB
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
+def children(pid: int, *, sure: bool = False) -> list[int]:
+    """The processes that a process has started; none where it has ended, or cannot be seen.
+
+    Raises:
+        OSError: no descriptor is to be had to see them, and it has to be `sure`.
+    """
     found: list[int] = []
     try:
         for thread in os.listdir(f"/proc/{pid}/task"):
             found += map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
-    except OSError:
-        pass  # it ended meanwhile
+    except OSError as error:  # it ended meanwhile
+        if sure and error.errno in {errno.EMFILE, errno.ENFILE}:
+            raise
     return found

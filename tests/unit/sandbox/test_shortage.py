@@ -244,3 +244,8 @@ def test_too_few_descriptors_to_look_for_control_groups_are_not_for_ever() -> No
     with at_most(3):
         assert cgroup.hold(1 << 30, os.getpid()) is None
     assert cgroup.place.cache_info().currsize == 0
+
+
+def test_too_few_descriptors_to_see_what_is_to_be_bounded_bound_nothing_by_halves() -> None:
+    with at_most(3), pytest.raises(OSError, match="Too many open files"):
+        list(cgroup._tree(os.getpid()))
