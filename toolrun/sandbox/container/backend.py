@@ -80,7 +80,7 @@ class Container:
         prefix = await self._prefix(engine, order)
         box = f"toolrun-{secrets.token_hex(8)}"
         assert self._folder is not None
-        path = f"{self._folder}/{box}"
+        path = f"{self._folder}/sockets/{box}"
         if engine.name == "podman":
             targets = engines.binds(order, runtime().folders)
             rootfs.make_mount_points(self._folder / "root", targets)
@@ -121,6 +121,9 @@ class Container:
         if self._folder is None:
             self._owner = os.getpid()
             self._folder = Path(tempfile.mkdtemp(prefix="toolrun-"))
+            # Private: who connects first is taken for the box, and command lines tell the names.
+            # Without root a container's own has to get there, and is another user outside.
+            (self._folder / "sockets").mkdir(mode=0o700 if is_real_root() else 0o711)
             if engine.name == "docker":
                 rootfs.make_image(engine.program, engines.environment())
             else:
