@@ -24,7 +24,7 @@ from toolrun.sandbox.run import Run
 from toolrun.sandbox.view import View
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from toolrun.sandbox.egress.addresses import Resolve
     from toolrun.sandbox.egress.proxy import Proxy, Tell
@@ -41,6 +41,7 @@ class Calls:
     Attributes:
         backend: makes the boxes.
         may_run: whether it was seen to hold, or is being attacked to see that.
+        active: how many calls are under way.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Calls:
         self.pool = pool
         self.backend = backend
         self.may_run = False
+        self.active = 0
         self._hider = Hider()
         self._proxy = None if profile.network == "none" else _proxy(profile, resolve)
 
@@ -95,10 +97,31 @@ class Calls:
             SandboxUnavailable: the box did not start; nothing ran.
         """
         content["env"] = env
-        if self.profile.workspace == "writable":
-            return await self._run_layered(view, content, stdin, seconds, hears)
+        with self.in_use():
+            if self.profile.workspace == "writable":
+                return await self._run_layered(view, content, stdin, seconds, hears)
+            return await self._run(view, content, stdin, seconds, tenant, hears)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count a call while inside: what is used is not closed."""
+        self.active += 1
+        try:
+            yield
+        finally:
+            self.active -= 1
+
+    async def _run(
+        self,
+        view: View,
+        content: dict[str, Any],
+        stdin: bytes | int,
+        seconds: float,
+        tenant: str | None,
+        hears: Hears,
+    ) -> tuple[Run, float]:
         for attempt in range(_ATTEMPTS):
-            kind = self.kind(view, env)
+            kind = self.kind(view, content["env"])
             # No name is not one that many could share.
             whose = tenant or None
             async with self.pool.lease(kind, whose, kind.start, fresh=attempt > 0) as box:
@@ -166,22 +189,23 @@ class Calls:
                 "written is kept when a call is over; start a program under another profile"
             )
         kind = self.kind(view, env)
-        async with self.pool.lease(kind, None, kind.start) as box:
-            process = Process(box, self.profile)
+        with self.in_use():
+            async with self.pool.lease(kind, None, kind.start) as box:
+                process = Process(box, self.profile)
 
-            async def serve() -> None:
-                async with self.egress(box, tell):
-                    await process.serve(argv, env, seconds)
-                if not box.started and process.ended is None:
-                    raise self.did_not_start(box)
+                async def serve() -> None:
+                    async with self.egress(box, tell):
+                        await process.serve(argv, env, seconds)
+                    if not box.started and process.ended is None:
+                        raise self.did_not_start(box)
 
-            try:
-                async with anyio.create_task_group() as group:
-                    group.start_soon(serve)
-                    yield process
-                    group.cancel_scope.cancel()
-            except BaseExceptionGroup as errors:
-                raise errors.exceptions[0] from None
+                try:
+                    async with anyio.create_task_group() as group:
+                        group.start_soon(serve)
+                        yield process
+                        group.cancel_scope.cancel()
+                except BaseExceptionGroup as errors:
+                    raise errors.exceptions[0] from None
 
     def egress(self, box: Box, tell: Tell | None) -> contextlib.AbstractAsyncContextManager[None]:
         """What answers the box's requests to hosts while a call runs in it, and not longer."""

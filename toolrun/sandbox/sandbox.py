@@ -88,6 +88,11 @@ class Sandbox:
         self._calls = Calls(profile, self._workspace, self._pool, first, resolve)
 
     @property
+    def is_used(self) -> bool:
+        """Whether a call is under way."""
+        return self._calls.active > 0
+
+    @property
     def backend(self) -> Backend:
         """What makes the boxes: the chosen one, once it is open."""
         return self._calls.backend

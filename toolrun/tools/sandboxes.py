@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import anyio
 import msgspec
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolrun.sandbox.profile import Chosen, Profile
+
+
+MOST: Final = 64
+"""Sandboxes that stay open: some hold descriptors, and a process where a workspace is writable."""
 
 
 class Sandboxes:
@@ -48,7 +52,8 @@ class Sandboxes:
         """
         profile = self._profile(chosen, source)
         key = (profile, workspace, backend)
-        if (ready := self._open.get(key)) is not None:
+        if (ready := self._open.pop(key, None)) is not None:
+            self._open[key] = ready  # the last to be closed
             return ready
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
@@ -56,7 +61,17 @@ class Sandboxes:
                 sandbox = Sandbox(profile, workspace=workspace, pool=self._pool, backend=backend)
                 await sandbox.open()
                 self._open[key] = sandbox
+                await self._close_unused(sandbox)
         return self._open[key]
+
+    async def _close_unused(self, but: Sandbox) -> None:
+        """Close those that nobody has used for longest: a service may have one for each session."""
+        for key, sandbox in list(self._open.items()):
+            if len(self._open) <= MOST:
+                return
+            if sandbox is not but and not sandbox.is_used:
+                del self._open[key]
+                await sandbox.aclose()
 
     def _profile(self, chosen: Chosen, source: str) -> Profile:
         """The profile that is meant, put together once; what it widens is logged."""
