@@ -21,7 +21,7 @@ BOUNDS: Final = {
     "unstreamed to loop": 0.40,
     "streamed to loop": 0.15,
     "streamed to floor": 2.4,
-    "rounds, mean to loop": 0.12,
+    "rounds, mean to loop": 0.25,
     "rounds, last to first": 2.0,
     "import of what is used": 0.5,
 }
