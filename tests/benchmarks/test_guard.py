@@ -60,6 +60,7 @@ def beyond(seen: dict[str, float]) -> dict[str, float]:
     return {key: seen[key] for key, bound in BOUNDS.items() if not 0 < seen[key] <= bound}
 
 
+@pytest.mark.load
 @pytest.mark.timeout(900)
 def test_toolrun_costs_no_more_than_it_did() -> None:
     best = measured()

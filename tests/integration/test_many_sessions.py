@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import pytest
 
 from tests.rig.mock import MockServer, Step
 from toolrun import Runtime, Session, tool
@@ -52,6 +53,7 @@ async def open_and_close(runtime: Runtime, number: int, many: int) -> None:
                 group.start_soon(one, f"{number}-{each}")
 
 
+@pytest.mark.load
 async def test_ten_thousand_sessions_opened_and_closed_leave_nothing(anyio_backend: str) -> None:
     script = (call("echo", {"text": "hi"}), "Done.")
     many = SESSIONS if anyio_backend == "asyncio" else SESSIONS // 4
