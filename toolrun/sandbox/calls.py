@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from toolrun.sandbox.job import Hears
     from toolrun.sandbox.pool import Pool
 
-
 _ATTEMPTS: Final = 3
 
 

@@ -132,9 +132,7 @@ class Run:
     def _pipe(
         self, stack: contextlib.ExitStack, give: contextlib.ExitStack, take: Callable[[bytes], None]
     ) -> int:
-        read, write = os.pipe2(os.O_CLOEXEC)
-        stack.callback(os.close, read)
-        give.callback(os.close, write)
+        read, write = pipe(stack, give)
         os.set_blocking(read, False)
         self._epoll.register(read, select.EPOLLIN)
         self._readers[read] = take

@@ -322,11 +322,11 @@ class Sandbox:
             if job is None
             else view_of(job, self._workspace, self._python_paths)
         )
-        if self.profile.workspace == "writable" and self._workspace is not None:
-            # A box's layer lies over the workspace as it is when the call comes; what makes the
-            # layers can be there by then.
-            with contextlib.ExitStack() as stack:
+        with self._calls.in_use(), contextlib.ExitStack() as stack:
+            if self.profile.workspace == "writable" and self._workspace is not None:
+                # A box's layer lies over the workspace as it is when the call comes; what makes
+                # the layers can be there by then.
                 await opened(self.backend, view, self._workspace, self.profile, stack)
-            return
-        kind = self._calls.kind(view, env)
-        await self._pool.warm(kind, tenant, kind.start)
+                return
+            kind = self._calls.kind(view, env)
+            await self._pool.warm(kind, tenant, kind.start)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from toolrun.errors import SandboxUnavailable
 from toolrun.tools import sandboxes
 from toolrun.tools.sandboxes import Sandboxes
 
@@ -69,3 +70,13 @@ async def test_one_that_is_used_stays_open(held: Sandboxes, tmp_path: Path) -> N
 
     assert printed == [b"on\nused\n"]
     assert not used.is_used
+
+
+@pytest.mark.anyio
+async def test_one_that_is_closed_prepares_nothing_more(held: Sandboxes, tmp_path: Path) -> None:
+    box = await held.opened("workspace-ro", folder(tmp_path, "closed"))
+    await box.aclose()
+    with pytest.raises(SandboxUnavailable, match="has been closed"):
+        await box.run(["true"], timeout=20)
+    await box.open()  # again
+    assert (await box.run(["cat", "name.txt"], timeout=20)).stdout == b"closed"

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.backend import Start
 from toolrun.sandbox.bubblewrap import arguments, seccomp
 from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
@@ -31,6 +32,7 @@ class Bubblewrap:
     def __init__(self) -> None:
         self._passages: dict[frozenset[str], Passage] = {}
         self._holders: dict[Passage, Holder] = {}
+        self._closed = False
 
     def identity(self) -> str:
         """The path of the program."""
@@ -41,7 +43,8 @@ class Bubblewrap:
         return remedy(said)
 
     def close(self) -> None:
-        """Give back the mount namespaces."""
+        """Give back the mount namespaces, and prepare no more: nobody would give them back."""
+        self._closed = True
         while self._holders:
             self._holders.popitem()[1].close()
         while self._passages:
@@ -90,6 +93,8 @@ class Bubblewrap:
         return await holder.open(folder, profile, stack)
 
     async def _passage(self, view: View) -> Passage:
+        if self._closed:
+            raise SandboxUnavailable("sandbox: it has been closed")
         shown = runtime()
         needed = {folder.path for folder in view.folders} | set(shown.folders)
         if not within(arguments.program(), needed):
