@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-import sniffio
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from toolrun.errors import ConfigError
+from toolrun.portal import refuse_to_block
 from toolrun.session import Session
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ class BlockingSession:
             ConfigError: called inside a running event loop, which it would block; a notebook's own
                 loop waits for its cells anyway.
         """
-        _refuse_to_block()
+        refuse_to_block("Session.sync", "Session")
         with contextlib.ExitStack() as stack:
             self._portal = self._shared or stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(self._session))
@@ -147,23 +146,3 @@ class BlockingSession:
         if self._portal is None:
             raise ConfigError("the session is not open; use it in a with statement")
         return self._portal
-
-
-def _refuse_to_block() -> None:
-    """Pass where no loop runs in this thread, or a notebook's, which its cells hold anyway."""
-    try:
-        library = sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:
-        return
-    if not _in_notebook():
-        raise ConfigError(
-            f"Session.sync would block the running {library} loop; "
-            "use `async with Session(...)` here"
-        )
-
-
-def _in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook: each cell runs inside the kernel's loop."""
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return type(shell).__name__ == "ZMQInteractiveShell"

@@ -1,6 +1,8 @@
 """What the contract's tests run in a box of each backend. Standard library only.
 
 Each prints the marker before it does anything, so that one that is killed has proven that it ran.
+Those that sleep hold what they took until they are killed. Alone in one file: a container or a
+guard has to show nothing else.
 """
 
 # ruff: noqa: PTH115, PTH123, PTH208

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from toolrun.portal import refuse_to_block
 from toolrun.sandbox.sandbox import Sandbox
 
 if TYPE_CHECKING:
@@ -68,8 +69,11 @@ class BlockingSandbox:
         """Start the thread and open the sandbox.
 
         Raises:
+            ConfigError: called inside a running event loop, which it would block; a notebook's own
+                loop waits for its cells anyway.
             SandboxUnavailable: no backend holds what the profile needs.
         """
+        refuse_to_block("Sandbox.sync", "Sandbox")
         with contextlib.ExitStack() as stack:
             self._portal = stack.enter_context(start_blocking_portal())
             stack.enter_context(self._portal.wrap_async_context_manager(self._sandbox))

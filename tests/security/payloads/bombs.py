@@ -1,4 +1,7 @@
-"""Attacks that use up processes, threads and memory."""
+"""Attacks that use up processes, threads and memory.
+
+They sleep to hold what they took until they are ended; none waits for something to happen.
+"""
 
 from __future__ import annotations
 

@@ -89,6 +89,13 @@ def test_without_an_event_loop(tmp_path: Path) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_running_loop_is_not_blocked(anyio_backend: str) -> None:
+    why = f"Sandbox.sync would block the running {anyio_backend} loop"
+    with pytest.raises(ConfigError, match=why), Sandbox.sync("pure"):
+        raise AssertionError
+
+
+@pytest.mark.anyio
 async def test_cancelling_kills_the_tree_at_once() -> None:
     async with Sandbox("pure") as box:
         seen = anyio.Event()
