@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from toolrun.events import Repaired as Repaired
     from toolrun.events import RequestSent as RequestSent
     from toolrun.events import Retried as Retried
+    from toolrun.events import ServerToolCalled as ServerToolCalled
     from toolrun.events import SessionOpened as SessionOpened
     from toolrun.events import SettingsChanged as SettingsChanged
     from toolrun.events import StepFinished as StepFinished
@@ -107,7 +108,7 @@ _HOMES = {
     "toolrun.events": (
         *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "EgressDecided", "Event"),
         *("FileChanged", "ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired"),
-        *("RequestSent", "Retried"),
+        *("RequestSent", "Retried", "ServerToolCalled"),
         *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
         *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),

@@ -64,6 +64,9 @@ class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
 
     `content` beside `tool_calls` is a preamble, else the answer. The token ids are there where the
     server gives them (`return_token_ids`, vLLM 0.10.2 and later) or the model is sampled directly.
+    Under direct sampling `prompt_token_ids` are left out: the prompt is the first `continues` ids
+    of the step before (its prompt and what it sampled, to the token; 0: a new prompt), and
+    `rendered_token_ids` after them. `logprobs` has one number for each of `token_ids`.
     """
 
     content: str | None = None
@@ -74,6 +77,9 @@ class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
     response_id: str | None = None
     prompt_token_ids: tuple[int, ...] | None = None
     token_ids: tuple[int, ...] | None = None
+    rendered_token_ids: tuple[int, ...] | None = None
+    continues: int = 0
+    logprobs: tuple[float, ...] | None = None
 
 
 class ToolCallStarted(Durable, frozen=True, tag=True):
@@ -217,7 +223,8 @@ class RequestSent(Event, frozen=True, tag=True):
     """A request went out: the sha256 of its body, its size in bytes, and what it adds.
 
     `adds` holds the messages that no request of the session held before it, reasoning included;
-    `dialect` is the name of the dialect that the body was written in.
+    `dialect` is the name of the dialect that the body was written in, `via` the way that it went:
+    empty for Chat Completions, "responses" or "harmony".
     """
 
     digest: str
@@ -225,6 +232,7 @@ class RequestSent(Event, frozen=True, tag=True):
     adds: list[dict[str, Any]]
     dialect: str = ""
     stream: bool = False
+    via: str = ""
 
 
 class ReasoningDelta(Event, frozen=True, tag=True, gc=False):
@@ -278,6 +286,21 @@ class ToolOutput(Event, frozen=True, tag=True, gc=False):
     text: str
 
 
+class ServerToolCalled(Event, frozen=True, tag=True, gc=False):
+    """The server ran a tool of its own (`vllm serve --tool-server`): toolrun only hears of it.
+
+    `kind` is the type of the item ("web_search_call", "code_interpreter_call", "mcp_call"),
+    `status` what the server says of it, `input` what it was asked, `output` what it gave, as JSON
+    or text, "" where the server does not say.
+    """
+
+    call_id: str
+    kind: str
+    status: str = ""
+    input: str = ""
+    output: str = ""
+
+
 class EgressDecided(Event, frozen=True, tag=True, gc=False):
     """A sandboxed tool asked for a host, and was let through or refused.
 
@@ -321,6 +344,7 @@ AnyEvent: TypeAlias = (
     | Retried
     | Repaired
     | ToolOutput
+    | ServerToolCalled
     | EgressDecided
     | Warned
 )

@@ -16,6 +16,7 @@ from toolrun.journal import Sink
 from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
+from toolrun.models.ways import Via
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.tools.secrets import Source, check_source
@@ -59,6 +60,9 @@ class Options(TypedDict, total=False):
         api_key: sent as a bearer token, "EMPTY" by default; a coroutine function is asked for each
             request. No environment variable is read.
         headers: sent with each request.
+        via: how the server is sampled: "chat" (Chat Completions), "responses" (the Responses API),
+            "harmony" (token by token, by `/v1/completions`; needs toolrun[harmony]), or "auto",
+            the default: Chat Completions, unless the server is known to drop reasoning there.
         extra_body: further fields of each request's body, such as `return_token_ids`.
         instructions: the developer's words to the model.
         effort: how long the model reasons: "low", "medium" or "high".
@@ -94,6 +98,7 @@ class Options(TypedDict, total=False):
     base_url: str
     api_key: str | Callable[[], Awaitable[str]] | None
     headers: Mapping[str, str] | None
+    via: Via
     extra_body: dict[str, Any] | None
     instructions: str | None
     effort: Effort | None
@@ -137,6 +142,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
 
     model: str = MODEL
     base_url: str = BASE_URL
+    via: Via = "auto"
     instructions: str | None = None
     effort: Effort | None = None
     sampling: Sampling = Sampling()
@@ -181,6 +187,8 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
     check_source(options.get("secrets"))
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
+    if options.get("via") not in (None, "auto", "chat", "responses", "harmony"):
+        raise ConfigError(f"via is auto, chat, responses or harmony, not {options['via']!r}")
     if not 0 <= (options.get("verify_reasoning") or 0) <= 1:
         raise ConfigError(f"verify_reasoning is a share, 0 to 1, not {options['verify_reasoning']}")
     if (most := options.get("max_in_flight")) is not None and most < 1:

@@ -87,6 +87,8 @@ class Parts(Struct, frozen=True, eq=False):
             stream=stream,
             cache=self.cache,
             on_call=self.warm,
+            session=self.journal.session,
+            date=self.date,
         )
 
     def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:

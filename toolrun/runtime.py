@@ -16,8 +16,8 @@ from toolrun.clock import SystemClock
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
 from toolrun.limits import Budget, Limits
-from toolrun.models.chat import ChatModel
 from toolrun.models.door import Timeouts
+from toolrun.models.ways import Server, open_model
 from toolrun.options import (
     BASE_URL,
     MODEL,
@@ -77,7 +77,7 @@ class Runtime:
         self._gate = None if most is None else anyio.Semaphore(most)
         self._held = 0
         self._private = False
-        self._models: dict[Any, ChatModel] = {}
+        self._models: dict[Any, Model] = {}
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
@@ -158,6 +158,7 @@ class Runtime:
         settings = Settings(
             model=name,
             base_url=chosen.get("base_url") or BASE_URL,
+            via=chosen.get("via") or "auto",
             instructions="\n\n".join(parts) or None,
             effort=chosen.get("effort"),
             sampling=chosen.get("sampling") or Sampling(),
@@ -207,15 +208,15 @@ class Runtime:
     def _model(self, options: Options) -> tuple[Model, str]:
         model = options.get("model") or MODEL
         if not isinstance(model, str):
-            return model, type(model).__name__
+            return model, getattr(model, "name", type(model).__name__)
         base_url = options.get("base_url") or BASE_URL
         api_key, headers = options.get("api_key"), options.get("headers") or {}
         timeouts = options.get("timeouts") or Timeouts()
-        key = (base_url, api_key, tuple(sorted(headers.items())), timeouts)
+        via = options.get("via") or "auto"
+        key = (base_url, api_key, tuple(sorted(headers.items())), timeouts, via)
         if (ready := self._models.get(key)) is None:
-            ready = self._models[key] = ChatModel(
-                base_url, api_key=api_key, headers=headers, timeouts=timeouts
-            )
+            server = Server(base_url, api_key, headers, timeouts)
+            ready = self._models[key] = open_model(server, via)
         return ready, model
 
     def _new_toolbox(

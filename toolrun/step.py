@@ -112,7 +112,8 @@ class Sampler(Struct, frozen=True, eq=False):
                 break
         if before is not None:
             await self._proved(journal, request, before, message)
-            if not request.extra.get("return_token_ids"):
+            asked = request.extra.get("return_token_ids") or message.rendered_token_ids
+            if not asked:
                 message = structs.replace(message, prompt_token_ids=None, token_ids=None)
         await journal.record(message)
         return message

@@ -8,6 +8,9 @@
 A test that asks for one is marked `vllm`, and its time-out begins when the servers run. Servers
 start when the first test asks for one, all that the collected tests need at once, and run
 until the end of the test run. Tests share them: tell apart what you count.
+
+`TOOLRUN_VLLM_URLS="0.32.0=http://127.0.0.1:8000"` names servers that run already (`make vllm`):
+they are taken instead.
 """
 
 from __future__ import annotations
@@ -37,6 +40,17 @@ def wanted_versions() -> tuple[str, ...]:
     """
     names = re.split(r"[\s,]+", os.environ.get("TOOLRUN_VLLM_VERSIONS", "").strip(" ,"))
     return tuple(release(name).vllm for name in names if name) or tuple(RELEASES)
+
+
+def running_servers() -> dict[str, str]:
+    """The servers of this machine that run already, as the environment names them: their roots.
+
+    Raises:
+        ValueError: the environment names a version that the rig does not serve.
+    """
+    names = os.environ.get("TOOLRUN_VLLM_URLS", "").split()
+    pairs = (name.partition("=") for name in names)
+    return {release(version).vllm: root.rstrip("/") for version, _, root in pairs}
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` deselects
@@ -78,7 +92,10 @@ class Servers:
             InstallError: it could not be installed.
             ServerFailedError: it did not start; it is not tried again.
         """
-        for each in sorted({version, *self._versions} - self._launched.keys()):
+        for each, root in running_servers().items():
+            self._ready.setdefault(each, VllmServer(each, port=int(root.rpartition(":")[2])))
+        wanted = {version, *self._versions} - self._launched.keys() - self._ready.keys()
+        for each in sorted(wanted):
             self._launched[each] = VllmServer(each, progress=self._say)
             self._launched[each].launch()
         if version not in self._ready:

@@ -102,6 +102,10 @@ class SessionOptions(ToolOptions):
             help="Bearer token. TOOLRUN_API_KEY is better: others can read a command line.",
         ),
     ] = None
+    via: Annotated[
+        Literal["auto", "chat", "responses", "harmony"] | None,
+        Parameter(group=_SERVER, help="How the server is sampled; auto by default."),
+    ] = None
     extra_body: Annotated[
         str | None,
         Parameter(group=_SERVER, metavar="JSON", help="JSON object: more fields of each request."),
@@ -160,6 +164,7 @@ def open_session(config: Config, **more: Any) -> Session:
     options: dict[str, Any] = {
         "model": config.model,
         "base_url": config.base_url,
+        "via": config.via,
         "api_key": config.api_key,
         "extra_body": config.extra_body,
         "instructions": config.instructions,

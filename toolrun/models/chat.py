@@ -10,12 +10,13 @@ import anyio
 
 from toolrun.errors import MalformedOutput, ModelNotFound, ServerError
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
-from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_body import encode_body
 from toolrun.models.chat_reply import read_reply
 from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.probe import probe
 from toolrun.models.proof import prove_reasoning
+from toolrun.models.sent import added_messages
 from toolrun.models.sse import DONE, EventSplitter, is_event
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class ChatModel:
         dialect: how the server departs from the common format; found by asking it where None.
         timeouts: in seconds.
     """
+
+    sound = True
 
     def __init__(
         self,

@@ -32,7 +32,6 @@ class _Encoded:
         self.full: list[bytes] = []
         self.head = b""
         self.head_of: tuple[Any, ...] = ()
-        self.sent = 0
 
 
 def encode_body(request: Request, dialect: Dialect) -> bytes:
@@ -43,14 +42,6 @@ def encode_body(request: Request, dialect: Dialect) -> bytes:
     if request.nudge is not None:
         parts.append(_encode({"role": "user", "content": request.nudge}))
     return b"".join((_head(request, encoded), b",".join(parts), b"]}"))
-
-
-def added_messages(request: Request) -> list[dict[str, Any]]:
-    """The messages that no body of this session held before, reasoning included."""
-    encoded: _Encoded = request.cache[_KEY]
-    added = request.messages[encoded.sent :]
-    encoded.sent = len(request.messages)
-    return [message_to_openai(message) for message in added]
 
 
 def _encoded(request: Request, dialect: Dialect) -> _Encoded:

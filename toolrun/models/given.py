@@ -1,8 +1,8 @@
 """Is what a model gave a message that a session can go on from?
 
-`ChatModel` makes sound ones, which are taken as they are; a model of the user's own, or an adapter
-for another kind of server, may give calls no ids, the same ones, or texts that no encoding of
-Unicode holds.
+The models of this room make sound ones (`sound`), which are taken as they are; a model of the
+user's own, or an adapter for another kind of server, may give calls no ids, the same ones, or texts
+that no encoding of Unicode holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from msgspec import structs
 
 from toolrun.errors import ConfigError
 from toolrun.events import AssistantMessage
-from toolrun.models.chat import ChatModel
 from toolrun.tools.results import sound
 from toolrun.values import ToolCall, Usage
 
@@ -33,7 +32,7 @@ def message_of(given: object, model: Model) -> AssistantMessage:
     Raises:
         ConfigError: it is no message, or one with a field of another type.
     """
-    if isinstance(model, ChatModel):
+    if getattr(model, "sound", False):
         assert isinstance(given, AssistantMessage)
         return given
     where = f"model: {type(model).__name__}.sample"

@@ -29,6 +29,10 @@ class Request(Struct, frozen=True, eq=False):
         unstreamed: this step comes whole all the same; the pieces are then told at its end.
         cache: kept by the session from step to step for the model's use (encoded bytes).
         on_call: is told the name of a call as soon as its stream has said it.
+        session: the id of the session, for models that send it to the same server each time.
+        date: the session's, YYYY-MM-DD, for models that render the prompt themselves.
+        builtins: which of the tools are the model's own ("python", "browser_open", ...): a model
+            that renders the prompt itself declares them in the system message.
     """
 
     model: str
@@ -46,6 +50,9 @@ class Request(Struct, frozen=True, eq=False):
     unstreamed: bool = False
     cache: dict[str, Any] = field(default_factory=dict)
     on_call: Callable[[str], None] | None = None
+    session: str = ""
+    date: str = ""
+    builtins: tuple[str, ...] = ()
 
     @property
     def streams(self) -> bool:
@@ -54,7 +61,11 @@ class Request(Struct, frozen=True, eq=False):
 
 
 class Model(Protocol):
-    """Something that samples steps. It may serve many sessions at once."""
+    """Something that samples steps. It may serve many sessions at once.
+
+    One that has an attribute `sound` set to True promises messages that hold by themselves: texts
+    that UTF-8 can encode, calls whose ids are there and differ. Those of others are checked.
+    """
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Sample one step.

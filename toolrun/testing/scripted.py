@@ -20,9 +20,10 @@ from toolrun.events import (
     StepFinished,
     TextDelta,
 )
-from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_body import encode_body
 from toolrun.models.dialects import GENERIC
 from toolrun.models.model import Request
+from toolrun.models.sent import added_messages
 from toolrun.transcript import ToolMessage
 from toolrun.values import ToolCall, Usage
 

@@ -45,6 +45,7 @@ _OPEN_KEY = re.compile(
 )
 _LONGEST_KEY = 4200
 
+_TOKENS = ("prompt_token_ids", "token_ids", "rendered_token_ids", "continues", "logprobs")
 _encoder = msgspec.json.Encoder()
 _Pieces = list[tuple[int, str]]
 _Span = tuple[int, int]
@@ -150,8 +151,8 @@ class Redactor:
             clean["digest"] = ""
         if self._hit and isinstance(event, AssistantMessage):
             # Tokens would spell out what was redacted.
-            clean.pop("prompt_token_ids", None)
-            clean.pop("token_ids", None)
+            for name in _TOKENS:
+                clean.pop(name, None)
         return _encoder.encode(clean) + b"\n"
 
     def _split_secrets(self, events: Sequence[Event]) -> Sequence[Event]:

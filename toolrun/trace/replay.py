@@ -27,7 +27,9 @@ from toolrun.events import (
 )
 from toolrun.journal import Journal
 from toolrun.models import dialects
-from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_body import encode_body
+from toolrun.models.sent import added_messages
+from toolrun.models.ways import encoder
 from toolrun.trace.comparison import Comparison, Cursor
 from toolrun.trace.plan import Plan, Stop, decision_of
 from toolrun.trace.requests import RecordedRequests
@@ -154,19 +156,29 @@ class ReplayModel:
     def _checked(self, request: Request, event: RequestSent) -> RequestSent:
         """The event of the request, made anew; of a redacted one the recorded event."""
         dialect = self._dialects.setdefault(event.dialect, dialects.named(event.dialect))
-        body = encode_body(request, dialect)
+        body = encoder(event.via)(request, dialect)
         added = added_messages(request)
         self._recorded.add(event.adds, len(request.messages))
         if not event.digest:
-            found = self._recorded.difference(body, request, dialect, stream=event.stream)
+            shown, said_in = self._shown(body, request, dialect, event)
+            found = self._recorded.difference(shown, request, said_in, stream=event.stream)
             if found is not None:
                 raise self._differs(found)
             return event
         digest = hashlib.sha256(body).hexdigest()
         if digest != event.digest:
-            named = self._recorded.named(body, request, dialect, stream=event.stream)
+            shown, said_in = self._shown(body, request, dialect, event)
+            named = self._recorded.named(shown, request, said_in, stream=event.stream)
             raise self._differs(named)
-        return RequestSent(digest, len(body), added, dialect.name, request.streams)
+        return RequestSent(digest, len(body), added, dialect.name, request.streams, event.via)
+
+    def _shown(
+        self, body: bytes, request: Request, dialect: Dialect, event: RequestSent
+    ) -> tuple[bytes, Dialect]:
+        """What a request holds in the form in which it is compared: that of Chat Completions."""
+        if not event.via:
+            return body, dialect
+        return encode_body(request, dialects.GENERIC), dialects.GENERIC
 
     def _differs(self, found: str) -> ReplayMismatch:
         mismatch = ReplayMismatch(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agents import (  # type: ignore[import-not-found]
+from agents import (
     Agent,
     OpenAIChatCompletionsModel,
     Runner,

@@ -11,8 +11,9 @@ from msgspec import structs
 from toolrun import AssistantMessage, Request, Sampling, ToolCall, ToolMessage
 from toolrun.events import UserMessage
 from toolrun.models import chat_body
-from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_body import encode_body
 from toolrun.models.dialects import GENERIC, Dialect, vllm
+from toolrun.models.sent import added_messages
 from toolrun.transcript import Message, message_to_openai, reasoning_kept_from
 
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}

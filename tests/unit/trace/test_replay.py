@@ -33,8 +33,9 @@ from toolrun.events import (
     TurnFinished,
     UserMessage,
 )
-from toolrun.models.chat_body import added_messages, encode_body
+from toolrun.models.chat_body import encode_body
 from toolrun.models.dialects import vllm
+from toolrun.models.sent import added_messages
 from toolrun.state import fold
 from toolrun.testing.replay import replay_trace
 from toolrun.trace.comparison import difference

@@ -248,6 +248,7 @@ def _filled(kind: type) -> Event:
         "before": "a",
         "after": "b",
         "stream": "stdout",
+        "kind": "web_search_call",
         "host": "example.org",
         "port": 443,
         "method": "CONNECT",

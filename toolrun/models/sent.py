@@ -1,0 +1,22 @@
+"""Which messages has no request of a session held before?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from toolrun.transcript import message_to_openai
+
+if TYPE_CHECKING:
+    from toolrun.models.model import Request
+
+_KEY = "sent"
+
+
+def added_messages(request: Request) -> list[dict[str, Any]]:
+    """The messages that are new in this request, reasoning included; all where history changed."""
+    messages = request.messages
+    sent, last = request.cache.get(_KEY, (0, None))
+    if sent > len(messages) or (sent and messages[sent - 1] is not last):
+        sent = 0
+    request.cache[_KEY] = (len(messages), messages[-1] if messages else None)
+    return [message_to_openai(message) for message in messages[sent:]]
