@@ -78,7 +78,7 @@ class Work(Generic[T]):
         """Whether nobody waits any more: the function should end as soon as it can."""
         self._over = False
         self._function = function
-        self._post = _poster()
+        self._post = poster()
         self._done = anyio.Event()
         self._value: T | None = None
         self._error: BaseException | None = None
@@ -147,8 +147,8 @@ def _threads() -> anyio.CapacityLimiter:
         return limiter
 
 
-def _poster() -> Callable[[Callable[[], Any]], Any]:
-    """What calls a function on this loop from another thread."""
+def poster() -> Callable[[Callable[[], Any]], Any]:
+    """What calls a function on this loop from another thread; RuntimeError where it has ended."""
     if sniffio.current_async_library() == "trio":
         import trio
 
