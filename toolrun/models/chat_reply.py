@@ -103,7 +103,7 @@ def read_reply(body: bytes) -> AssistantMessage:
     """
     reply = decoded(body)
     if not reply.choices or (said := reply.choices[0].message) is None:
-        raise MalformedOutput(f"the reply has no message: {_shown(body)}")
+        raise MalformedOutput(f"the reply has no message: {shown(body)}")
     choice = reply.choices[0]
     if not said.tool_calls and lost_a_call(choice.finish_reason, choice.stop_reason):
         raise lost_call()
@@ -129,12 +129,12 @@ def decoded(payload: bytes) -> Reply:
     try:
         reply = _decode(payload)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        whole = _without_lone_surrogates(payload)
+        whole = without_lone_surrogates(payload)
         if whole != payload:
             return decoded(whole)
-        raise MalformedOutput(f"not a reply ({error}): {_shown(payload)}") from error
+        raise MalformedOutput(f"not a reply ({error}): {shown(payload)}") from error
     if (said := bytes(reply.error)) not in (b"", b"null"):
-        raise _error(said)
+        raise error_of(said)
     return reply
 
 
@@ -194,7 +194,7 @@ def ids_of(ids: list[int] | None) -> tuple[int, ...] | None:
     return None if ids is None else tuple(ids)
 
 
-def _without_lone_surrogates(payload: bytes) -> bytes:
+def without_lone_surrogates(payload: bytes) -> bytes:
     r"""The payload with U+FFFD for each half of a surrogate pair (`\ud83d`) that stands alone.
 
     Proxies that count in UTF-16 cut an emoji in two; halves are no text, and JSON decoders differ.
@@ -204,22 +204,24 @@ def _without_lone_surrogates(payload: bytes) -> bytes:
     return _SURROGATE.sub(lambda found: b"\\ufffd" if found["lone"] else found[0], payload)
 
 
-def _error(raw: bytes) -> ServerStatus:
+def error_of(raw: bytes) -> ServerStatus:
     """The error object that vLLM puts into a body or a stream."""
     fields: Any = None
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         fields = msgspec.json.decode(raw)
     if not isinstance(fields, dict):
-        fields = {"message": _shown(raw)}
+        fields = {"message": shown(raw)}
     code, text = fields.get("code"), str(fields.get("message"))
     status = code if isinstance(code, int) and code in _ERRORS else 500
     error = ServerStatus(f"the server reports an error in its reply: {text}", status)
     if faults.is_header_fault(text):
         error.code = "malformed-header"
+    elif faults.is_call_fault(text):
+        error.code = "malformed-call"
     return error
 
 
-def _shown(body: bytes) -> str:
+def shown(body: bytes) -> str:
     """The beginning of a body, for an error message."""
     text = body[:200].decode("utf-8", "replace")
     return repr(text + ("..." if len(body) > len(text) else ""))
