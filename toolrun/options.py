@@ -156,6 +156,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     verify_reasoning: float = 0.0
     tenant: str | None = None
     repeatable: tuple[str, ...] = ()
+    builtins: tuple[str, ...] = ()
     extra_body: dict[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:

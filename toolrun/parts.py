@@ -17,6 +17,7 @@ from toolrun.models.model import Model, Request
 from toolrun.options import Settings
 from toolrun.step import Sampler
 from toolrun.tools.context import whose
+from toolrun.tools.kept import Kept
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink
@@ -49,6 +50,7 @@ class Parts(Struct, frozen=True, eq=False):
     secrets: Secrets = Secrets()
     version: str = __version__
     cache: dict[str, Any] = field(default_factory=dict)
+    kept: Kept = field(default_factory=Kept)
     restore: Restore | None = None
     """Stands in for the taking back of files, where nothing of the disk may be touched."""
 
@@ -89,6 +91,7 @@ class Parts(Struct, frozen=True, eq=False):
             on_call=self.warm,
             session=self.journal.session,
             date=self.date,
+            builtins=self.toolbox.builtins,
         )
 
     def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:
@@ -113,6 +116,7 @@ class Parts(Struct, frozen=True, eq=False):
             settings.tenant,
             self.context,
             self.secrets,
+            self.kept,
         )
 
     def close(self) -> None:

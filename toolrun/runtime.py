@@ -172,6 +172,7 @@ class Runtime:
             verify_reasoning=chosen.get("verify_reasoning") or 0.0,
             tenant=chosen.get("tenant"),
             repeatable=toolbox.repeatables,
+            builtins=toolbox.builtins,
             extra_body=dict(chosen.get("extra_body") or {}),
         )
         values = Secrets(chosen.get("secrets"))

@@ -147,6 +147,7 @@ class Session:
             # Its end belongs into the trace. A tool that closes its own session waits in vain.
             with anyio.move_on_after(CLOSING):
                 await self._running.wait()
+            await self._parts.kept.aclose()
             self._parts.close()
             if not self._closed:
                 self._closed = True
@@ -163,6 +164,7 @@ class Session:
                 stacklevel=2,
                 source=self,
             )
+        self._parts.kept.close()
         self._parts.close()
         self._runtime.forget(last=self._private is not None)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import structlog
-from msgspec import Struct, structs
+from msgspec import Struct, field, structs
 
 from toolrun.decisions import Approve, Approver, Deny, Edit
 from toolrun.errors import MalformedOutput, OutputInvalid
@@ -26,6 +26,7 @@ from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
+from toolrun.tools.kept import Kept
 from toolrun.tools.listener import recording
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
@@ -58,6 +59,7 @@ class Turn(Struct, frozen=True, eq=False):
         tenant: on whose behalf the session runs.
         context: the user's own object, for tools.
         secrets: what tools may declare.
+        kept: what the session's own tools keep from call to call.
     """
 
     journal: Journal
@@ -71,6 +73,7 @@ class Turn(Struct, frozen=True, eq=False):
     tenant: str | None = None
     context: Any = None
     secrets: Secrets = Secrets()
+    kept: Kept = field(default_factory=Kept)
 
 
 async def run_turn(turn: Turn) -> None:
@@ -134,7 +137,7 @@ async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                 await journal.record(
                     ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
                 )
-                result = await ready.run(context, recording(journal, call.id))
+                result = await ready.run(context, recording(journal, call.id), turn.kept)
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
             )

@@ -13,6 +13,7 @@ from toolrun.tools.callables import Source, kind_of, options_of, source_of
 from toolrun.tools.command import Command
 from toolrun.tools.decorator import Options
 from toolrun.tools.schema import parameters_of
+from toolrun.tools.work import Work
 
 __all__ = ["Command", "Source", "Tool", "check_options", "define"]
 
@@ -38,6 +39,8 @@ class Tool(Struct, frozen=True, eq=False):
         context: the name of the parameter that takes the `CallContext`.
         is_async: calling the function gives an awaitable.
         command: the program that the tool is, instead of a function.
+        builtin: whether it is one that gpt-oss knows from its training (`toolrun.tools.builtin`).
+        work: what a call of a built-in tool does, instead of a function.
     """
 
     name: str
@@ -50,6 +53,8 @@ class Tool(Struct, frozen=True, eq=False):
     context: str | None = None
     is_async: bool = False
     command: Command | None = None
+    builtin: bool = False
+    work: Work | None = None
 
     def to_openai(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener, Output
     from toolrun.tools.sandboxes import Sandboxes
+    from toolrun.tools.work import Need
     from toolrun.values import ToolCall
 
 _TAIL_CHARACTERS = 4_000
@@ -64,7 +65,23 @@ class SandboxRunner:
         Raises:
             SandboxUnavailable: there is none that holds.
         """
-        return (await self._opened(tool)).fallback
+        if tool.work is None:
+            return (await self._opened(tool)).fallback
+        told = [(await self.sandbox(tool, need)).fallback for need in tool.work.needs]
+        return next((each for each in told if each is not None), None)
+
+    async def sandbox(self, tool: Tool, need: Need) -> Sandbox:
+        """The sandbox that a built-in tool needs, probed.
+
+        Raises:
+            SandboxUnavailable: there is none that holds.
+        """
+        return await self._sandboxes.opened(
+            over(self._profile, need.profile),
+            need.workspace or self._workspace,
+            f"of tool {tool.name}",
+            self._backend,
+        )
 
     async def warm(self, tool: Tool, tenant: str | None) -> None:
         """Have a box ready for a call that is being written; a failure is the call's own to tell.
@@ -73,6 +90,8 @@ class SandboxRunner:
             tool: what will be called.
             tenant: who its box is kept for, see `whose`.
         """
+        if tool.work is not None:  # which box it will be, its arguments say
+            return
         with contextlib.suppress(ToolrunError, OSError):
             sandbox = await self._opened(tool)
             await sandbox.warm(

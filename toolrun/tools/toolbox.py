@@ -16,13 +16,16 @@ from msgspec import Struct, structs
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.sandbox.later import later
 from toolrun.sandbox.resolve import label
+from toolrun.state import State
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
+from toolrun.tools.kept import Kept
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
 from toolrun.tools.runners import Runner
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 from toolrun.tools.violations import said_again
+from toolrun.tools.work import Serving
 from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from toolrun.events import ApprovalDecided
-    from toolrun.state import State
     from toolrun.tools.context import CallContext
     from toolrun.tools.listener import Listener
 
@@ -63,6 +65,7 @@ class Ready(Struct, frozen=True):
     profile: str | None
     runner: Runner
     gates: Gates
+    state: State
 
     def slot(self) -> AbstractAsyncContextManager[None]:
         """Hold one of the tool's own places (`concurrency`) while inside; wait for it in line."""
@@ -71,8 +74,28 @@ class Ready(Struct, frozen=True):
             return contextlib.nullcontext()
         return self.gates.slot(_identity(self.tool), limit)
 
-    async def run(self, context: CallContext, listener: Listener) -> ToolResult:
-        """Run it; see `Runner.run`."""
+    async def run(
+        self, context: CallContext, listener: Listener, kept: Kept | None = None
+    ) -> ToolResult:
+        """Run it; see `Runner.run`.
+
+        Args:
+            context: see there.
+            listener: see there.
+            kept: what the session's tools keep from call to call.
+        """
+        if self.tool.work is not None and isinstance(self.runner, SandboxRunner):
+            serving = Serving(
+                self.tool,
+                self.call,
+                self.arguments,
+                context,
+                listener,
+                state=self.state,
+                kept=Kept() if kept is None else kept,
+                runner=self.runner,
+            )
+            return await self.tool.work.run(serving)
         return await self.runner.run(self.tool, self.call, self.arguments, context, listener)
 
 
@@ -118,6 +141,8 @@ class Toolbox:
         """The tools in the form of Chat Completions."""
         self.repeatables = tuple(n for n, tool in self._tools.items() if tool.options.repeatable)
         """The names of those that may be called again and again."""
+        self.builtins = tuple(n for n, tool in self._tools.items() if tool.builtin)
+        """The names of those that gpt-oss knows from its training."""
 
     async def prepare(self) -> list[str]:
         """Open the sandboxes that the tools need, so that a session refuses at its start.
@@ -215,6 +240,7 @@ class Toolbox:
             self.profile(tool),
             self._trusted if tool.options.trusted else self._sandboxed,
             self._gates,
+            state,
         )
 
     def repeatable(self, call: ToolCall) -> bool:

@@ -7,7 +7,7 @@ it begins with ApprovalDecided on calls that waited, and else the same turn, gon
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
@@ -159,10 +159,9 @@ class Plan(Struct, frozen=True):
                 profiles.setdefault(event.name, event.profile)
             elif isinstance(event, ApprovalRequested):
                 asked.add((event.name, _exact(event.arguments)))
-        repeatable = self.opened.settings.get("repeatable", ())
+        settings = self.opened.settings
         return [
-            _stand_in(schema["function"], profiles, asked, repeatable)
-            for schema in self.opened.tools
+            _stand_in(schema["function"], profiles, asked, settings) for schema in self.opened.tools
         ]
 
 
@@ -264,7 +263,7 @@ def _stand_in(
     function: dict[str, Any],
     profiles: dict[str, str | None],
     asked: set[tuple[str, bytes]],
-    repeatable: Sequence[str],
+    settings: Mapping[str, Any],
 ) -> Tool:
     name = function["name"]
     profile = profiles.get(name)
@@ -276,11 +275,12 @@ def _stand_in(
             trusted=profile is None,
             profile=profile,
             approve=lambda arguments: (name, _exact(arguments)) in asked,
-            repeatable=name in repeatable,
+            repeatable=name in settings.get("repeatable", ()),
         ),
         function=_never_run,
         build=dict,
         source=None,
+        builtin=name in settings.get("builtins", ()),
     )
 
 
