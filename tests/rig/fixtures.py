@@ -3,6 +3,7 @@
 - `vllm`: a running server; the test runs once for each version of `RELEASES`, or of
   `TOOLRUN_VLLM_VERSIONS` (separated by commas or blanks).
 - `vllm32`: the running server of the latest version, for what does not differ by version.
+- `inside`: a process that has toolrun and that version's vLLM, its engines started.
 - `oracle`: the oracle of `vllm`'s version. `oracle32`: that of `vllm32`.
 
 A test that asks for one is marked `vllm`, and its time-out begins when the servers run. Servers
@@ -21,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.rig import leaks
+from tests.rig.inside import Inside
 from tests.rig.oracle import Oracle
 from tests.rig.server import ServerFailedError, VllmServer
 from tests.rig.versions import LATEST, RELEASES, release
@@ -154,3 +157,11 @@ def oracle(vllm_version: str) -> Iterator[Oracle]:
 def oracle32() -> Iterator[Oracle]:
     with Oracle(LATEST) as oracle:
         yield oracle
+
+
+@pytest.fixture(scope="session")
+def inside(vllm_version: str) -> Iterator[Inside]:
+    with Inside(vllm_version) as inside:
+        leaks.KNOWN.add(inside.pid, inside.fds)
+        inside.call("tests.rig.inside_worker:start")
+        yield inside

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
 
+    from tests.rig.install import Installation
     from tests.rig.versions import Progress
 
 CONTEXT: Final = 8192
@@ -130,22 +131,7 @@ class VllmServer:
         """
         installation = install(self.version, self._progress)
         self._folder = tempfile.TemporaryDirectory(prefix="toolrun-rig-")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VLLM_"))}
-        environment = inherited | {
-            "PYTHONPATH": str(REPOSITORY),
-            "PATH": f"{installation.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
-            "TIKTOKEN_ENCODINGS_BASE": str(installation.vocabulary),
-            "VLLM_SYSTEM_START_DATE": START_DATE,
-            "VLLM_CPU_KVCACHE_SPACE": "1",
-            **_ONE_PROCESS_LESS,
-            "VLLM_NO_USAGE_STATS": "1",
-            "DO_NOT_TRACK": "1",
-            "HF_HUB_OFFLINE": "1",
-            **self._env,
-        }
-        if (libraries := library_folder(self._progress)) is not None:
-            known = environment.get("LD_LIBRARY_PATH")
-            environment["LD_LIBRARY_PATH"] = f"{libraries}:{known}" if known else str(libraries)
+        environment = environment_of(installation, self._progress) | self._env
         command = [
             *(str(installation.python.with_name("vllm")), "serve", _WEIGHTS),
             *("--host", "127.0.0.1", "--port", self.root.rpartition(":")[2]),
@@ -265,6 +251,30 @@ class VllmServer:
                 return bool(response.status == HTTPStatus.OK)
         except OSError:
             return False
+
+
+def environment_of(installation: Installation, progress: Progress) -> dict[str, str]:
+    """The environment variables of a process that runs vLLM, as a server or in itself.
+
+    Raises:
+        InstallError: a library that the system lacks could not be fetched.
+    """
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VLLM_"))}
+    environment = inherited | {
+        "PYTHONPATH": str(REPOSITORY),
+        "PATH": f"{installation.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+        "TIKTOKEN_ENCODINGS_BASE": str(installation.vocabulary),
+        "VLLM_SYSTEM_START_DATE": START_DATE,
+        "VLLM_CPU_KVCACHE_SPACE": "1",
+        **_ONE_PROCESS_LESS,
+        "VLLM_NO_USAGE_STATS": "1",
+        "DO_NOT_TRACK": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    if (libraries := library_folder(progress)) is not None:
+        known = environment.get("LD_LIBRARY_PATH")
+        environment["LD_LIBRARY_PATH"] = f"{libraries}:{known}" if known else str(libraries)
+    return environment
 
 
 _running: dict[int, VllmServer] = {}
