@@ -17,7 +17,7 @@ from toolrun.errors import (
 
 _LASTING = ("no-tool-parser",)
 """Codes of malformed output that sampling again does not mend."""
-_AT_ONCE = ("malformed-header",)
+_AT_ONCE = ("malformed-header", "malformed-call")
 """Codes of server errors that are the model's: the server is well, and may be asked at once."""
 _CLOSING = 0.1
 """Seconds after such an error of status 500: vLLM closes the connection behind it without a word,
@@ -33,7 +33,9 @@ class Retries(Struct, frozen=True):
     (408, 425, 429, 5xx, time-outs, lost connections) is left alone for `first_wait` seconds, twice
     as long each time, up to `longest_wait`, less a jitter of up to a half; what it asks for by
     Retry-After comes on top. A server that has never answered is not waited for. A vLLM takes
-    about a minute to start: `Retries(attempts=8)` rides over that.
+    about a minute to start: `Retries(attempts=8)` rides over that. Where there are several servers,
+    a step that one of them could not sample is sampled by the next at once, which is no attempt in
+    this sense: one is over when none is left.
 
     Attributes:
         attempts: times that one step may be sampled again, whatever the reasons; 0 for never.
@@ -64,6 +66,8 @@ class Retries(Struct, frozen=True):
             key: which step of which session: the jitter is drawn from it, so that sessions differ
                 and the same session waits the same again.
         """
+        if error.elsewhere:
+            return 0.0
         if attempt > self.attempts or not _passing(error):
             return None
         if _at_once(error):

@@ -147,7 +147,11 @@ class MockVllm:
 
     def _models(self) -> bytes:
         card: dict[str, Any] = {"id": self.settings.model, "object": "model", "created": 1767225600}
-        card |= {"owned_by": "vllm", "root": self.settings.model, "parent": None}
+        card |= {
+            "owned_by": "vllm" if self.settings.version else "nobody",
+            "root": self.settings.model,
+            "parent": None,
+        }
         card |= {"max_model_len": 131072, "permission": [_PERMISSION]}
         return mock_bytes.encode({"object": "list", "data": [card]})
 

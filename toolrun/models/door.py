@@ -6,6 +6,7 @@ for one server must not reach another.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -21,9 +22,9 @@ from toolrun.models.transport import Line, Reply, Transport, open_transport
 from toolrun.models.waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
 
-__all__ = ["START", "Door", "Timeouts"]
+__all__ = ["START", "Door", "Page", "Timeouts"]
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of a body that comes whole, unpacked: four times what the longest message has."""
@@ -48,6 +49,14 @@ class Timeouts(Struct, frozen=True):
     first_token: float = 120.0
     between_tokens: float = 60.0
     step: float = 600.0
+
+
+class Page(Struct, frozen=True):
+    """An answer as it came; the names of its headers are found in any case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
 
 
 class Door:
@@ -100,6 +109,17 @@ class Door:
             ServerError: as the subclass says.
         """
         return await self._whole("GET", path, None, "first token", self.timeouts.first_token)
+
+    async def look(self, path: str, wait: float) -> Page:
+        """The answer to a GET, whatever its status and its kind; it may take `wait` seconds.
+
+        Raises:
+            ServerUnreachable, ServerTimeout, MalformedOutput: there is none.
+        """
+        with self._wrapped("first token"), anyio.move_on_after(wait):
+            reply = await self._ask("GET", path, None)
+            return Page(reply.status, reply.headers, await self._read(reply))
+        raise self._errors.silent("first token", wait)
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
         """Send a body and hand over what arrives, read by read, until `on_read` says: all.
@@ -175,17 +195,22 @@ class Door:
 
     async def _send(self, method: str, path: str, body: bytes | None) -> Reply:
         """The answer to a request, if it is neither an error nor a web page."""
+        reply = await self._ask(method, path, body)
+        if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
+            raise self._errors.status(reply.status, reply.headers, await self._read(reply))
+        if (page := self._errors.page(reply.headers)) is not None:
+            await reply.aclose()
+            raise page
+        return reply
+
+    async def _ask(self, method: str, path: str, body: bytes | None) -> Reply:
+        """Whatever answer there is to a request."""
         if self._transport is None:
             self._transport = open_transport(self._line)
         key = None if self._key is None else _authorization(await self._key())
         url = self.base_url + path if path.startswith("/") else path
         reply = await self._transport.send(method, url, body, key)
         self._errors.answered = True
-        if not 200 <= reply.status < 300:  # noqa: PLR2004 - HTTP's
-            raise self._errors.status(reply.status, reply.headers, await self._read(reply))
-        if (page := self._errors.page(reply.headers)) is not None:
-            await reply.aclose()
-            raise page
         return reply
 
     async def _read(self, reply: Reply) -> bytes:

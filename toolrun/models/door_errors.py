@@ -109,6 +109,8 @@ class DoorErrors:
         found.retry_after = retry_after(headers)
         if faults.is_header_fault(text):
             found.code = "malformed-header"
+        elif faults.is_call_fault(text):
+            found.code = "malformed-call"
         return found
 
     def _told(self, where: str, status: int, text: str, *, json: bool) -> str:

@@ -38,6 +38,9 @@ _HEADER_FAULT = re.compile(
     r"|no channel value found in header|waiting for message header",
     re.IGNORECASE,
 )
+_CALL_FAULT = re.compile(
+    r"error parsing tool call|output that does not match the expected \S+ format", re.IGNORECASE
+)
 
 
 def check(message: AssistantMessage) -> None:
@@ -100,6 +103,15 @@ def is_header_fault(text: str) -> bool:
     to complete" (openai/harmony #33); under status 500, some under 400.
     """
     return _HEADER_FAULT.search(text) is not None
+
+
+def is_call_fault(text: str) -> bool:
+    """Whether a server's error says that the model wrote a call that it can't parse.
+
+    Ollama answers 500 with "error parsing tool call: raw='...', err=..." (ollama #12884, #17638),
+    llama.cpp with "The model produced output that does not match the expected peg-native format".
+    """
+    return _CALL_FAULT.search(text) is not None
 
 
 def _check_calls(message: AssistantMessage) -> None:

@@ -114,7 +114,7 @@ def test_reasoning_before_the_last_user_message_stays_here() -> None:
 
 
 def test_the_name_of_a_result_is_left_out_where_it_may_not_be() -> None:
-    strict = Dialect("strict", tool_name=False)
+    strict = Dialect(name="strict", tool_name=False)
 
     assert sent(VLLM, 2)[4]["name"] == "f"
     assert "name" not in sent(strict, 2)[4]
