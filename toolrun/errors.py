@@ -53,10 +53,14 @@ class ServerError(ToolrunError):
     Attributes:
         code: what went wrong, as a short word for events and metrics ("http-503").
         retry_after: seconds that the server asks to be left alone (HTTP's Retry-After), if it does.
+        server: the base URL of the server, where there are several.
+        elsewhere: whether another of them can sample the step at once.
     """
 
     code = "server"
     retry_after: float | None = None
+    server = ""
+    elsewhere = False
 
 
 class ServerUnreachable(ServerError):

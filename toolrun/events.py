@@ -248,18 +248,24 @@ class TextDelta(Event, frozen=True, tag=True, gc=False):
 
 
 class StepFinished(Event, frozen=True, tag=True, gc=False):
-    """A step was sampled; seconds from the request to the first token (streamed) and to the end."""
+    """A step was sampled; seconds from the request to the first token (streamed) and to the end.
+
+    `server` is the base URL of the server that it was sampled by, where there are several.
+    """
 
     seconds: float
     first_token: float | None = None
     usage: Usage = Usage()
+    server: str = ""
 
 
 class Retried(Event, frozen=True, tag=True, gc=False):
     """The same step is sampled again; nothing was appended, and its deltas so far are void.
 
     `code` is the `ServerError.code` of what went wrong, `wait` the seconds before the next attempt,
-    `unstreamed` says that it is not streamed, whatever was asked for.
+    `unstreamed` says that it is not streamed, whatever was asked for. Where there are several
+    servers, `server` is the base URL of the one that failed, and `elsewhere` says that the next
+    attempt goes to another, which the budget of retries does not count.
     """
 
     attempt: int
@@ -267,6 +273,8 @@ class Retried(Event, frozen=True, tag=True, gc=False):
     wait: float = 0.0
     code: str = ""
     unstreamed: bool = False
+    server: str = ""
+    elsewhere: bool = False
 
 
 class Repaired(Event, frozen=True, tag=True, gc=False):

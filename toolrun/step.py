@@ -92,7 +92,8 @@ class Sampler(Struct, frozen=True, eq=False):
         before = _reasoned(step) if self._verifies(key) else None
         if before is not None and not step.extra.get("return_token_ids"):
             step = structs.replace(step, extra={**step.extra, "return_token_ids": True})
-        for attempt in itertools.count(1):
+        attempt = 1  # of those that the budget of retries counts
+        for sampled in itertools.count(1):
             journal.sampling = True
             try:
                 message = await self._attempt(journal, step, attempt)
@@ -103,9 +104,15 @@ class Sampler(Struct, frozen=True, eq=False):
                 left = meter.remaining()
                 if wait is None or (left is not None and wait >= left):
                     raise
-                step = self._again(step, error, attempt)
+                step = self._again(step, error, attempt, wait)
                 unstreamed = request.stream and not step.streams
-                journal.report(Retried(attempt, str(error), wait, error.code, unstreamed))
+                journal.report(
+                    Retried(
+                        *(sampled, str(error), wait, error.code, unstreamed),
+                        *(error.server, error.elsewhere),
+                    )
+                )
+                attempt += not error.elsewhere
                 if wait:
                     await self.clock.sleep(wait)
             else:
@@ -157,8 +164,12 @@ class Sampler(Struct, frozen=True, eq=False):
                     "truncated-call",
                 )
 
-    def _again(self, step: Request, error: ServerError, attempt: int) -> Request:
+    def _again(self, step: Request, error: ServerError, attempt: int, wait: float) -> Request:
         """The step as it is sampled after a fault."""
+        if error.elsewhere:
+            return structs.replace(step, avoid=(*step.avoid, error.server))
+        if wait and step.avoid:  # by then any of them may be well again
+            step = structs.replace(step, avoid=())
         if error.code == "garbled-call" and step.streams:
             return structs.replace(step, unstreamed=True)
         if error.code in ("nothing-said", "analysis-only") and attempt >= self.retries.attempts:

@@ -33,6 +33,7 @@ class Request(Struct, frozen=True, eq=False):
         date: the session's, YYYY-MM-DD, for models that render the prompt themselves.
         builtins: which of the tools are the model's own ("python", "browser_open", ...): a model
             that renders the prompt itself declares them in the system message.
+        avoid: base URLs of servers that this step has just failed at, for models behind several.
     """
 
     model: str
@@ -53,6 +54,7 @@ class Request(Struct, frozen=True, eq=False):
     session: str = ""
     date: str = ""
     builtins: tuple[str, ...] = ()
+    avoid: tuple[str, ...] = ()
 
     @property
     def streams(self) -> bool:

@@ -273,6 +273,7 @@ def _recorded_fault(event: Retried) -> ServerError:
     """What a step was sampled again for; `retry_after` is the wait that the trace has."""
     error = ServerError(event.reason)
     error.code, error.retry_after = event.code, event.wait
+    error.server, error.elsewhere = event.server, event.elsewhere
     return error
 
 
