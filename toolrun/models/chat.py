@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolrun.models.proof import Proof
 
 PATH = "/chat/completions"
-_NO_REPLY = ("malformed-reply", "broken-stream")
+NO_REPLY = ("malformed-reply", "broken-stream")
 REPLIES = "Is it an OpenAI-compatible server's? vLLM's base_url is http://HOST:8000/v1"
 
 
@@ -165,7 +165,7 @@ class ChatModel:
         A server with a tool parser loses calls too: in streams, and of built-in tools (#27385). So
         it is one without, where no call of it was ever seen, and the second is lost, unstreamed.
         """
-        if error.code in _NO_REPLY and not str(error).startswith(self.door.base_url):
+        if error.code in NO_REPLY and not str(error).startswith(self.door.base_url):
             hint = f". {REPLIES}" if error.code == "malformed-reply" else ""
             return MalformedOutput(f"{self.door.base_url}: {error}{hint}", error.code)
         if error.code != "no-tool-parser":

@@ -61,7 +61,7 @@ async def prove_reasoning(
             '{"return_token_ids": True} (vLLM 0.10.2 and later)'
         )
     prompt = later.prompt_token_ids
-    wanted = await _tokenize(door, model, step.reasoning or "")
+    wanted = await tokenize(door, model, step.reasoning or "")
     position = find_analysis(prompt, wanted)
     begin = max(0, position - 8)
     shown = prompt[begin : position + len(wanted) + 12] if position >= 0 else prompt[-48:]
@@ -92,7 +92,12 @@ class _Prompt(Struct):
     prompt: str
 
 
-async def _tokenize(door: Door, model: str, text: str) -> tuple[int, ...]:
+async def tokenize(door: Door, model: str, text: str) -> tuple[int, ...]:
+    """A text's token ids, as the server makes them.
+
+    Raises:
+        ServerError: it can't.
+    """
     body = {"model": model, "prompt": text, "add_special_tokens": False}
     reply = await door.post(f"{door.root}/tokenize", msgspec.json.encode(body))
     return tuple(_decoded(reply, _Tokens, "/tokenize").tokens)
