@@ -53,6 +53,7 @@ class Config(Struct, frozen=True, kw_only=True):
     model: str = "openai/gpt-oss-20b"
     base_url: str = "http://localhost:8000/v1"
     via: Literal["auto", "chat", "responses", "harmony"] = "auto"
+    dialect: str | None = None
     api_key: str | None = None
     effort: Literal["low", "medium", "high"] | None = None
     instructions: str | None = None

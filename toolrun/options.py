@@ -24,7 +24,7 @@ from toolrun.transcript import check_text
 from toolrun.values import Sampling
 
 _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
-    ("base_url", str, "a URL"),
+    ("base_url", (str, Sequence), "a URL, or a list of them"),
     ("extra_body", Mapping, "a dict"),
     ("headers", Mapping, "a dict"),
     ("sampling", Sampling, "a Sampling(temperature=..., ...)"),
@@ -38,6 +38,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("profile", (str, Mapping), "a profile's name, a path or a table"),
     ("workspace", (str, Path), "a path"),
     ("backend", str, "the name of a sandbox backend"),
+    ("dialect", str, "the name of a kind of server"),
     ("trace", (str, Path, bool), "a path or True"),
     ("tenant", str, "a name"),
     ("verify_reasoning", (int, float), "a number"),
@@ -56,13 +57,16 @@ class Options(TypedDict, total=False):
 
     Attributes:
         model: the name that the server serves it under ("openai/gpt-oss-20b"), or a `Model`.
-        base_url: of the server, with its `/v1` ("http://localhost:8000/v1").
+        base_url: of the server, with its `/v1` ("http://localhost:8000/v1"); a list of several that
+            serve the same model makes a fleet: see `Runtime.fleet`.
         api_key: sent as a bearer token, "EMPTY" by default; a coroutine function is asked for each
             request. No environment variable is read.
         headers: sent with each request.
         via: how the server is sampled: "chat" (Chat Completions), "responses" (the Responses API),
             "harmony" (token by token, by `/v1/completions`; needs toolrun[harmony]), or "auto",
             the default: Chat Completions, unless the server is known to drop reasoning there.
+        dialect: what the server is, where it does not say so itself: "vllm 0.32.0", "ollama",
+            "lm-studio", "litellm", "llama.cpp", "generic". It is asked where not given.
         extra_body: further fields of each request's body, such as `return_token_ids`.
         instructions: the developer's words to the model.
         effort: how long the model reasons: "low", "medium" or "high".
@@ -95,10 +99,11 @@ class Options(TypedDict, total=False):
     """
 
     model: str | Model
-    base_url: str
+    base_url: str | Sequence[str]
     api_key: str | Callable[[], Awaitable[str]] | None
     headers: Mapping[str, str] | None
     via: Via
+    dialect: str | None
     extra_body: dict[str, Any] | None
     instructions: str | None
     effort: Effort | None
@@ -141,8 +146,9 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     """The settings of a session that its journal keeps; nothing secret is among them."""
 
     model: str = MODEL
-    base_url: str = BASE_URL
+    base_url: str | tuple[str, ...] = BASE_URL
     via: Via = "auto"
+    dialect: str | None = None
     instructions: str | None = None
     effort: Effort | None = None
     sampling: Sampling = Sampling()
@@ -186,10 +192,17 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
             raise ConfigError(f"there is no option {name!r}{hint}")
     _check_kinds(options)
     check_source(options.get("secrets"))
+    urls = options.get("base_url") or ""
+    if not isinstance(urls, str) and not all(isinstance(each, str) for each in urls):
+        raise ConfigError(f"base_url must be a URL, or a list of them, not {urls!r}")
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
     if options.get("via") not in (None, "auto", "chat", "responses", "harmony"):
         raise ConfigError(f"via is auto, chat, responses or harmony, not {options['via']!r}")
+    if options.get("dialect") is not None:
+        from toolrun.models.dialects import given
+
+        given(options["dialect"])
     if not 0 <= (options.get("verify_reasoning") or 0) <= 1:
         raise ConfigError(f"verify_reasoning is a share, 0 to 1, not {options['verify_reasoning']}")
     if (most := options.get("max_in_flight")) is not None and most < 1:

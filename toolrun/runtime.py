@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 import anyio
 import msgspec
+from msgspec import structs
 
 from toolrun.clock import SystemClock
 from toolrun.errors import ConfigError
@@ -48,7 +49,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from toolrun.journal import Sink
+    from toolrun.models.fleet import Fleet
     from toolrun.models.model import Model
+    from toolrun.models.ways import Via
     from toolrun.session import Session
 
 
@@ -61,8 +64,9 @@ class Runtime:
 
     Attributes:
         counts: how often each kind of event happened in all its sessions: "TurnFinished.failed",
-            "ToolCallFinished.timeout", "Retried.http-503", "Warned.reasoning-dropped", ... For
-            metrics; never reset.
+            "ToolCallFinished.timeout", "Retried.http-503", "Warned.reasoning-dropped", ..., and of
+            a fleet: "FailedOver", "SpilledOver", "BreakerOpened", "BreakerClosed". For metrics;
+            never reset.
 
     Raises:
         ConfigError, ToolDefinitionError: an option or a tool does not fit.
@@ -102,6 +106,23 @@ class Runtime:
             while self._models:
                 await self._models.popitem()[1].aclose()
             await self._sandboxes.aclose()
+
+    @property
+    def fleet(self) -> Fleet:
+        """The servers that its sessions share, where `base_url` is a list.
+
+        Sessions with a `base_url`, `api_key`, `headers`, `timeouts` or `via` of their own have
+        another.
+
+        Raises:
+            ConfigError: it is none, or one of its URLs is none.
+        """
+        from toolrun.models.fleet import Fleet
+
+        model, _ = self._model(self._chosen({}))
+        if not isinstance(model, Fleet):
+            raise ConfigError('there is one server; a fleet has base_url=["http://...", ...]')
+        return model
 
     def hold(self) -> Self:
         """Count one more session that uses it."""
@@ -157,8 +178,9 @@ class Runtime:
         toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root, backend)
         settings = Settings(
             model=name,
-            base_url=chosen.get("base_url") or BASE_URL,
+            base_url=_urls(chosen),
             via=chosen.get("via") or "auto",
+            dialect=chosen.get("dialect"),
             instructions="\n\n".join(parts) or None,
             effort=chosen.get("effort"),
             sampling=chosen.get("sampling") or Sampling(),
@@ -210,15 +232,24 @@ class Runtime:
         model = options.get("model") or MODEL
         if not isinstance(model, str):
             return model, getattr(model, "name", type(model).__name__)
-        base_url = options.get("base_url") or BASE_URL
+        urls = _urls(options)
         api_key, headers = options.get("api_key"), options.get("headers") or {}
         timeouts = options.get("timeouts") or Timeouts()
-        via = options.get("via") or "auto"
-        key = (base_url, api_key, tuple(sorted(headers.items())), timeouts, via)
+        via, dialect = options.get("via") or "auto", options.get("dialect")
+        key = (urls, api_key, tuple(sorted(headers.items())), timeouts, via, dialect)
         if (ready := self._models.get(key)) is None:
-            server = Server(base_url, api_key, headers, timeouts)
-            ready = self._models[key] = open_model(server, via)
+            server = Server("", api_key, headers, timeouts, dialect)
+            ready = self._models[key] = self._open(urls, server, via)
         return ready, model
+
+    def _open(self, urls: str | tuple[str, ...], server: Server, via: Via) -> Model:
+        """The model behind one server, or behind several."""
+        if isinstance(urls, str):
+            return open_model(structs.replace(server, base_url=urls), via)
+        from toolrun.models.fleet import Fleet
+
+        servers = [structs.replace(server, base_url=url) for url in urls]
+        return Fleet(servers, via, counts=self.counts)
 
     def _new_toolbox(
         self,
@@ -238,6 +269,13 @@ class Runtime:
             ),
             gates=self._gates,
         )
+
+
+def _urls(options: Options) -> str | tuple[str, ...]:
+    urls = options.get("base_url")
+    if urls is None or isinstance(urls, str):
+        return urls or BASE_URL
+    return tuple(urls)
 
 
 def _trace(options: Options, session_id: str, values: list[str]) -> TraceSink | None:

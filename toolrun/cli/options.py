@@ -106,6 +106,16 @@ class SessionOptions(ToolOptions):
         Literal["auto", "chat", "responses", "harmony"] | None,
         Parameter(group=_SERVER, help="How the server is sampled; auto by default."),
     ] = None
+    dialect: Annotated[
+        str | None,
+        Parameter(
+            group=_SERVER,
+            help=(
+                "What the server is, where it does not say so: vllm, ollama, lm-studio, litellm, "
+                "llama.cpp, generic, with a version or without."
+            ),
+        ),
+    ] = None
     extra_body: Annotated[
         str | None,
         Parameter(group=_SERVER, metavar="JSON", help="JSON object: more fields of each request."),
@@ -165,6 +175,7 @@ def open_session(config: Config, **more: Any) -> Session:
         "model": config.model,
         "base_url": config.base_url,
         "via": config.via,
+        "dialect": config.dialect,
         "api_key": config.api_key,
         "extra_body": config.extra_body,
         "instructions": config.instructions,

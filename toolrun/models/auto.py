@@ -1,18 +1,34 @@
-"""Which way to a server keeps the reasoning? Asked once, before the first step."""
+"""Which way to a server keeps the reasoning? Asked once, before the first step.
+
+Chat Completions, unless the server's dialect says that reasoning is dropped there. Then direct
+sampling, where the server takes token ids and a harmony library is installed; else Responses,
+where they keep it; else Chat Completions all the same, which warn of it
+(`reasoning-not-returned`).
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec import structs
 
+from toolrun.errors import MissingExtra
+from toolrun.extras import has
 from toolrun.models.chat import ChatModel
+from toolrun.models.ways import Via, open_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolrun.events import AssistantMessage
+    from toolrun.models.dialects import Dialect
     from toolrun.models.model import Model, Observe, Request
     from toolrun.models.proof import Proof
     from toolrun.models.ways import Server
+
+_HARMONY = "openai_harmony"
+"""The name that both openai-harmony and oss-harmony are imported by."""
 
 
 class AutoModel:
@@ -30,6 +46,7 @@ class AutoModel:
             server.base_url,
             api_key=server.api_key,
             headers=server.headers,
+            dialect=server.known,
             timeouts=server.timeouts,
         )
         self._chosen: Model | None = None
@@ -42,16 +59,38 @@ class AutoModel:
 
     async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Whether the reasoning of a step is in the prompt of a later one; see `ChatModel`."""
-        return await self._chat.prove(name, step, later)
+        proving = getattr(self._chosen, "prove", self._chat.prove)
+        proof: Proof = await proving(name, step, later)
+        return proof
 
     async def aclose(self) -> None:
         """Close all connections."""
+        if self._chosen is not None and self._chosen is not self._chat:
+            await self._chosen.aclose()
         await self._chat.aclose()
 
     async def _choose(self) -> Model:
         self._choosing = self._choosing or anyio.Lock()
         async with self._choosing:
             if self._chosen is None:
-                await self._chat.dialect()
-                self._chosen = self._chat
+                self._chosen = self._opened(await self._chat.dialect())
         return self._chosen
+
+    def _opened(self, dialect: Dialect) -> Model:
+        server = structs.replace(self._server, dialect=dialect.as_given)
+        for via in keeping(dialect):
+            try:
+                return open_model(server, via)
+            except MissingExtra:
+                continue
+        return self._chat
+
+
+def keeping(dialect: Dialect) -> Iterator[Via]:
+    """The ways beside Chat Completions that are better there, the best one first."""
+    if dialect.takes_reasoning is not False:
+        return
+    if dialect.tokens and has(_HARMONY):
+        yield "harmony"
+    if dialect.responses and dialect.responses_reasoning in ("analysis", "no channel"):
+        yield "responses"

@@ -88,6 +88,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
             return None
         return any(field in self.reasoning_taken for field in self.reasoning_out)
 
+    @property
+    def as_given(self) -> str:
+        """What `given` makes this dialect of."""
+        return f"{self.kind} {self.name[len(_TITLES[self.kind]) :].strip()}".strip()
+
 
 BOTH: tuple[Field, ...] = ("reasoning", "reasoning_content")
 GENERIC = Dialect(name="generic", reasoning_in=BOTH, reasoning_refused=("reasoning_content",))

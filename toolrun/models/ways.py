@@ -25,12 +25,27 @@ class Server(Struct, frozen=True, eq=False):
         api_key: a bearer token, or who is asked for one; None for "EMPTY".
         headers: sent with each request.
         timeouts: what each wait may take.
+        dialect: what it is ("ollama", "vllm 0.12.0"); it is asked where None.
     """
 
     base_url: str
     api_key: str | Callable[[], Awaitable[str]] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     timeouts: Timeouts = Timeouts()
+    dialect: str | None = None
+
+    @property
+    def known(self) -> Dialect | None:
+        """The dialect that was named.
+
+        Raises:
+            ConfigError: there is none of that name.
+        """
+        if self.dialect is None:
+            return None
+        from toolrun.models.dialects import given
+
+        return given(self.dialect)
 
 
 class Encode(Protocol):
@@ -52,19 +67,33 @@ def open_model(server: Server, via: Via = "auto") -> Model:
         from toolrun.models.auto import AutoModel
 
         return AutoModel(server)
+    if via == "responses":
+        from toolrun.models.responses import ResponsesModel
+
+        return ResponsesModel(
+            server.base_url,
+            api_key=server.api_key,
+            headers=server.headers,
+            dialect=server.known,
+            timeouts=server.timeouts,
+        )
     from toolrun.models.chat import ChatModel
 
     return ChatModel(
         server.base_url,
         api_key=server.api_key,
         headers=server.headers,
+        dialect=server.known,
         timeouts=server.timeouts,
     )
 
 
 def encoder(via: str) -> Encode:
     """What writes the requests of a way, as `RequestSent.via` names it."""
-    del via
-    from toolrun.models.chat_body import encode_body
+    if via == "responses":
+        from toolrun.models import responses_body
 
-    return encode_body
+        return responses_body.encode_body
+    from toolrun.models import chat_body
+
+    return chat_body.encode_body
