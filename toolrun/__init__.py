@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from toolrun.models.door import Timeouts as Timeouts
     from toolrun.models.model import Model as Model
     from toolrun.models.model import Request as Request
+    from toolrun.models.responses import ResponsesModel as ResponsesModel
     from toolrun.retries import Retries as Retries
     from toolrun.runtime import Runtime as Runtime
     from toolrun.sandbox.pool import Boxes as Boxes
@@ -118,6 +119,7 @@ _HOMES = {
     "toolrun.models.chat": ("ChatModel",),
     "toolrun.models.door": ("Timeouts",),
     "toolrun.models.model": ("Model", "Request"),
+    "toolrun.models.responses": ("ResponsesModel",),
     "toolrun.retries": ("Retries",),
     "toolrun.runtime": ("Runtime",),
     "toolrun.sandbox.pool": ("Boxes",),
