@@ -28,6 +28,7 @@ _COMMANDS = {
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",
     "sandbox": "List, show and check the profiles of sandboxes; run a command in one.",
+    "trace": "Export what a trace holds.",
     "completion": "Print what completes commands and options in a shell.",
 }
 
@@ -42,7 +43,7 @@ app = App(
     default_parameter=Parameter(show_default=False, negative=()),
 )
 for _name, _help in _COMMANDS.items():
-    _home = f"toolrun.cli.{_name}:{'app' if _name in {'tools', 'sandbox'} else _name}"
+    _home = f"toolrun.cli.{_name}:{'app' if _name in {'tools', 'sandbox', 'trace'} else _name}"
     app.command(_home, name=_name, help=_help)
 
 

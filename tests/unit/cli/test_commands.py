@@ -12,6 +12,8 @@ import pytest
 
 from tests.rig.mock import Call, Step
 from tests.unit.cli.work import COUNT, PROMPT, READING, counting
+from tests.unit.trace.journals import OPENED, written
+from toolrun.events import AssistantMessage, TurnFinished, UserMessage
 
 if TYPE_CHECKING:
     from tests.rig.mock import MockServer
@@ -303,3 +305,31 @@ def test_other_shells_get_theirs(typed: Typed, shell: str) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "toolrun" in done.stdout
     assert "approve" in done.stdout
+
+
+def test_trace_export_writes_a_line_a_turn_or_says_why_not(typed: Typed, mock: MockServer) -> None:
+    message = AssistantMessage(
+        "Yes.", rendered_token_ids=(1, 2), token_ids=(3,), logprobs=(-0.5,), finish_reason="stop"
+    )
+    asked = (OPENED, UserMessage("Go."))
+    written(typed.folder / "t.jsonl", [*asked, message, TurnFinished("finished")])
+    done = typed("trace", "export", "--tokens", "t.jsonl", "t.jsonl")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, second = (json.loads(line) for line in done.stdout.splitlines())
+    assert first == second
+    assert (first["prompt_ids"], first["completion_ids"], first["logprobs"]) == (
+        [1, 2],
+        [3],
+        [-0.5],
+    )
+
+    written(typed.folder / "chat.jsonl", [*asked, AssistantMessage("Yes.")])
+    for words, told in (
+        (("t.jsonl",), "say what to export: toolrun trace export --tokens FILE"),
+        (("--tokens",), "name a trace: toolrun trace export --tokens FILE"),
+        (("--tokens", "no.jsonl"), "there is no trace no.jsonl"),
+        (("--tokens", "chat.jsonl"), "step 1 of turn 1 was not sampled directly"),
+    ):
+        refused = typed("trace", "export", *words)
+        assert (refused.returncode != 0, refused.stdout) == (True, "")
+        assert told in refused.stderr
