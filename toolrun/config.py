@@ -51,7 +51,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """
 
     model: str = "openai/gpt-oss-20b"
-    base_url: str = "http://localhost:8000/v1"
+    base_url: str | tuple[str, ...] = "http://localhost:8000/v1"
     via: Literal["auto", "chat", "responses", "harmony"] = "auto"
     dialect: str | None = None
     api_key: str | None = None
@@ -72,6 +72,11 @@ class Config(Struct, frozen=True, kw_only=True):
     extra_body: dict[str, Any] = {}
 
     @property
+    def base_urls(self) -> tuple[str, ...]:
+        """The servers, one or several."""
+        return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
+
+    @property
     def sampling(self) -> Sampling:
         """The sampling parameters."""
         return Sampling(self.temperature, self.top_p, self.max_tokens, self.seed)
@@ -87,7 +92,8 @@ class Config(Struct, frozen=True, kw_only=True):
         if "api_key" in given:
             given["api_key"] = MASK
         if "base_url" in given:
-            given["base_url"] = _USERINFO.sub(MASK, given["base_url"])
+            shown = [_USERINFO.sub(MASK, url) for url in self.base_urls]
+            given["base_url"] = shown[0] if isinstance(self.base_url, str) else shown
         return f"Config({', '.join(f'{key}={value!r}' for key, value in given.items())})"
 
 
@@ -191,7 +197,7 @@ def _typed(text: str, schema: dict[str, Any]) -> object:
                 return int(text)
             case "number":
                 return float(text)
-            case "array":
+            case "array" | ["string", "array"] as kind if kind == "array" or "," in text:
                 return [part.strip() for part in text.split(",") if part.strip()]
             case "object":
                 return msgspec.json.decode(text)
@@ -313,6 +319,7 @@ def _fitting(schema: dict[str, Any]) -> str:
     words = " or ".join(_KINDS[kind] for kind in kinds)
     if "pattern" in schema:
         words = "a URL that begins with http:// or https://"
+        words += " (or a list of different ones)" if "array" in kinds else ""
     elif schema.get("minLength"):
         words += ", not empty,"
     bounds = (("minimum", "from {}"), ("exclusiveMinimum", "above {}"), ("maximum", "up to {}"))

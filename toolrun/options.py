@@ -192,9 +192,6 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
             raise ConfigError(f"there is no option {name!r}{hint}")
     _check_kinds(options)
     check_source(options.get("secrets"))
-    urls = options.get("base_url") or ""
-    if not isinstance(urls, str) and not all(isinstance(each, str) for each in urls):
-        raise ConfigError(f"base_url must be a URL, or a list of them, not {urls!r}")
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
     if options.get("via") not in (None, "auto", "chat", "responses", "harmony"):
@@ -219,6 +216,9 @@ def _check_kinds(options: Mapping[str, Any]) -> None:
         text = kinds is Sequence and isinstance(value, str)
         if value is not None and (text or not isinstance(value, kinds)):
             raise ConfigError(f"{name} must be {what}, not {type(value).__name__}")
+    urls = options.get("base_url") or ""
+    if not all(isinstance(each, str) for each in urls):
+        raise ConfigError(f"base_url must be a URL, or a list of them, not {urls!r}")
     approve, model = options.get("approve"), options.get("model")
     if approve is not None and not callable(approve):
         raise ConfigError(f"approve must be a function of a call, not {type(approve).__name__}")

@@ -80,6 +80,26 @@ def test_variables_are_typed(folder: Path) -> None:
     assert config.effort is None
 
 
+def test_several_servers_are_a_list_in_every_place(folder: Path) -> None:
+    two = ("http://a/v1", "http://b/v1")
+    file = folder / "other.toml"
+    file.write_text('base_url = ["http://a/v1", "http://b/v1"]\n')
+
+    configs = [
+        load_config(file, env={}),
+        load_config(env={"TOOLRUN_BASE_URL": "http://a/v1, http://b/v1"}),
+        load_config(env={}, base_url=two),
+    ]
+    assert [config.base_url for config in configs] == [two, two, two]
+    assert repr(configs[0]) == f"Config(base_url={list(two)})"
+    assert load_config(env={"TOOLRUN_BASE_URL": "http://a/v1"}).base_url == "http://a/v1"
+    for wrong in ([], ["http://a/v1", "http://a/v1"], ["http://a/v1", "b"]):
+        with pytest.raises(
+            ConfigError, match=r"base_url is .*\(or a list of different ones\) fits"
+        ):
+            load_config(env={}, base_url=wrong)
+
+
 def test_paths_of_a_file_start_at_its_folder(folder: Path) -> None:
     (folder / "sub").mkdir()
     file = folder / "sub" / "other.toml"
@@ -140,7 +160,7 @@ def test_a_profile_may_be_a_table(folder: Path) -> None:
             'base_url = "localhost:8000"',
             (
                 "toolrun.toml: base_url is 'localhost:8000'; "
-                "a URL that begins with http:// or https:// fits"
+                "a URL that begins with http:// or https:// (or a list of different ones) fits"
             ),
         ),
         ('tools = "a.py"', "toolrun.toml: tools is 'a.py'; a list of texts fits"),

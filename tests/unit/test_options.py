@@ -35,7 +35,8 @@ if TYPE_CHECKING:
         ({"verify_reasoning": "all"}, "verify_reasoning must be a number, not str"),
         ({"approve": True}, "approve must be a function of a call, not bool"),
         ({"model": 20}, "model must be a name or a Model, not int"),
-        ({"base_url": b"http://host"}, "base_url must be a URL, not bytes"),
+        ({"base_url": b"http://host"}, "base_url must be a URL, or a list of them, not b'http"),
+        ({"base_url": ["http://host", 7]}, "base_url must be a URL, or a list of them, not"),
     ],
 )
 def test_what_cannot_be_is_refused(options: dict[str, Any], said: str) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from toolrun.errors import ModelNotFound
+from toolrun.errors import ModelNotFound, ServerError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,14 +45,28 @@ class ToolLine(Struct, frozen=True):
 async def server_name(config: Config) -> str:
     """What the server is, such as "vLLM 0.32.0", once it is known to serve the model.
 
+    Of several servers it is enough that one does.
+
     Raises:
         ServerError: nobody answers, or not like this; the message says what to do.
         ModelNotFound: it has no model of that name.
     """
+    names, failed = list[str](), list[ServerError]()
+    for url in config.base_urls:
+        try:
+            names.append(await _name(url, config))
+        except ServerError as error:
+            failed.append(error)
+    if not names:
+        raise failed[0]
+    return ", ".join(names + [f"{error.code}!" for error in failed])
+
+
+async def _name(url: str, config: Config) -> str:
     from toolrun.models.door import Door
     from toolrun.models.probe import probe
 
-    door = Door(config.base_url, api_key=config.api_key)
+    door = Door(url, api_key=config.api_key)
     try:
         dialect = await probe(door)
         models = await door.models()
@@ -61,8 +75,7 @@ async def server_name(config: Config) -> str:
     if config.model not in models:
         names = ", ".join(models) or "nothing"
         raise ModelNotFound(
-            f"{config.base_url} has no model {config.model!r}; it serves {names}. "
-            "Name one with --model",
+            f"{url} has no model {config.model!r}; it serves {names}. Name one with --model",
             models,
         )
     return dialect.name

@@ -92,7 +92,7 @@ class _Conversation:
     def welcome(self, server: str, touches: str) -> None:
         """Say what this is: model, server, tools and what they may touch."""
         config = self._config
-        where = self._mask.text(config.base_url)
+        where = self._mask.text(", ".join(config.base_urls))
         self._say(f"{config.model} on {where} ({server})")
         self._say(f"tools: {', '.join(map(str, self._tools)) or 'none'}")
         self._say(f"sandbox {touches}")

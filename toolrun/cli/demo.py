@@ -97,7 +97,7 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
     assert config.workspace is not None
     narrator = Narrator(Screen.of(sys.stdout), config.workspace)
     narrator.say(
-        f"{config.model} on {config.base_url} ({server})",
+        f"{config.model} on {', '.join(config.base_urls)} ({server})",
         *([note] if note else []),
         *(f"tool {each}: {each.description}" for each in lines),
         f"sandbox {may_touch(lines, config)}",
@@ -126,7 +126,7 @@ async def _prove(config: Config, answer: Answer, narrator: Narrator) -> bool:
     if len(answer.steps) < 2 or not answer.steps[0].reasoning:  # noqa: PLR2004
         narrator.say(title, "There is nothing to prove: no step with reasoning called a tool.")
         return False
-    door = Door(config.base_url, api_key=config.api_key)
+    door = Door(config.base_urls[0], api_key=config.api_key)
     try:
         proof = await prove_reasoning(door, config.model, *answer.steps[:2])
     except ServerError as error:

@@ -93,7 +93,13 @@ class SessionOptions(ToolOptions):
         str | None, Parameter(group=_SERVER, help="Name that the server serves the model under.")
     ] = None
     base_url: Annotated[
-        str | None, Parameter(group=_SERVER, help="Base URL of the server, with its /v1.")
+        tuple[str, ...] | None,
+        Parameter(
+            group=_SERVER,
+            metavar="URL",
+            consume_multiple=False,
+            help="Base URL of the server, with its /v1. May be repeated: a fleet of servers.",
+        ),
     ] = None
     api_key: Annotated[
         str | None,
@@ -154,6 +160,9 @@ def settings(options: ToolOptions | None, common: Common) -> tuple[Config, Mask]
     from toolrun.config import load_config
 
     given: dict[str, Any] = asdict(options or SessionOptions())
+    urls: tuple[str, ...] = given.get("base_url") or ()
+    if len(urls) == 1:
+        given["base_url"] = urls[0]
     if given.get("extra_body") is not None:
         given["extra_body"] = _object(given["extra_body"], "--extra-body")
     config = load_config(common.config, log_level=common.log_level, **given)
@@ -168,10 +177,20 @@ def open_session(config: Config, **more: Any) -> Session:
     Raises:
         ConfigError, ToolDefinitionError: a tool or a setting does not fit.
     """
-    from toolrun.cli.load_tools import load_tools
     from toolrun.session import Session
 
-    options: dict[str, Any] = {
+    return Session(**{**session_options(config), **more})
+
+
+def session_options(config: Config) -> dict[str, Any]:
+    """The options of sessions with these settings; the tools' files are imported here.
+
+    Raises:
+        ConfigError, ToolDefinitionError: a tool or a setting does not fit.
+    """
+    from toolrun.cli.load_tools import load_tools
+
+    return {
         "model": config.model,
         "base_url": config.base_url,
         "via": config.via,
@@ -187,8 +206,8 @@ def open_session(config: Config, **more: Any) -> Session:
         "limits": config.limits,
         "trace": config.trace,
         "secrets": _secrets(config),
+        "tools": load_tools(config.tools),
     }
-    return Session(**{**options, "tools": load_tools(config.tools), **more})
 
 
 def _secrets(config: Config) -> dict[str, str]:
