@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         fault_rate: how likely a request meets a fault, from 0 to 1; see `mock_faults.drawn`.
         faults: which ones.
         retry_after: the header of that name, beside an HTTP fault.
+        waiting: how many requests `/metrics` says are waiting.
+        health: the status of `/health`.
     """
 
     model: str = MODEL
@@ -62,6 +64,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fault_rate: float = 0.0
     faults: tuple[Fault, ...] = mock_faults.PASSING
     retry_after: str | None = None
+    waiting: int = 0
+    health: int = 200
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -116,8 +120,8 @@ class MockVllm:
             case "/version" if self.settings.version is not None:
                 return whole(200, mock_bytes.encode({"version": self.settings.version}))
             case "/health" | "/ping":
-                return whole(200, b"")
-            case "/metrics":
+                return whole(self.settings.health, b"")
+            case "/metrics" if self.settings.version is not None:
                 return whole(200, self._metrics(), "text/plain; version=1.0.0; charset=utf-8")
             case "/v1/chat/completions":
                 return whole(405, b'{"detail":"Method Not Allowed"}')
@@ -158,6 +162,7 @@ class MockVllm:
     def _metrics(self) -> bytes:
         labels = f'{{engine="0",model_name="{self.settings.model}"}}'
         return (
+            f"vllm:num_requests_waiting{labels} {float(self.settings.waiting)}\n"
             "# HELP vllm:num_requests_running Number of requests in model execution batches.\n"
             "# TYPE vllm:num_requests_running gauge\n"
             f"vllm:num_requests_running{labels} {float(self.running)}\n"
