@@ -14,11 +14,15 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
-def _install(versions: list[str]) -> None:
+def _install(versions: list[str], *, clients: bool) -> None:
     begin = time.monotonic()
     for version in versions:
         done = install(version, _say)
         _say(f"vLLM {version} is ready in {done.environment}")
+    if clients:
+        from tests.rig.clients import install_clients
+
+        _say(f"other frameworks are ready in {install_clients(_say).python.parents[1]}")
     _say(f"installed in {time.monotonic() - begin:.0f} s")
 
 
@@ -55,6 +59,8 @@ def main() -> None:
     ):
         command = commands.add_parser(name, help=what)
         command.add_argument("--version", choices=[*RELEASES, "all"], default="all")
+        if name == "install":
+            command.add_argument("--clients", action="store_true", help="other frameworks, too")
     commands.add_parser("demo", help="run a session against a server, before your eyes")
     command = commands.add_parser("serve", help="run a server until Ctrl-C")
     command.add_argument("--version", choices=list(RELEASES), default=LATEST)
@@ -63,7 +69,7 @@ def main() -> None:
     try:
         match arguments.command:
             case "install":
-                _install(_versions(arguments.version))
+                _install(_versions(arguments.version), clients=arguments.clients)
             case "capture":
                 _capture(_versions(arguments.version))
             case "demo":

@@ -4,6 +4,8 @@
   `TOOLRUN_VLLM_VERSIONS` (separated by commas or blanks).
 - `vllm32`: the running server of the latest version, for what does not differ by version.
 - `inside`: a process that has toolrun and that version's vLLM, its engines started.
+- `clients`: the environments of other frameworks, in which scripts run. `litellm_proxy`: LiteLLM's
+  proxy in front of `vllm32`.
 - `oracle`: the oracle of `vllm`'s version. `oracle32`: that of `vllm32`.
 
 A test that asks for one is marked `vllm`, and its time-out begins when the servers run. Servers
@@ -23,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.rig import leaks
+from tests.rig.clients import Clients, LiteLlmProxy, install_clients
 from tests.rig.inside import Inside
 from tests.rig.oracle import Oracle
 from tests.rig.server import ServerFailedError, VllmServer
@@ -31,7 +34,7 @@ from tests.rig.versions import LATEST, RELEASES, release
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-_SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32"})
+_SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32", "clients"})
 _needed: Final[set[str]] = set()
 
 
@@ -145,6 +148,19 @@ def vllm(vllm_servers: Servers, vllm_version: str) -> VllmServer:
 @pytest.fixture(scope="session")
 def vllm32(vllm_servers: Servers) -> VllmServer:
     return vllm_servers.get(LATEST)
+
+
+@pytest.fixture(scope="session")
+def clients(pytestconfig: pytest.Config) -> Clients:
+    report = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    return install_clients(lambda line: report and report.write_line(f"[rig] {line}"))
+
+
+@pytest.fixture(scope="session")
+def litellm_proxy(clients: Clients, vllm32: VllmServer) -> Iterator[LiteLlmProxy]:
+    with LiteLlmProxy(clients, vllm32.url, vllm32.model, "hosted_vllm") as proxy:
+        leaks.KNOWN.add(proxy.pid, proxy.fds)
+        yield proxy
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ class Installation:
 
     @property
     def python(self) -> Path:
-        return _python(self.environment)
+        return python_of(self.environment)
 
 
 def install(version: str, progress: Progress) -> Installation:
@@ -97,7 +97,7 @@ def install(version: str, progress: Progress) -> Installation:
 
 def _build_shared(folder: Path, *, pins: list[str]) -> None:
     venv.create(folder, with_pip=True)
-    install_pins = partial(_pip, _python(folder), _python(folder), pins)
+    install_pins = partial(pip, python_of(folder), python_of(folder), pins)
     try:
         install_pins()
     except InstallError as error:
@@ -111,9 +111,9 @@ def _build_shared(folder: Path, *, pins: list[str]) -> None:
 
 def _build_environment(folder: Path, *, shared: Path, wanted: Release) -> None:
     venv.create(folder, with_pip=False)
-    _pip(_python(shared), _python(folder), list(wanted.requirements))
-    packages = _site_packages(folder)
-    (packages / "shared.pth").write_text(f"{_site_packages(shared)}\n")
+    pip(python_of(shared), python_of(folder), list(wanted.requirements))
+    packages = site_packages(folder)
+    (packages / "shared.pth").write_text(f"{site_packages(shared)}\n")
     # `vllm serve` asks for the version of a distribution called vllm; the CPU build has another
     # name, and vLLM knows by the "+cpu" that it is one.
     metadata = packages / f"vllm-{wanted.vllm}+cpu.dist-info" / "METADATA"
@@ -123,18 +123,18 @@ def _build_environment(folder: Path, *, shared: Path, wanted: Release) -> None:
 
 def _build_vocabulary(folder: Path, *, shared: Path) -> None:
     with tempfile.TemporaryDirectory() as quicktok:
-        _pip(_python(shared), _python(shared), [_QUICKTOK], options=("--target", quicktok))
+        pip(python_of(shared), python_of(shared), [_QUICKTOK], options=("--target", quicktok))
         script = str(RIG / "make_vocabulary.py")
         target = str(folder / "o200k_base.tiktoken")
-        _run([str(_python(shared)), script, target, _VOCABULARY_SHA256], PYTHONPATH=quicktok)
+        _run([str(python_of(shared)), script, target, _VOCABULARY_SHA256], PYTHONPATH=quicktok)
 
 
 def _build_model(folder: Path, *, shared: Path, vocabulary: Path) -> None:
     script = str(RIG / "make_model.py")
-    _run([str(_python(shared)), script, str(folder), str(vocabulary / "o200k_base.tiktoken")])
+    _run([str(python_of(shared)), script, str(folder), str(vocabulary / "o200k_base.tiktoken")])
 
 
-def _pip(
+def pip(
     runner: Path, target: Path, requirements: list[str], *, options: tuple[str, ...] = ()
 ) -> None:
     """Install exactly these requirements with `runner`'s pip for the interpreter `target`."""
@@ -166,10 +166,12 @@ def _run(command: list[str], **environment: str) -> None:
         raise InstallError(f"{' '.join(command)}\nended with {done.returncode}:\n{tail}")
 
 
-def _python(environment: Path) -> Path:
+def python_of(environment: Path) -> Path:
+    """The interpreter of a virtual environment."""
     return environment / "bin" / "python"
 
 
-def _site_packages(environment: Path) -> Path:
+def site_packages(environment: Path) -> Path:
+    """Where its packages lie."""
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     return environment / "lib" / version / "site-packages"

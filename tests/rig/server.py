@@ -88,7 +88,7 @@ class VllmServer:
             progress: takes a line about each thing that takes long.
         """
         self.version = version
-        self.root = f"http://127.0.0.1:{port or _free_port()}"
+        self.root = f"http://127.0.0.1:{port or free_port()}"
         self.url = f"{self.root}/v1"
         self.pid = 0
         self._options = (*(_PARSERS if parsers else ()), *args)
@@ -297,7 +297,8 @@ def parse_metrics(text: str) -> dict[str, float]:
     return sums
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
