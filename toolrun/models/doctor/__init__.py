@@ -1,0 +1,8 @@
+"""Will this server do for toolrun, and what would mend it where it won't?"""
+
+from __future__ import annotations
+
+from toolrun.models.doctor.examine import CHECKS, examine
+from toolrun.models.doctor.report import Check, Finding, Report, Verdict
+
+__all__ = ["CHECKS", "Check", "Finding", "Report", "Verdict", "examine"]
