@@ -24,6 +24,7 @@ _COMMANDS = {
     "run": "Run one prompt: the answer on stdout, what happens on stderr.",
     "chat": "Talk with a model that has tools.",
     "replay": "Show a recorded session again, without a server.",
+    "serve": "Serve the OpenAI API: your tools run here, and no client forgets its reasoning.",
     "demo": "One session on your server, explained step by step, with proof and replay.",
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",

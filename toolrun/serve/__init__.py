@@ -1,0 +1,1 @@
+"""How do other programs reach sessions over HTTP? Needs toolrun[serve]."""

@@ -1,0 +1,157 @@
+"""What do the endpoints of a server share, and what does each of them do?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import msgspec
+from msgspec import Struct
+
+from toolrun.errors import MalformedOutput, ServerError
+from toolrun.serve import metrics
+from toolrun.serve.failures import Failure
+from toolrun.serve.handing import Handing
+from toolrun.serve.memory import Recent
+from toolrun.serve.metrics import Metrics
+from toolrun.serve.passing import Passing, messages_of
+from toolrun.serve.quota import Meters, Quota
+from toolrun.serve.running import Running
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolrun.models.chat import ChatModel
+    from toolrun.runtime import Runtime
+    from toolrun.serve.exchange import Exchange
+    from toolrun.serve.keys import Keys
+
+MAX_BODY = 4 * 1024 * 1024
+"""Bytes of a request: gpt-oss's 131,072 tokens of text are about half a MiB."""
+_HEALTH_SECONDS, _ASK_SECONDS = 2.0, 5.0
+_CARD = ("id", "object", "created", "owned_by", "max_model_len")
+
+
+class Serving(Struct, frozen=True, kw_only=True):
+    """How a server serves.
+
+    Attributes:
+        model: the name for requests that have none.
+        tools: whether the server has tools of its own.
+        trace: the folder that traces of its turns are written to.
+        quota: of each key.
+        max_body: bytes of a request.
+    """
+
+    model: str
+    tools: bool = False
+    trace: Path | None = None
+    quota: Quota = Quota()
+    max_body: int = MAX_BODY
+
+
+class Front:
+    """The endpoints, and what they share.
+
+    Args:
+        runtime: runs the turns with the server's tools.
+        servers: behind the front, for steps that are passed on.
+        keys: who may ask.
+        serving: how.
+    """
+
+    def __init__(
+        self, runtime: Runtime, servers: Sequence[ChatModel], keys: Keys, serving: Serving
+    ) -> None:
+        self.keys = keys
+        self.meters = Meters(serving.quota)
+        self.metrics = Metrics()
+        self.running = Running()
+        self._runtime = runtime
+        self._servers = servers
+        self._serving = serving
+        self._memory = Recent()
+        self._passing = Passing(servers, serving.model, self._memory)
+        self._healthy: tuple[float, bool] | None = None
+
+    async def chat(self, exchange: Exchange) -> None:
+        """`POST /v1/chat/completions`."""
+        asked = await exchange.json(self._serving.max_body)
+        messages_of(asked)
+        await self.running.run(exchange.receive, lambda: self._pass_on(asked, exchange))
+
+    async def _pass_on(self, asked: dict[str, Any], exchange: Exchange) -> None:
+        exchange.did = "passed"
+        owner = exchange.caller.owner
+        handing = Handing(asked)
+
+        async def write(piece: bytes | None) -> None:
+            await (exchange.out.alive() if piece is None else exchange.out.event(piece))
+
+        try:
+            if asked.get("stream"):
+                await self._passing.stream(asked, handing, owner, write)
+                await exchange.out.event(b"[DONE]")
+                await exchange.out.end()
+            else:
+                await exchange.out.whole(200, await self._passing.whole(asked, handing, owner))
+        finally:
+            exchange.usage = handing.usage
+
+    async def models(self, exchange: Exchange) -> None:
+        """`GET /v1/models`: those of the server behind."""
+        await exchange.out.json(200, {"object": "list", "data": await self._models()})
+
+    async def model(self, exchange: Exchange) -> None:
+        """`GET /v1/models/NAME`."""
+        name = exchange.path.removeprefix("/v1/models/")
+        for card in await self._models():
+            if card["id"] == name:
+                return await exchange.out.json(200, card)
+        raise Failure(404, "There is no model of that name.", code="model_not_found", param="model")
+
+    async def _models(self) -> list[dict[str, Any]]:
+        body = await self._passing.get("/models")
+        try:
+            listed = msgspec.json.decode(body, type=_Models)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedOutput(f"the server's list of models is none: {error}") from error
+        return [{name: each[name] for name in _CARD if name in each} for each in listed.data]
+
+    async def live(self, exchange: Exchange) -> None:
+        """`GET /health/live`: the process answers."""
+        await exchange.out.json(200, {"status": "ok"})
+
+    async def ready(self, exchange: Exchange) -> None:
+        """`GET /health`: it can take requests, and the server behind can be reached."""
+        if self.running.draining:
+            raise Failure(503, "The server is shutting down.", code="shutting_down")
+        if not await self._is_healthy():
+            raise Failure(503, "The model server cannot be reached.", code="unreachable")
+        await exchange.out.json(200, {"status": "ok"})
+
+    async def _is_healthy(self) -> bool:
+        """Whether the server behind answers; asked every two seconds at most."""
+        now = time.monotonic()
+        if self._healthy is None or now - self._healthy[0] > _HEALTH_SECONDS:
+            answers = False
+            with anyio.move_on_after(_ASK_SECONDS):
+                try:
+                    await self._passing.get("/models")
+                    answers = True
+                except ServerError:
+                    pass
+            self._healthy = (now, answers)
+        return self._healthy[1]
+
+    async def measures(self, exchange: Exchange) -> None:
+        """`GET /metrics`."""
+        gauges = {"requests_in_flight": len(self.running), "reasoning_kept": len(self._memory)}
+        text = self.metrics.text(gauges, self._passing.counts, self._runtime.counts)
+        await exchange.out.whole(200, text, kind=metrics.KIND)
+
+
+class _Models(Struct):
+    data: list[dict[str, Any]]
