@@ -126,7 +126,7 @@ vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
 pins: ## Renew requirements-dev.txt from pyproject.toml (needs uv)
 	@{ echo "# Every package of the development environment, pinned, for any Python >= 3.11."; \
 	echo "# Made from pyproject.toml by \`make pins\`; the ranges that users get stand there."; \
-	uv pip compile pyproject.toml --quiet --upgrade --all-extras --group dev --universal \
+	uv pip compile pyproject.toml --quiet --upgrade --extra all --group dev --universal \
 	    --python-version 3.11 --no-annotate --no-header \
 	    --no-emit-index-url --no-emit-find-links; } >requirements-dev.new
 	@mv requirements-dev.new requirements-dev.txt

@@ -184,7 +184,8 @@ def _wanted() -> Iterable[Requirement]:
     groups = project["dependency-groups"]
     for line in [
         *project["project"]["dependencies"],
-        *(line for lines in extras.values() for line in lines),
+        # vllm brings a gigabyte, and a harmony library beside which ours cannot be: the rig pins it.
+        *(line for extra, lines in extras.items() if extra != "vllm" for line in lines),
         *(line for lines in groups.values() for line in lines),
     ]:
         if (wanted := Requirement(line)).name != "toolrun":

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.errors import ConfigError, ContextTooLong, ServerError, ServerStatus
 from toolrun.extras import need
+from toolrun.models.harmony.tokens import CALL
 
 if TYPE_CHECKING:
     from toolrun.models.harmony.tokens import TokenRequest
@@ -56,8 +57,8 @@ def prompt(request: TokenRequest, longest: int) -> Any:
 def params(request: TokenRequest, longest: int, *, deltas: bool) -> Any:
     """The `SamplingParams` of a step.
 
-    Only the step's own stop ids end it: vLLM would add those of the model's generation config, of
-    which `<|call|>` is one. Fields of `extra` go along by their names in `SamplingParams`, and
+    vLLM adds the stop ids of the model's generation config, of which `<|call|>` is one: not where
+    that shall not stop the step. Fields of `extra` go along by their names in `SamplingParams`, and
     `vllm_xargs` as its `extra_args`.
 
     Args:
@@ -78,10 +79,11 @@ def params(request: TokenRequest, longest: int, *, deltas: bool) -> Any:
         "seed": sampling.seed,
         "stop": list(sampling.stop) if sampling.stop else None,
     }
+    room = longest - len(request.prompt)
     own = {
-        "max_tokens": sampling.max_tokens or longest - len(request.prompt),
+        "max_tokens": min(room, sampling.max_tokens or room),
         "stop_token_ids": list(request.stop),
-        "ignore_eos": bool(request.stop),
+        "ignore_eos": CALL not in request.stop,
         "logprobs": 0 if request.logprobs else None,
         # The text is ours to make; only a stop text has to be looked for in it.
         "detokenize": bool(sampling.stop),
