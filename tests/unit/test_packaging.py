@@ -184,7 +184,7 @@ def _wanted() -> Iterable[Requirement]:
     groups = project["dependency-groups"]
     for line in [
         *project["project"]["dependencies"],
-        # vllm brings a gigabyte, and a harmony library beside which ours cannot be: the rig pins it.
+        # vllm is large, and brings a harmony library beside which ours cannot be; the rig pins it.
         *(line for extra, lines in extras.items() if extra != "vllm" for line in lines),
         *(line for lines in groups.values() for line in lines),
     ]:
