@@ -77,6 +77,8 @@ def open_model(server: Server, via: Via = "auto") -> Model:
             dialect=server.known,
             timeouts=server.timeouts,
         )
+    if via == "harmony":
+        return _harmony(server)
     from toolrun.models.chat import ChatModel
 
     return ChatModel(
@@ -88,8 +90,26 @@ def open_model(server: Server, via: Via = "auto") -> Model:
     )
 
 
+def _harmony(server: Server) -> Model:
+    from toolrun.models.door import Door
+    from toolrun.models.harmony.completions import CompletionsSampler
+    from toolrun.models.harmony.model import HarmonyModel
+
+    door = Door(
+        server.base_url,
+        api_key=server.api_key,
+        headers=server.headers,
+        timeouts=server.timeouts,
+    )
+    return HarmonyModel(CompletionsSampler(door))
+
+
 def encoder(via: str) -> Encode:
     """What writes the requests of a way, as `RequestSent.via` names it."""
+    if via == "harmony":
+        from toolrun.models.harmony import body
+
+        return body.encode_body
     if via == "responses":
         from toolrun.models import responses_body
 
