@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _encode = msgspec.json.Encoder().encode
 _KEY = "responses"
+_PINNED = ("model", "instructions", "reasoning", "tools")
 
 
 class _Encoded:
@@ -89,9 +90,10 @@ def encode_stored(request: Request, dialect: Dialect, previous: str | None, sinc
     return b"".join((head, named, b',"input":[', b",".join(items), b"]}"))
 
 
-def head_of(request: Request, dialect: Dialect) -> bytes:
-    """All of a request but its messages: a stored response is followed by the same settings."""
-    return _head(request, _encoded(request, dialect))
+def pinned(request: Request, dialect: Dialect) -> bytes:
+    """What a response that follows a stored one takes from it: vLLM reads it of the first alone."""
+    head = _new_head(request, dialect)
+    return _encode({name: head.get(name) for name in _PINNED})
 
 
 def _history(request: Request, encoded: _Encoded) -> tuple[bytes, ...]:

@@ -3,8 +3,8 @@
 vLLM gives no token ids over Responses. It does give the messages that it makes the prompt of
 (`enable_response_messages`), and it counts the tokens of the prompt. So the proof has two parts:
 the server's own list holds the reasoning as a message of the analysis channel that nothing after it
-drops, and without that one item the same request has fewer tokens, by exactly those of the
-reasoning and of its header. Where the server can render a request (`/v1/responses/render`, vLLM's
+drops, and the same messages without it have fewer tokens, by exactly those of the reasoning and of
+its header. Where the server can render a request (`/v1/responses/render`, vLLM's
 scale-out entry points), its token ids are the proof, as over Chat Completions.
 """
 
@@ -45,22 +45,8 @@ class _Rendered(Struct):
     token_ids: list[int]
 
 
-class _Content(Struct):
-    text: str | None = None
-
-
-class _HarmonyMessage(Struct):
-    role: str | None = None
-    channel: str | None = None
-    content: list[_Content] = []
-
-    @property
-    def text(self) -> str:
-        return "".join(content.text or "" for content in self.content)
-
-
 _decode_rendered = msgspec.json.Decoder(_Rendered)
-_decode_messages = msgspec.json.Decoder(list[_HarmonyMessage])
+_decode_messages = msgspec.json.Decoder(list[dict[str, Any]])
 _decode_body = msgspec.json.Decoder(dict[str, Any])
 
 
@@ -87,10 +73,11 @@ async def prove_response(
         )
     if not sent.messages:
         raise ServerError(f"{door.base_url} does not say what it made its prompt of; vLLM does")
-    less = await _tokens_without(door, sent.body, reasoning)
+    messages = decoded(_decode_messages, sent.messages)
+    less = await _tokens_without(door, sent.body, messages, reasoning)
     return Proof(
         found=bool(wanted)
-        and _stands(sent.messages, reasoning)
+        and _stands(messages, reasoning)
         and less is not None
         and later.usage.prompt_tokens - less == len(wanted) + HEADER,
         position=-1,
@@ -102,15 +89,14 @@ async def prove_response(
     )
 
 
-def _stands(messages: bytes, reasoning: str) -> bool:
+def _stands(messages: list[dict[str, Any]], reasoning: str) -> bool:
     """Whether a reasoning is a message of the prompt, and no answer after it drops it."""
-    prompt = decoded(_decode_messages, messages)
-    for message in reversed(prompt):
-        if message.role != "assistant":
+    for message in reversed(messages):
+        if message.get("role") != "assistant":
             continue
-        if message.channel == "final":
+        if message.get("channel") == "final":
             return False
-        if message.channel == "analysis" and message.text == reasoning:
+        if _is_analysis(message, reasoning):
             return True
     return False
 
@@ -124,26 +110,43 @@ async def _rendered(door: Door, body: bytes) -> list[int] | None:
     return decoded(_decode_rendered, reply).token_ids
 
 
-async def _tokens_without(door: Door, body: bytes, reasoning: str) -> int | None:
-    """How many tokens the prompt of a request has without a reasoning; None: it holds none."""
-    request = decoded(_decode_body, body)
-    for name in ("input", "previous_input_messages"):
-        items: Any = request.get(name)
-        held = [at for at, item in enumerate(items) if _holds(item, reasoning)] if items else []
-        if held:
-            request[name] = [item for at, item in enumerate(items) if at != held[-1]]
-            break
-    else:
+async def _tokens_without(
+    door: Door, body: bytes, messages: list[dict[str, Any]], reasoning: str
+) -> int | None:
+    """How many tokens a prompt has without a reasoning; None: it holds none.
+
+    The other messages are the server's own, so that nothing but the reasoning is left out.
+    """
+    held = [at for at, message in enumerate(messages) if _is_analysis(message, reasoning)]
+    if not held:
         return None
-    request |= {"max_output_tokens": 1, "stream": False, "text": None}
+    kept = [message for at, message in enumerate(messages) if at != held[-1]]
+    request = decoded(_decode_body, body)
+    request |= {
+        "previous_input_messages": [_authored(message) for message in kept],
+        "input": "",
+        "max_output_tokens": 1,
+        "stream": False,
+        "text": None,
+    }
     usage = read_response(await door.post(PATH, msgspec.json.encode(request))).usage
     return usage.input_tokens if usage is not None else None
 
 
-def _holds(item: Any, reasoning: str) -> bool:
-    """Whether an item, or a harmony message, is a reasoning."""
-    if not isinstance(item, dict):
-        return False
-    if item.get("type") == "reasoning":
-        return bool(item["content"][0]["text"] == reasoning)
-    return bool(item.get("channel") == "analysis" and item.get("content") == reasoning)
+def _authored(message: dict[str, Any]) -> dict[str, Any]:
+    """A message that vLLM gave, in the form in which it takes it."""
+    author = {name: message[name] for name in ("role", "name") if message.get(name)}
+    return {name: value for name, value in message.items() if name not in author} | {
+        "author": author
+    }
+
+
+def _is_analysis(message: dict[str, Any], text: str) -> bool:
+    return message.get("channel") == "analysis" and _text(message) == text
+
+
+def _text(message: dict[str, Any]) -> str:
+    parts = message.get("content")
+    if not isinstance(parts, list):
+        return ""
+    return "".join(str(part.get("text")) for part in parts if isinstance(part, dict))

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from toolrun.errors import ModelNotFound, ServerError, ServerStatus
 from toolrun.events import AssistantMessage, Warned
-from toolrun.models.responses_body import head_of
+from toolrun.models.responses_body import pinned
 from toolrun.transcript import Message
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Stored(Struct, frozen=True, eq=False):
     """What a server has stored of a session: a response, and what it was sampled from."""
 
     response_id: str
-    head: bytes
+    pinned: bytes
     known: int
     last: Message
     reply: AssistantMessage
@@ -64,7 +64,7 @@ class ResponseStore:
         # What was thought since the last answer goes on only in the same turn.
         if stored.reply.tool_calls and stored.reasoning_from != request.reasoning_from:
             return None
-        return stored if stored.head == head_of(request, dialect) else None
+        return stored if stored.pinned == pinned(request, dialect) else None
 
     async def keep(
         self, door: Door, request: Request, dialect: Dialect, message: AssistantMessage
@@ -77,11 +77,12 @@ class ResponseStore:
             try:
                 await door.get(f"/responses/{message.response_id}")
             except ServerError as error:
-                return self.turn_off(f"a response that it was to store is not there ({error})")
+                why = "it does not have a response that it was to store"
+                return self.turn_off(why if is_gone(error) else f"{why} ({error})")
             self._works = True
         request.cache[_KEY] = Stored(
             message.response_id,
-            head_of(request, dialect),
+            pinned(request, dialect),
             len(request.messages),
             request.messages[-1],
             message,
