@@ -75,6 +75,11 @@ if TYPE_CHECKING:
     from toolrun.limits import Prices as Prices
     from toolrun.models.chat import ChatModel as ChatModel
     from toolrun.models.door import Timeouts as Timeouts
+    from toolrun.models.harmony.completions import CompletionsSampler as CompletionsSampler
+    from toolrun.models.harmony.model import HarmonyModel as HarmonyModel
+    from toolrun.models.harmony.tokens import Sampled as Sampled
+    from toolrun.models.harmony.tokens import TokenRequest as TokenRequest
+    from toolrun.models.harmony.tokens import TokenSampler as TokenSampler
     from toolrun.models.model import Model as Model
     from toolrun.models.model import Request as Request
     from toolrun.models.responses import ResponsesModel as ResponsesModel
@@ -82,6 +87,7 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime as Runtime
     from toolrun.sandbox.pool import Boxes as Boxes
     from toolrun.session import Session as Session
+    from toolrun.tools.builtin.citations import Annotation as Annotation
     from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
     from toolrun.transcript import Message as Message
@@ -118,12 +124,16 @@ _HOMES = {
     "toolrun.limits": ("Budget", "Limits", "Prices"),
     "toolrun.models.chat": ("ChatModel",),
     "toolrun.models.door": ("Timeouts",),
+    "toolrun.models.harmony.completions": ("CompletionsSampler",),
+    "toolrun.models.harmony.model": ("HarmonyModel",),
+    "toolrun.models.harmony.tokens": ("Sampled", "TokenRequest", "TokenSampler"),
     "toolrun.models.model": ("Model", "Request"),
     "toolrun.models.responses": ("ResponsesModel",),
     "toolrun.retries": ("Retries",),
     "toolrun.runtime": ("Runtime",),
     "toolrun.sandbox.pool": ("Boxes",),
     "toolrun.session": ("Session",),
+    "toolrun.tools.builtin.citations": ("Annotation",),
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),
     "toolrun.transcript": ("Message", "ToolMessage"),

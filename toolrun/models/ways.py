@@ -91,17 +91,17 @@ def open_model(server: Server, via: Via = "auto") -> Model:
 
 
 def _harmony(server: Server) -> Model:
-    from toolrun.models.door import Door
     from toolrun.models.harmony.completions import CompletionsSampler
     from toolrun.models.harmony.model import HarmonyModel
 
-    door = Door(
-        server.base_url,
-        api_key=server.api_key,
-        headers=server.headers,
-        timeouts=server.timeouts,
+    return HarmonyModel(
+        CompletionsSampler.at(
+            server.base_url,
+            api_key=server.api_key,
+            headers=server.headers,
+            timeouts=server.timeouts,
+        )
     )
-    return HarmonyModel(CompletionsSampler(door))
 
 
 def encoder(via: str) -> Encode:

@@ -13,11 +13,13 @@ from msgspec import Struct
 
 from toolrun.errors import ContextTooLong, MalformedOutput, ModelNotFound, ServerError, ServerStatus
 from toolrun.models.chat_reply import UsageParts, error_of, shown
+from toolrun.models.door import Door, Timeouts
 from toolrun.models.harmony.tokens import CALL, Sampled
 from toolrun.models.sse import DONE, EventSplitter, is_event
 
 if TYPE_CHECKING:
-    from toolrun.models.door import Door
+    from collections.abc import Awaitable, Callable, Mapping
+
     from toolrun.models.harmony.tokens import OnTokens, TokenRequest
 
 PATH = "/completions"
@@ -36,6 +38,22 @@ class CompletionsSampler:
     def __init__(self, door: Door) -> None:
         self.door = door
         self._contexts: dict[str, int | None] | None = None
+
+    @classmethod
+    def at(
+        cls,
+        base_url: str,
+        *,
+        api_key: str | Callable[[], Awaitable[str]] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeouts: Timeouts = Timeouts(),
+    ) -> CompletionsSampler:
+        """One for a server, by its base URL with its `/v1`; see `ChatModel`.
+
+        Raises:
+            ConfigError: the URL, the key or a header is none that can be sent.
+        """
+        return cls(Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts))
 
     async def sample(self, request: TokenRequest, on_tokens: OnTokens | None = None) -> Sampled:
         """Sample one step; see `TokenSampler.sample`.
