@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from toolrun.errors import ToolrunError, TurnCancelled, TurnIncomplete, TurnLimited, TurnParked
 from toolrun.events import ApprovalRequested, AssistantMessage, LimitReached
+from toolrun.tools.builtin.citations import Annotation, cited_in
 from toolrun.values import Status, ToolResult, Usage
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Answer(Struct, frozen=True):
         pending: the calls that wait for a decision, where the turn is parked.
         error: what ended the turn, where it failed.
         output: the answer as a value of the type that was asked for, where one was.
+        annotations: the citations in the text, with the pages that they refer to.
     """
 
     text: str
@@ -51,6 +53,7 @@ class Answer(Struct, frozen=True):
     pending: tuple[ApprovalRequested, ...] = ()
     error: str | None = None
     output: Any = None
+    annotations: tuple[Annotation, ...] = ()
 
     def raise_for_status(self) -> Answer:
         """Return itself where the turn finished.
@@ -115,4 +118,5 @@ def answer_of(state: State, parse: Callable[[str], Any] | None = None) -> Answer
         pending=tuple(state.pending.values()),
         error=state.finished.error,
         output=parse(text) if parse is not None and status == "finished" else None,
+        annotations=cited_in(text, state.transcript),
     )

@@ -15,7 +15,7 @@ from toolrun.tools.decorator import Options
 from toolrun.tools.schema import parameters_of
 from toolrun.tools.work import Work
 
-__all__ = ["Command", "Source", "Tool", "check_options", "define"]
+__all__ = ["Command", "Source", "Tool", "Toolset", "check_options", "define"]
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _TAKEN = frozenset(
@@ -66,6 +66,12 @@ class Tool(Struct, frozen=True, eq=False):
                 "parameters": self.parameters,
             },
         }
+
+
+class Toolset(Struct, frozen=True, eq=False):
+    """Several tools that are given as one."""
+
+    tools: tuple[Tool, ...]
 
 
 def define(function: Callable[..., Any] | Tool, options: Options | None = None) -> Tool:

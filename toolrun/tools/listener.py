@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import Struct
 
@@ -12,6 +12,7 @@ from toolrun.values import FileChange
 
 if TYPE_CHECKING:
     from toolrun.journal import Journal
+    from toolrun.sandbox.egress.proxy import Decision
 
 Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 Changing = Callable[[Sequence[FileChange]], Awaitable[None]]
@@ -49,3 +50,18 @@ def recording(journal: Journal, call_id: str) -> Listener:
         journal.report(EgressDecided(call_id, host, port, method, not reason, reason))
 
     return Listener(output if journal.listening else None, changing, egress)
+
+
+def heard_by(listener: Listener) -> dict[str, Any]:
+    """Who hears of a call of a sandbox, by the names of the arguments of `Sandbox.call`."""
+
+    def egress(decision: Decision) -> None:
+        if listener.egress is not None:
+            reason = "" if decision.allowed else decision.reason
+            listener.egress(decision.host, decision.port, decision.method, reason)
+
+    return {
+        "on_output": listener.output,
+        "changing": listener.changing,
+        "on_egress": egress,
+    }

@@ -15,7 +15,7 @@ from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.tools.callables import Source
 from toolrun.tools.compiled import SchemaUnfit, compiled
 from toolrun.tools.decorator import Options
-from toolrun.tools.definition import Tool, check_options, define
+from toolrun.tools.definition import Tool, Toolset, check_options, define
 from toolrun.tools.reference import Reference
 from toolrun.tools.template import command_of
 
@@ -30,7 +30,7 @@ _OPTIONS = (
 
 
 def define_all(
-    tools: Sequence[Callable[..., Any] | Tool | str | Path],
+    tools: Sequence[Callable[..., Any] | Tool | Toolset | str | Path],
     defined: Callable[[Callable[..., Any] | Tool], Tool] = define,
 ) -> list[Tool]:
     """The tools that these are: functions, tools defined before, and paths of manifests.
@@ -47,6 +47,8 @@ def define_all(
     for each in tools:
         if isinstance(each, str | Path):
             found += load_manifest(each)
+        elif isinstance(each, Toolset):
+            found += each.tools
         else:
             found.append(defined(each))
     return found

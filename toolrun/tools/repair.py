@@ -26,6 +26,8 @@ _OPEN_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\r?\n?")
 # Possessive, so that a string without an end takes linear time.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
 _CLOSERS = {"{": "}", "[": "]"}
+_BEGUN = re.compile(r'[\s\ufeff`a-z]*\{\s*"?(c(o(d(e("\s*(:.*)?)?)?)?)?)?\Z', re.DOTALL)
+"""The beginning of an object that holds code, in a fence or not."""
 
 
 class Mend(Struct, frozen=True):
@@ -62,6 +64,26 @@ def mend_arguments(name: str, text: str, fits: Fits) -> str | None:
         return None
     arguments = _parsed(name, mended)
     return mended if arguments is not None and fits(arguments) else None
+
+
+def mend_code(text: str) -> str | None:
+    """The arguments that code without its JSON stands for.
+
+    gpt-oss was trained to give its own `python` tool the code as it is (openai/harmony,
+    docs/format.md), and does so also where the tool is declared as a function.
+
+    Returns:
+        `{"code": ...}`; None where `text` is an object as it stands, or the beginning of one.
+    """
+    if len(text) > MAX_BYTES or not text.strip() or _parsed("", text) is not None:
+        return None
+    if _BEGUN.match(text):
+        return None
+    try:
+        said = json.loads(text)
+    except (ValueError, RecursionError):
+        said = text
+    return json.dumps({"code": said if isinstance(said, str) else text})
 
 
 def flaw_of(text: str) -> Literal["truncated", "garbled"] | None:

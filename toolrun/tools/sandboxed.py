@@ -14,6 +14,7 @@ from toolrun.sandbox import Job, Made, Sandbox
 from toolrun.sandbox.resolve import label, over
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext, whose
+from toolrun.tools.listener import heard_by
 from toolrun.tools.masks import Mask, masked
 from toolrun.tools.results import cut, failure, to_text
 from toolrun.values import Outcome, ToolResult
@@ -21,11 +22,11 @@ from toolrun.values import Outcome, ToolResult
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolrun.sandbox.egress.proxy import Decision
     from toolrun.sandbox.profile import Chosen
     from toolrun.tools.callables import Source
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener, Output
+    from toolrun.tools.living import Living
     from toolrun.tools.sandboxes import Sandboxes
     from toolrun.tools.work import Need
     from toolrun.values import ToolCall
@@ -51,6 +52,11 @@ class SandboxRunner:
         self._backend = backend
         self._profile = profile
         self._workspace = workspace
+
+    @property
+    def living(self) -> Living:
+        """What holds a box between calls, of all sessions of the runtime."""
+        return self._sandboxes.living
 
     def profile_of(self, tool: Tool) -> str:
         """What the profile that a tool runs under is called: "pure", "pure, narrowed"."""
@@ -138,7 +144,7 @@ class SandboxRunner:
             timeout=tool.options.timeout,
             env=env,
             tenant=tenant,
-            **_heard_by(listener),
+            **heard_by(listener),
         )
         seconds, note = round(outcome.seconds, 6), mask.text(outcome.kept.note)
         if outcome.status == "ok":
@@ -189,21 +195,6 @@ def _cutting(listener: Listener, limit: int) -> Listener:
     return msgspec.structs.replace(listener, output=partial(_told, listener.output, limit))
 
 
-def _heard_by(listener: Listener) -> dict[str, Any]:
-    """Who hears of a call of a sandbox."""
-
-    def egress(decision: Decision) -> None:
-        if listener.egress is not None:
-            reason = "" if decision.allowed else decision.reason
-            listener.egress(decision.host, decision.port, decision.method, reason)
-
-    return {
-        "on_output": listener.output,
-        "changing": listener.changing,
-        "on_egress": egress,
-    }
-
-
 def _told(
     output: Output, limit: int, stream: Literal["stdout", "stderr", "progress"], text: str
 ) -> None:
@@ -233,7 +224,7 @@ async def _completed(
         env=env,
         tenant=tenant,
         python=tool.options.python,
-        **_heard_by(listener),
+        **heard_by(listener),
     )
     seconds, limit, note = (
         round(done.seconds, 6),

@@ -11,6 +11,7 @@ import structlog
 from toolrun.sandbox import Boxes, Sandbox
 from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.resolve import plain, resolve
+from toolrun.tools.living import Living
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,8 @@ class Sandboxes:
 
     def __init__(self, boxes: Boxes | None = None) -> None:
         self._pool = Pool(boxes)
+        self.living = Living(max(1, self._pool.bounds.running // 4))
+        """What holds a box between calls."""
         self._open: dict[tuple[Profile, Path | None, str | None], Sandbox] = {}
         self._profiles: dict[bytes, Profile] = {}
         self._lock: anyio.Lock | None = None
@@ -93,11 +96,13 @@ class Sandboxes:
 
     async def aclose(self) -> None:
         """Close all of them, and see all their boxes gone."""
+        await self.living.aclose()
         await self._pool.aclose()
         self.close()
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
+        self.living.close()
         self._pool.close()
         while self._open:
             self._open.popitem()[1].close()

@@ -20,7 +20,7 @@ from toolrun.state import State
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
 from toolrun.tools.kept import Kept
-from toolrun.tools.repair import Mend, flaw_of, mend_arguments, plain_name
+from toolrun.tools.repair import Mend, flaw_of, mend_arguments, mend_code, plain_name
 from toolrun.tools.runners import Runner
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
@@ -192,6 +192,8 @@ class Toolbox:
             return True
 
         arguments = mend_arguments(tool.name, call.arguments, fits)
+        if arguments is None and tool.builtin and tool.name == "python":
+            arguments = mend_code(call.arguments)
         if arguments is not None:
             mends.append(Mend("arguments", call.arguments, arguments))
         if not mends:
