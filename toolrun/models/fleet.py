@@ -18,6 +18,7 @@ import structlog
 from msgspec import structs
 
 from toolrun.errors import ConfigError, ServerError, ServerUnreachable
+from toolrun.models.door import START
 from toolrun.models.fleet_breaker import blame
 from toolrun.models.fleet_replica import Replica, ReplicaStatus
 from toolrun.models.ways import Server, Via, open_model
@@ -210,7 +211,7 @@ class Fleet:
 
     def _judge(self, replica: Replica, request: Request, error: ServerError, began: float) -> None:
         """Note what a failure says of the replica, and whether another is to be asked at once."""
-        error.server = replica.url
+        error.server, error.elsewhere = replica.url, False
         found = blame(error)
         if found is None:
             self._answered(replica, began)
@@ -251,6 +252,10 @@ class Fleet:
         error.args = (f"none of {len(self._members)} servers can sample the step: {whys}",)
         if isinstance(error, ServerUnreachable):
             error.answered = any(each.answered for each in self._members)
+            if not error.answered:
+                error.args = (
+                    f"{error}. Start them with\n    {START}\nor give the base URLs of some that run",
+                )
 
     def _pick(self, request: Request) -> Replica:
         """The replica that samples a step."""
@@ -293,7 +298,7 @@ class Fleet:
         known: tuple[tuple[Replica, ...] | None, list[Replica]]
         known = request.cache.get(_RANKED, _NONE)
         if known[0] is not self._members:
-            ranked = sorted(self._members, key=lambda each: _score(each.url, request.session))
+            ranked = sorted(self._members, key=lambda each: score(each.url, request.session))
             known = request.cache[_RANKED] = (self._members, ranked)
         return known[1]
 
@@ -306,6 +311,6 @@ def _without(replicas: tuple[Replica, ...], replica: Replica) -> tuple[Replica, 
     return tuple(each for each in replicas if each is not replica)
 
 
-def _score(url: str, session: str) -> bytes:
+def score(url: str, session: str) -> bytes:
     """The place of a replica in the order of a session: the same in every process."""
     return hashlib.blake2b(f"{url}\n{session}".encode("utf-8", "replace"), digest_size=8).digest()

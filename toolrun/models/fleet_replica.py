@@ -156,7 +156,9 @@ class Replica:
                 return False
             case "busy":
                 self._busy_until = self._now() + (error.retry_after or BUSY_S)
-                return False
+                # A proxy whose server is gone says 503, too, and goes on saying it.
+                gone = isinstance(error, ServerStatus) and error.status >= _FAILING
+                return gone and self.breaker.fail(began, at_once=False)
             case "down":
                 opened = self.breaker.fail(began, at_once=True)
                 self._was_gone = self._was_gone or isinstance(error, ServerUnreachable)
