@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.rig.scripts import analysis, call, final, preamble
 from tests.rig.server import CONTEXT, VllmServer
 from tests.rig.versions import MODEL, RIG
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.rig.versions import Progress
 
-_CHAT, _TIMEOUT_S = "/v1/chat/completions", 60.0
+_CHAT, _RESPONSES, _TIMEOUT_S = "/v1/chat/completions", "/v1/responses", 60.0
 _TOOL: Final[dict[str, Any]] = {
     "type": "function",
     "function": {
@@ -47,7 +48,31 @@ _CALL: Final[dict[str, Any]] = {
     "function": {"name": "get_weather", "arguments": '{"city":"Paris","unit":"C"}'},
 }
 _RESULT: Final[dict[str, Any]] = {"role": "tool", "tool_call_id": _CALL["id"], "content": "20"}
+_THOUGHT: Final[dict[str, Any]] = {
+    "type": "reasoning",
+    "id": "rs_1",
+    "summary": [],
+    "content": [{"type": "reasoning_text", "text": "Hm."}],
+}
+_CALLED: Final[dict[str, Any]] = {
+    "type": "function_call",
+    "call_id": _CALL["id"],
+    **_CALL["function"],
+}
+_GAVE: Final[dict[str, Any]] = {
+    "type": "function_call_output",
+    "call_id": _CALL["id"],
+    "output": "20",
+}
 _USAGE: Final[dict[str, Any]] = {"stream": True, "stream_options": {"include_usage": True}}
+_SERVER_TOOLS: Final = {
+    "python": analysis("I count.") + "<|channel|>analysis to=python code<|message|>1+1<|call|>",
+    "browser": analysis("I look.")
+    + '<|channel|>analysis to=browser.search code<|message|>{"query":"x"}<|call|>',
+    "two-parts": analysis("One.") + preamble("Well.") + analysis("Two.") + final("Done."),
+    "no-arguments": analysis("I call.") + call("get_weather", ""),
+}
+"""What no script says: calls of the model's own tools, which no server of the rig has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +151,35 @@ def _exchanges() -> Iterator[Exchange]:
     yield Exchange("unknown-model", _CHAT, _chat([_ASKED], model="gpt-4"))
     yield Exchange("no-messages", _CHAT, {"model": MODEL})
     yield Exchange("bad-effort", _CHAT, _chat([_ASKED], reasoning_effort="extreme"))
+    yield from _over_responses()
+
+
+def _over_responses() -> Iterator[Exchange]:
+    for suffix, options in (("", {}), ("-stream", {"stream": True})):
+        results = [_ASKED, _THOUGHT, _CALLED, _GAVE]
+        yield Exchange(f"responses-call{suffix}", _RESPONSES, _responses([_ASKED], **options))
+        yield Exchange(f"responses-final{suffix}", _RESPONSES, _responses(results, **options))
+        for script in (
+            *("preamble", "invalid-json", "undeclared-tool", "analysis-only", "leaked-name"),
+            *(("malformed-header",) if not suffix else ()),  # streamed, 0.28 breaks off
+        ):
+            asked = [{"role": "user", "content": f"Go. [[script:{script}]]"}]
+            request = _responses(asked, **options)
+            yield Exchange(f"responses-{script}{suffix}", _RESPONSES, request)
+        request = _responses([_ASKED], max_output_tokens=30, **options)
+        yield Exchange(f"responses-length{suffix}", _RESPONSES, request)
+        for name, said in _SERVER_TOOLS.items():
+            request = _responses([_ASKED], vllm_xargs={"harmony": [said]}, **options)
+            yield Exchange(f"responses-{name}{suffix}", _RESPONSES, request)
+    shown = _responses([_ASKED, _THOUGHT, _CALLED, _GAVE], enable_response_messages=True)
+    yield Exchange("responses-messages", _RESPONSES, shown)
+    yield Exchange("responses-not-found", f"{_RESPONSES}/resp_0")
+    yield Exchange("responses-orphan", _RESPONSES, _responses([_ASKED, _GAVE]))
+
+
+def _responses(items: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
+    tool = {"type": "function", "strict": False, **_TOOL["function"]}
+    return {"model": MODEL, "input": items, "tools": [tool], "store": False, **options}
 
 
 def _chat(messages: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
