@@ -37,14 +37,24 @@ class MockServer:
         model: the name of the model that it serves.
     """
 
-    def __init__(self, *, core: int | None = None, keep: int | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        core: int | None = None,
+        keep: int | None = None,
+        port: int = 0,
+        version: str = VERSION,
+    ) -> None:
         """Start the server.
 
         Args:
             core: the CPU that it may use; None for any.
             keep: how many requests it remembers; 0 for benchmarks, None for its default.
+            port: 0 takes a free one.
+            version: of the vLLM that it is.
         """
-        command = [sys.executable, "-m", "tests.rig.mock", "--port", "0", "--until-eof"]
+        command = [sys.executable, "-m", "tests.rig.mock", "--port", str(port), "--until-eof"]
+        command += ["--version", version]
         command += ["--core", str(core)] if core is not None else []
         command += ["--keep", str(keep)] if keep is not None else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
