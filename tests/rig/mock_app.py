@@ -11,7 +11,7 @@ import msgspec
 
 from tests.rig import mock_bytes, mock_faults, mock_http, mock_versions
 from tests.rig.mock_http import EVENT_STREAM, STREAM_END, Break, whole
-from tests.rig.mock_steps import SCRIPTS, ChatRequest, Fault, Script, Step, choose, spoil
+from tests.rig.mock_steps import SCRIPTS, ChatRequest, Fault, Script, Step, choose, spoil, tokens
 
 if TYPE_CHECKING:
     from tests.rig.mock_http import Connection, Request
@@ -50,6 +50,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         seed: where it is given, ids and times follow from the request's bytes.
         fault_rate: how likely a request meets a fault, from 0 to 1; see `mock_faults.drawn`.
         faults: which ones.
+        counts: whether `prompt_tokens` count the reasoning that its version takes; else it is 100.
+        drops: whether it takes none, whatever its version.
         retry_after: the header of that name, beside an HTTP fault.
         waiting: how many requests `/metrics` says are waiting.
         health: the status of `/health`.
@@ -64,6 +66,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fault_rate: float = 0.0
     faults: tuple[Fault, ...] = mock_faults.PASSING
     retry_after: str | None = None
+    counts: bool = False
+    drops: bool = False
     waiting: int = 0
     health: int = 200
 
@@ -236,7 +240,16 @@ class MockVllm:
             return wait + whole(200, parts[0])
         return [*wait, EVENT_STREAM, *_paced(step, parts), STREAM_END]
 
+    def _counted(self, step: Step, body: bytes) -> Step:
+        """The step with the tokens of the prompt that its version makes of a request."""
+        messages = msgspec.json.decode(body)["messages"]
+        taken = mock_versions.taken(self.settings.version, messages)
+        thought = "" if self.settings.drops else "".join(each.reasoning or "" for each in taken)
+        usage = {"prompt_tokens": 100 + len(tokens(thought)), **(step.usage or {})}
+        return msgspec.structs.replace(step, usage=usage)
+
     def _fill(self, step: Step, chat: ChatRequest, body: bytes) -> list[bytes]:
+        step = self._counted(step, body) if self.settings.counts else step
         fields = step.reasoning_fields or mock_versions.reasoning_fields(self.settings.version)
         style = mock_bytes.Style(
             self.settings.model,

@@ -137,10 +137,12 @@ def test_there_are_snippets_of_known_kinds() -> None:
 )
 @pytest.mark.timeout(240)
 def test_a_page_runs(page: Path, mock: MockServer, tmp_path: Path) -> None:
+    mock.settings(counts=True)
     reader = Reader(tmp_path, mock.url, mock.model)
     for snippet in snippets(page):
         if snippet.script is not None:
             mock.reset()
+            mock.settings(counts=True)
             mock.script(*SCRIPTS[snippet.script])
         reader.does(snippet)
         if snippet.script is not None and snippet.language == "python":
@@ -412,7 +414,17 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
     tools = ("tools list", "tools check", "tools call", "tools schema")
     boxes = ("sandbox profiles", "sandbox show", "sandbox check", "sandbox run")
-    for command in ("run", "chat", "replay", "demo", "init", "completion", *tools, *boxes):
+    for command in (
+        "run",
+        "chat",
+        "replay",
+        "doctor",
+        "demo",
+        "init",
+        "completion",
+        *tools,
+        *boxes,
+    ):
         shown = subprocess.run(
             [toolrun_command, *command.split(), "--help"],
             capture_output=True,

@@ -25,6 +25,7 @@ _COMMANDS = {
     "chat": "Talk with a model that has tools.",
     "replay": "Show a recorded session again, without a server.",
     "serve": "Serve the OpenAI API: your tools run here, and no client forgets its reasoning.",
+    "doctor": "Check a server: what it keeps, what it loses, and what mends it.",
     "demo": "One session on your server, explained step by step, with proof and replay.",
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",

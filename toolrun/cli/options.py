@@ -86,8 +86,8 @@ class ToolOptions:
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
-class SessionOptions(ToolOptions):
-    """The options of a session; None: not given, then `toolrun.toml`, variables and defaults."""
+class ServerOptions:
+    """The options of a server; None: not given, then `toolrun.toml`, variables and defaults."""
 
     model: Annotated[
         str | None, Parameter(group=_SERVER, help="Name that the server serves the model under.")
@@ -108,10 +108,6 @@ class SessionOptions(ToolOptions):
             help="Bearer token. TOOLRUN_API_KEY is better: others can read a command line.",
         ),
     ] = None
-    via: Annotated[
-        Literal["auto", "chat", "responses", "harmony"] | None,
-        Parameter(group=_SERVER, help="How the server is sampled; auto by default."),
-    ] = None
     dialect: Annotated[
         str | None,
         Parameter(
@@ -125,6 +121,17 @@ class SessionOptions(ToolOptions):
     extra_body: Annotated[
         str | None,
         Parameter(group=_SERVER, metavar="JSON", help="JSON object: more fields of each request."),
+    ] = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class SessionOptions(ToolOptions, ServerOptions):
+    """The options of a session; None: not given, then `toolrun.toml`, variables and defaults."""
+
+    via: Annotated[
+        Literal["auto", "chat", "responses", "harmony"] | None,
+        Parameter(group=_SERVER, help="How the server is sampled; auto by default."),
     ] = None
     effort: Annotated[
         Literal["low", "medium", "high"] | None,
@@ -150,7 +157,7 @@ class SessionOptions(ToolOptions):
     trace: Annotated[Path | None, Parameter(help="File to write a trace to.")] = None
 
 
-def settings(options: ToolOptions | None, common: Common) -> tuple[Config, Mask]:
+def settings(options: ToolOptions | ServerOptions | None, common: Common) -> tuple[Config, Mask]:
     """The settings that hold, and what masks their secrets; logging is set up by them.
 
     Raises:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FLAGS = f"start vLLM with {faults.PARSER_FLAGS}"
 _SHOWN = 80
+_ENOUGH = 12
+"""Characters of which a stream that deserves the name makes several pieces."""
 _SCHEMA = {
     "type": "object",
     "properties": {"celsius": {"type": "integer"}},
@@ -28,13 +30,15 @@ _SCHEMA = {
 async def streaming(server: Patient) -> Finding:
     """Whether a reply comes piece by piece."""
     stream = await server.stream(p.question(), most=96)
-    pieces = sum(1 for chunk in stream.chunks if _says(chunk))
-    saw = f"{pieces} pieces, the first after {stream.first:.1f} s"
+    pieces = [said for chunk in stream.chunks if (said := _says(chunk))]
+    saw = f"{len(pieces)} pieces, the first after {stream.first:.1f} s"
     if not stream.chunks:
         fix = "do without (`ask`), or look at the proxy in between"
         return Finding("red", "no server-sent events came", fix)
-    if pieces < 2:  # noqa: PLR2004 - one piece is no stream
-        return Finding("yellow", f"{saw}: is it buffered?", "turn off the proxy's buffering")
+    if sum(pieces) < _ENOUGH:
+        return Finding("yellow", "the model said too little to tell", "run it again")
+    if len(pieces) == 1:
+        return Finding("yellow", "it came in one piece", "turn off the buffering of the proxy")
     if not stream.ended:
         return Finding("yellow", f"{saw}; no [DONE] at the end", "look at the proxy in between")
     return Finding("green", saw)
@@ -139,8 +143,9 @@ def _calls(said: Json) -> list[Json]:
     return [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
 
 
-def _says(chunk: Json) -> bool:
-    """Whether a chunk of a stream adds something to the reply."""
+def _says(chunk: Json) -> int:
+    """How many characters a chunk of a stream adds to the reply, those around a call included."""
     choices = chunk.get("choices")
     delta = choices[0].get("delta") if choices else None
-    return any((delta or {}).get(name) for name in ("content", *BOTH, "tool_calls"))
+    said = [(delta or {}).get(name) for name in ("content", *BOTH, "tool_calls")]
+    return max(len(str(each)) if each else 0 for each in said)
