@@ -128,6 +128,8 @@ async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: s
         model=config.model,
         tools=bool(of_sessions["tools"]),
         trace=config.trace,
+        sampling=config.sampling,
+        extra=config.extra_body,
         quota=Quota(options.in_flight, options.requests_per_minute, options.tokens_per_minute),
         max_body=options.max_body,
     )

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 _GONE = 499
 """The status in logs and metrics where the client went: no standard one, but nginx's."""
-_FAILED = 500
+_OK, _FAILED = 200, 500
+_ROUTINE = ("/health", "/metrics")
 
 
 def make_app(front: Front) -> App:
@@ -44,7 +45,7 @@ def make_app(front: Front) -> App:
         "/v1/models/{name:path}": front.model,
         "/metrics": front.measures,
     }
-    posts = {"/v1/chat/completions": front.chat}
+    posts = {"/v1/chat/completions": front.chat, "/v1/responses": front.responses}
     ways = [
         _Way(front, path, handle, method="GET", is_open=True) for path, handle in open_ways.items()
     ]
@@ -91,7 +92,10 @@ class App:
             name = exchange.caller.name
             self._front.metrics.tokens(name, usage.prompt_tokens, usage.completion_tokens)
         said = {"did": exchange.did, "tokens": usage.total_tokens}
-        structlog.get_logger("toolrun.serve").info(
+        log = structlog.get_logger("toolrun.serve")
+        # Those that ask again and again are no news.
+        tell = log.debug if exchange.path.startswith(_ROUTINE) and status == _OK else log.info
+        tell(
             "request",
             id=exchange.id,
             method=exchange.method[:16],

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from toolrun.serve.keys import Caller
 from toolrun.serve.receiving import headers_of, read_json
 from toolrun.serve.sending import Sending
+from toolrun.serve.told import Told
 from toolrun.values import Usage
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from toolrun.serve.failures import Failure
     from toolrun.serve.receiving import Receive
     from toolrun.serve.sending import Send
+    from toolrun.serve.told import Writing
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 KEY = "toolrun.exchange"
@@ -32,6 +34,7 @@ class Exchange:
         caller: who asks.
         out: the answer.
         usage: tokens that it took.
+        writing: in whose form a stream tells of a failure; of Chat Completions where None.
         did: what became of it, for the log: "turn", "passed", or empty.
     """
 
@@ -46,6 +49,7 @@ class Exchange:
         self.out = Sending(send, self.id)
         self.usage = Usage()
         self.did = ""
+        self.writing: Writing | None = None
         self.began = time.perf_counter()
 
     @property
@@ -71,6 +75,6 @@ class Exchange:
         if not self.out.status:
             await self.out.whole(failure.status, failure.body(), headers=failure.headers())
         elif not self.out.done:
-            await self.out.event(failure.body())
-            await self.out.event(b"[DONE]")
+            told = [Told({"error": failure.error}), Told("[DONE]")]
+            await self.out.tell(told if self.writing is None else self.writing.fail(failure))
             await self.out.end()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,22 +12,34 @@ import msgspec
 from msgspec import Struct
 
 from toolrun.errors import MalformedOutput, ServerError
+from toolrun.events import ReasoningDelta, TextDelta
+from toolrun.models.chat_reply import read_reply
+from toolrun.models.chat_stream import StreamReader
 from toolrun.serve import metrics
-from toolrun.serve.failures import Failure
+from toolrun.serve.chat_asked import turn_asked
+from toolrun.serve.chat_told import ChatWriting
+from toolrun.serve.failures import Failure, refused
 from toolrun.serve.handing import Handing
 from toolrun.serve.memory import Recent
 from toolrun.serve.metrics import Metrics
 from toolrun.serve.passing import Passing, messages_of
 from toolrun.serve.quota import Meters, Quota
+from toolrun.serve.responses_asked import as_chat
+from toolrun.serve.responses_told import ResponsesWriting
 from toolrun.serve.running import Running
+from toolrun.serve.told import End
+from toolrun.serve.turns import Turns
+from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from toolrun.events import Event
     from toolrun.models.chat import ChatModel
     from toolrun.runtime import Runtime
     from toolrun.serve.exchange import Exchange
     from toolrun.serve.keys import Keys
+    from toolrun.serve.told import Told
 
 MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request: gpt-oss's 131,072 tokens of text are about half a MiB."""
@@ -41,6 +54,8 @@ class Serving(Struct, frozen=True, kw_only=True):
         model: the name for requests that have none.
         tools: whether the server has tools of its own.
         trace: the folder that traces of its turns are written to.
+        sampling: of a turn, where the client sets nothing.
+        extra: fields of each of its requests to the server behind.
         quota: of each key.
         max_body: bytes of a request.
     """
@@ -48,6 +63,8 @@ class Serving(Struct, frozen=True, kw_only=True):
     model: str
     tools: bool = False
     trace: Path | None = None
+    sampling: Sampling = Sampling()
+    extra: dict[str, Any] = {}
     quota: Quota = Quota()
     max_body: int = MAX_BODY
 
@@ -74,13 +91,82 @@ class Front:
         self._serving = serving
         self._memory = Recent()
         self._passing = Passing(servers, serving.model, self._memory)
+        self._turns = Turns(runtime, serving.sampling, serving.extra, serving.trace)
         self._healthy: tuple[float, bool] | None = None
 
     async def chat(self, exchange: Exchange) -> None:
         """`POST /v1/chat/completions`."""
         asked = await exchange.json(self._serving.max_body)
-        messages_of(asked)
-        await self.running.run(exchange.receive, lambda: self._pass_on(asked, exchange))
+        if self._is_clients(asked):
+            work = partial(self._pass_on, asked, exchange)
+        else:
+            turn = turn_asked(asked)
+            writing = ChatWriting(self._named(asked), usage=turn.usage)
+            work = partial(self._turns.run, turn, writing, exchange)
+        await self.running.run(exchange.receive, work)
+
+    async def responses(self, exchange: Exchange) -> None:
+        """`POST /v1/responses`."""
+        body = await exchange.json(self._serving.max_body)
+        asked = as_chat(body)
+        writing = ResponsesWriting(self._named(asked), body)
+        if self._is_clients(asked):
+            work = partial(self._pass_response, asked, writing, exchange)
+        else:
+            work = partial(self._turns.run, turn_asked(asked), writing, exchange)
+        await self.running.run(exchange.receive, work)
+
+    def _is_clients(self, asked: dict[str, Any]) -> bool:
+        """Whether the client runs its tools itself: it brings some, or the result of one."""
+        last = messages_of(asked)[-1]
+        return not self._serving.tools or bool(asked.get("tools")) or last.get("role") == "tool"
+
+    def _named(self, asked: dict[str, Any]) -> str:
+        """The model that a request asks for."""
+        model = asked.get("model") or self._serving.model
+        if not isinstance(model, str):
+            raise refused("model", "model must be a text.")
+        return model
+
+    async def _pass_response(
+        self, asked: dict[str, Any], writing: ResponsesWriting, exchange: Exchange
+    ) -> None:
+        exchange.did, exchange.writing = "passed", writing
+        owner, out, handing = exchange.caller.owner, exchange.out, Handing(asked)
+        told: list[Told] = []
+
+        def observe(event: Event) -> None:
+            if isinstance(event, ReasoningDelta):
+                told.extend(writing.reasoning(event.text))
+            elif isinstance(event, TextDelta):
+                told.extend(writing.text(event.text))
+
+        reader = StreamReader(observe)
+
+        async def write(piece: bytes | None) -> None:
+            if piece is None:
+                await out.alive()
+                return
+            begin = writing.begin() if reader.is_empty else ()
+            reader.feed([piece])
+            await out.tell([*begin, *told])
+            told.clear()
+
+        try:
+            if asked.get("stream"):
+                await self._passing.stream(asked, handing, owner, write)
+                message = reader.message()
+            else:
+                message = read_reply(await self._passing.whole(asked, handing, owner))
+        finally:
+            exchange.usage = handing.usage
+        end = End(handing.usage, limited=message.finish_reason == "length")
+        said = [*writing.step(message), *writing.end(end)]
+        if asked.get("stream"):
+            await out.tell(said)
+            await out.end()
+        else:
+            await out.json(200, writing.whole)
 
     async def _pass_on(self, asked: dict[str, Any], exchange: Exchange) -> None:
         exchange.did = "passed"

@@ -8,8 +8,10 @@ import anyio
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
     from typing import TypeAlias
+
+    from toolrun.serve.told import Told
 
     Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -76,6 +78,17 @@ class Sending:
         """
         head = b"" if name is None else b"event: " + name.encode() + b"\n"
         await self.part(head + b"data: " + data + b"\n\n")
+
+    async def tell(self, told: Iterable[Told]) -> None:
+        """Send events of a stream.
+
+        Raises:
+            ClientGone: they could not be.
+        """
+        for each in told:
+            data = each.data
+            text = data.encode() if isinstance(data, str) else msgspec.json.encode(data)
+            await self.event(text, each.name)
 
     async def alive(self) -> None:
         """Say that there will be more: a comment, which no client reads as an event.
