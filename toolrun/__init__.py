@@ -76,6 +76,8 @@ if TYPE_CHECKING:
     from toolrun.models.chat import ChatModel as ChatModel
     from toolrun.models.door import Timeouts as Timeouts
     from toolrun.models.harmony.completions import CompletionsSampler as CompletionsSampler
+    from toolrun.models.harmony.in_process import BatchSampler as BatchSampler
+    from toolrun.models.harmony.in_process import EngineSampler as EngineSampler
     from toolrun.models.harmony.model import HarmonyModel as HarmonyModel
     from toolrun.models.harmony.tokens import Sampled as Sampled
     from toolrun.models.harmony.tokens import TokenRequest as TokenRequest
@@ -125,6 +127,7 @@ _HOMES = {
     "toolrun.models.chat": ("ChatModel",),
     "toolrun.models.door": ("Timeouts",),
     "toolrun.models.harmony.completions": ("CompletionsSampler",),
+    "toolrun.models.harmony.in_process": ("BatchSampler", "EngineSampler"),
     "toolrun.models.harmony.model": ("HarmonyModel",),
     "toolrun.models.harmony.tokens": ("Sampled", "TokenRequest", "TokenSampler"),
     "toolrun.models.model": ("Model", "Request"),
