@@ -8,14 +8,16 @@ where they keep it; else Chat Completions all the same, which warn of it
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import anyio
 from msgspec import structs
 
-from toolrun.errors import MissingExtra
+from toolrun.errors import MissingExtra, ServerError
 from toolrun.extras import has
 from toolrun.models.chat import ChatModel
+from toolrun.models.probe import SECONDS
 from toolrun.models.ways import Via, open_model
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
     from toolrun.models.proof import Proof
     from toolrun.models.ways import Server
 
+_PATHS: dict[Via, str] = {"harmony": "/completions", "responses": "/responses"}
+_NOT_FOUND = 404
 _HARMONY = "openai_harmony"
 """The name that both openai-harmony and oss-harmony are imported by."""
 
@@ -73,17 +77,27 @@ class AutoModel:
         self._choosing = self._choosing or anyio.Lock()
         async with self._choosing:
             if self._chosen is None:
-                self._chosen = self._opened(await self._chat.dialect())
+                self._chosen = await self._opened(await self._chat.dialect())
         return self._chosen
 
-    def _opened(self, dialect: Dialect) -> Model:
+    async def _opened(self, dialect: Dialect) -> Model:
         server = structs.replace(self._server, dialect=dialect.as_given)
         for via in keeping(dialect):
-            try:
-                return open_model(server, via)
-            except MissingExtra:
-                continue
+            if await self._has(_PATHS[via]):
+                with contextlib.suppress(MissingExtra):
+                    return open_model(server, via)
         return self._chat
+
+    async def _has(self, path: str) -> bool:
+        """Whether the way to the server, a gateway perhaps, lets a path through.
+
+        A path that takes POST alone answers GET with 405, and one that there is not with 404.
+        """
+        try:
+            page = await self._chat.door.look(f"{self._chat.door.base_url}{path}", SECONDS)
+        except ServerError:
+            return False
+        return page.status != _NOT_FOUND
 
 
 def keeping(dialect: Dialect) -> Iterator[Via]:
