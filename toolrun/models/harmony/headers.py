@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from toolrun.models.harmony.vocabulary import Encoding
 
 CHANNELS = ("analysis", "commentary", "final")
-_NOBODY = frozenset({"json", "code", "text", "assistant", "user", "all"})
-"""What stands where a recipient would and is none: content types (openai-harmony 0.0.8 takes the
-`json` of `final json` for one), and whoever reads the message anyway."""
+_NOBODY = frozenset({"assistant", "user", "all"})
+"""Whoever reads the message anyway: it is no call."""
+_PREFIXES = ("functions.", "browser.")
 _NAME = r"[A-Za-z0-9_.\-]+"
 _RECIPIENT = re.compile(_NAME)
 _PARTS = re.compile(
@@ -90,6 +90,9 @@ class Headers:
         )
         parser.process(END)  # its text is read elsewhere: the library loses what it cannot decode
         header = _plausible(role.value, channel, recipient)
+        # The library takes any word behind the channel for a recipient: `final json`.
+        if header is not None and recipient is not None and not recipient.startswith(_PREFIXES):
+            header = header if f"to={recipient}" in self._text(tokens) else None
         if header is None:
             raise ValueError(f"role {role.value}, channel {channel}, recipient {recipient}")
         return header

@@ -238,7 +238,7 @@ class StepParser:
 
     def _give_up(self, error: MalformedOutput) -> None:
         """Read no further: what follows a call or an answer, made up, is no part of the step."""
-        if not (self._calls or self._answered):
+        if error.code != "malformed-header" or not (self._calls or self._answered):
             raise error
         self._stopped = True
 
