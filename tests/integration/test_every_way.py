@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 WAYS: Final = {
     "chat-streamed": ("chat", True),
+    "responses": ("responses", False),
+    "responses-streamed": ("responses", True),
+    "harmony": ("harmony", False),
+    "harmony-streamed": ("harmony", True),
 }
 """What is compared with Chat Completions, unstreamed."""
 
