@@ -15,7 +15,7 @@ from msgspec import Struct
 from toolrun.errors import MalformedOutput, ServerError, ServerStatus
 from toolrun.models.auto import keeping
 from toolrun.models.doctor import chat_checks, memory_checks, way_checks
-from toolrun.models.doctor.patient import Patient
+from toolrun.models.doctor.patient import PAGE_SECONDS, Patient
 from toolrun.models.doctor.report import Check, Finding, Report, Verdict
 from toolrun.models.door import Door
 from toolrun.models.probe import probe
@@ -27,17 +27,25 @@ if TYPE_CHECKING:
 SECONDS = 60.0
 """What a check may take."""
 _KEYS = (401, 403)
+_OK, _NOT_FOUND = 200, 404
 _OLD_VLLM = "vLLM 0.22 or later takes reasoning back under either name"
 
 
 class _Planned(Struct, frozen=True):
-    """A check to be made; one that is needed is red where the server fails at it."""
+    """A check to be made.
+
+    Attributes:
+        needed: whether it is red where the server fails at it.
+        path: without which there is nothing to check.
+    """
 
     name: str
     make: Callable[[Patient], Awaitable[Finding]]
     needed: bool = False
+    path: str | None = None
 
 
+_RESPONSES = "/responses"
 _PLAN = (
     _Planned("streaming", chat_checks.streaming, needed=True),
     _Planned("tool calling", chat_checks.tool_calling, needed=True),
@@ -45,9 +53,11 @@ _PLAN = (
     _Planned("reasoning taken back", memory_checks.reasoning_taken_back, needed=True),
     _Planned("parallel calls", chat_checks.parallel_calls),
     _Planned("structured output", chat_checks.structured_output),
-    _Planned("Responses", way_checks.responses),
-    _Planned("Responses: reasoning taken back", memory_checks.responses_taken_back),
-    _Planned("Responses: store", way_checks.responses_store),
+    _Planned("Responses", way_checks.responses, path=_RESPONSES),
+    _Planned(
+        "Responses: reasoning taken back", memory_checks.responses_taken_back, path=_RESPONSES
+    ),
+    _Planned("Responses: store", way_checks.responses_store, path=_RESPONSES),
     _Planned("tokens in and out", way_checks.tokens_in_and_out),
     _Planned("prefix cache", memory_checks.prefix_cache),
 )
@@ -122,6 +132,8 @@ async def examine(
 async def _made(planned: _Planned, patient: Patient) -> Finding:
     """What a check found, or why it could not be made."""
     with anyio.move_on_after(SECONDS):
+        if planned.path is not None and not await _has(patient.door, planned.path):
+            return Finding("yellow", f"there is no {planned.path}")
         try:
             return await planned.make(patient)
         except ServerError as error:
@@ -129,6 +141,18 @@ async def _made(planned: _Planned, patient: Patient) -> Finding:
             verdict: Verdict = "red" if planned.needed and not hint else "yellow"
             return Finding(verdict, str(error), "run it again" if hint else None)
     return Finding("yellow", f"no answer within {SECONDS:g} s", "run it again when it is less busy")
+
+
+async def _has(door: Door, path: str) -> bool:
+    """Whether a server has a path: one that takes POST alone answers GET with 405, not with 404.
+
+    LM Studio answers 200 with an error.
+    """
+    try:
+        page = await door.look(f"{door.base_url}{path}", PAGE_SECONDS)
+    except ServerError:
+        return False
+    return page.status != _NOT_FOUND and not (page.status == _OK and b'"error"' in page.body)
 
 
 def _identity(dialect: Dialect) -> Finding:
