@@ -147,9 +147,10 @@ class Front:
             if piece is None:
                 await out.alive()
                 return
-            begin = writing.begin() if reader.is_empty else ()
+            if reader.is_empty:
+                await out.tell(writing.begin())
             reader.feed([piece])
-            await out.tell([*begin, *told])
+            await out.tell(told)
             told.clear()
 
         try:

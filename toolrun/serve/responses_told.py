@@ -107,7 +107,7 @@ class ResponsesWriting:
     @property
     def whole(self) -> dict[str, Any]:
         """See `Writing.whole`."""
-        return {**self._response, "output": self._output}
+        return {**self._response, "output": [*self._output]}
 
     def _opened(self, kind: str) -> Sequence[Told]:
         """Begin an item, unless it is the one that is open."""

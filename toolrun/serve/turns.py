@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from toolrun.session import Session
     from toolrun.values import ToolCall
 
+_SAID = (ReasoningDelta, TextDelta, AssistantMessage)
+
 
 class Turns:
     """Runs turns, each as a session of its own over the transcript that the client sends.
@@ -125,10 +127,10 @@ class Turns:
                 if event is None:
                     await out.alive()
                     continue
-                told = _told(event, writing, asked)
-                if told and not out.status:
+                # Before anything is said a failure has a status of HTTP's own.
+                if not out.status and isinstance(event, _SAID):
                     await out.tell(writing.begin())
-                await out.tell(told)
+                await out.tell(_told(event, writing, asked))
         assert stream.answer is not None
         if asked.output is not None:
             await out.tell(writing.text(stream.answer.text))
