@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
@@ -33,8 +34,8 @@ from toolrun import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
+    from tests.rig.inside_worker import Rigged
     from toolrun.events import Durable, Event
 
 
@@ -311,6 +312,14 @@ async def transcripts(
         for name in names:
             group.start_soon(one, name)
     return all_said
+
+
+async def in_process(rigged: Rigged, *, workspace: str, streamed: bool) -> dict[str, list[Any]]:
+    """Run all of them with a vLLM in this process; see `tests/rig/inside.py`."""
+    from toolrun import HarmonyModel
+
+    model = HarmonyModel(rigged.engine)
+    return await transcripts(tuple(BY_NAME), Path(workspace), streamed=streamed, model=model)
 
 
 def prepare(workspace: Path) -> Path:

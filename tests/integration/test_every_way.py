@@ -13,6 +13,7 @@ from tests.integration.conversations import BY_NAME
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.rig.inside import Inside
     from tests.rig.server import VllmServer
 
 WAYS: Final = {
@@ -36,6 +37,16 @@ class Said:
         key = (server.version, via, streamed)
         if key not in self._known:
             self._known[key] = anyio.run(self._sample, server, via, streamed)
+        return self._known[key]
+
+    def inside(self, inside: Inside, *, streamed: bool) -> dict[str, list[Any]]:
+        key = (inside.version, "in-process", streamed)
+        if key not in self._known:
+            self._known[key] = inside.call(
+                "tests.integration.conversations:in_process",
+                workspace=str(self._workspace),
+                streamed=streamed,
+            )
         return self._known[key]
 
     async def _sample(self, server: VllmServer, via: str, streamed: bool) -> dict[str, list[Any]]:  # noqa: FBT001
@@ -69,3 +80,14 @@ def test_a_conversation_comes_to_the_transcript_of_chat_completions(
     expected, _ = said.by(vllm, "chat", streamed=False)[name]
     assert seen == expected
     assert ways == ["" if via == "chat" else via]
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+@pytest.mark.parametrize("way", ["in-process", "in-process-streamed"])
+def test_a_vllm_in_this_process_brings_it_to_the_same_transcript(
+    vllm: VllmServer, inside: Inside, said: Said, way: str, name: str
+) -> None:
+    seen, ways = said.inside(inside, streamed=way.endswith("streamed"))[name]
+    expected, _ = said.by(vllm, "chat", streamed=False)[name]
+    assert seen == expected
+    assert ways == ["harmony"]
