@@ -19,6 +19,7 @@ from toolrun.models.model import Model
 from toolrun.models.ways import Via
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
+from toolrun.tools.definition import Tool, Toolset
 from toolrun.tools.secrets import Source, check_source
 from toolrun.transcript import check_text
 from toolrun.values import Sampling
@@ -71,7 +72,8 @@ class Options(TypedDict, total=False):
         instructions: the developer's words to the model.
         effort: how long the model reasons: "low", "medium" or "high".
         sampling: temperature and the like; the server's defaults where not given.
-        tools: functions, marked by `@tool` or not (then sandboxed), and paths of manifests.
+        tools: functions, marked by `@tool` or not (then sandboxed), paths of manifests, and the
+            model's own: `python()` and `browser(...)` of `toolrun.tools.builtin`.
         tool_choice: "auto", "none", "required" or a named function, as Chat Completions has it.
         workspace: the folder that sandboxed tools may see, where their profile shows one; none.
         profile: of the sandbox: the name of one that ships, "pure" by default, the path of a TOML
@@ -108,7 +110,7 @@ class Options(TypedDict, total=False):
     instructions: str | None
     effort: Effort | None
     sampling: Sampling
-    tools: Sequence[Callable[..., Any] | str | Path]
+    tools: Sequence[Callable[..., Any] | Tool | Toolset | str | Path]
     tool_choice: str | dict[str, Any] | None
     workspace: str | Path | None
     profile: str | Mapping[str, Any]

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from toolrun.models.model import Model
     from toolrun.models.ways import Via
     from toolrun.session import Session
+    from toolrun.tools.definition import Tool, Toolset
 
 
 class Runtime:
@@ -253,7 +254,7 @@ class Runtime:
 
     def _new_toolbox(
         self,
-        tools: tuple[Callable[..., Any] | str | Path, ...],
+        tools: tuple[Callable[..., Any] | Tool | Toolset | str | Path, ...],
         profile: bytes,
         workspace: str | None,
         backend: str | None,

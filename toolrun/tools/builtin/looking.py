@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import textwrap
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -232,6 +233,4 @@ _MARKS: Final = str.maketrans({"【": "〖", "】": "〗", "†": "‡"})
 
 
 def _wrapped(line: str) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(line, 80, replace_whitespace=False, drop_whitespace=False) or [""]
+    return textwrap.wrap(line, 80, replace_whitespace=False) or [""]

@@ -34,8 +34,15 @@ class Search(Protocol):
         needs: the sandboxes that it uses; none for one that asks a service by itself.
     """
 
-    source: str
-    needs: Sequence[Need]
+    @property
+    def source(self) -> str:
+        """See above."""
+        ...
+
+    @property
+    def needs(self) -> Sequence[Need]:
+        """See above."""
+        ...
 
     async def search(self, query: str, topn: int, serving: Serving) -> Sequence[Hit]:
         """What fits best, best first.
@@ -59,7 +66,10 @@ class Library(Protocol):
         scheme: begins their URLs ("folder:").
     """
 
-    scheme: str
+    @property
+    def scheme(self) -> str:
+        """See above."""
+        ...
 
     async def read(self, url: str, source: bool, serving: Serving) -> Page:  # noqa: FBT001 - a protocol
         """A page of its own.

@@ -188,5 +188,5 @@ def _bounded(text: str) -> str:
 
 def _wrapped(text: str) -> list[str]:
     if len(text) <= _WIDTH:
-        return [text]
-    return textwrap.wrap(text, _WIDTH, replace_whitespace=False, drop_whitespace=False)
+        return [text.rstrip()]
+    return textwrap.wrap(text, _WIDTH, replace_whitespace=False) or [""]
