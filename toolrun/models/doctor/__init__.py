@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from toolrun.models.doctor.examine import CHECKS, examine
+from toolrun.models.doctor.examination import CHECKS, examine
 from toolrun.models.doctor.report import Check, Finding, Report, Verdict
 
 __all__ = ["CHECKS", "Check", "Finding", "Report", "Verdict", "examine"]
