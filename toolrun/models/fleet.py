@@ -253,9 +253,8 @@ class Fleet:
         if isinstance(error, ServerUnreachable):
             error.answered = any(each.answered for each in self._members)
             if not error.answered:
-                error.args = (
-                    f"{error}. Start them with\n    {START}\nor give the base URLs of some that run",
-                )
+                more = f"Start them with\n    {START}\nor give the base URLs of some that run"
+                error.args = (f"{error}. {more}",)
 
     def _pick(self, request: Request) -> Replica:
         """The replica that samples a step."""

@@ -7,6 +7,8 @@ after a redirect, whose rules it knows.
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,6 +17,7 @@ import sniffio
 from msgspec import Struct
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Mapping
 
 KEEP_S = 5.0
@@ -76,6 +79,21 @@ def open_transport(line: Line) -> Transport:
     from toolrun.models.transport_httpx import HttpxTransport
 
     return HttpxTransport(line)
+
+
+def trusted() -> ssl.SSLContext:
+    """What httpx2 trusts: the system's certificates, or those of `SSL_CERT_FILE`.
+
+    One for all: reading them takes some 30 ms, and a fleet has many servers.
+    """
+    return _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+
+
+@lru_cache(maxsize=4)
+def _trusted(file: str | None, folder: str | None) -> ssl.SSLContext:  # noqa: ARG001 - the key
+    import httpx2
+
+    return httpx2.create_ssl_context()
 
 
 def is_direct(url: str) -> bool:

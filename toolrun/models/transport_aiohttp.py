@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import aiohttp
 import anyio
 
-from toolrun.models.transport import KEEP_S
+from toolrun.models.transport import KEEP_S, trusted
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import AsyncIterator, Mapping
 
     from toolrun.models.transport import Line, Reply, Transport
@@ -31,7 +30,7 @@ class AiohttpTransport:
             connector=aiohttp.TCPConnector(
                 limit=line.connections,
                 keepalive_timeout=KEEP_S,
-                ssl=_trusted() if line.url.startswith("https") else True,
+                ssl=trusted() if line.url.startswith("https") else True,
             ),
             headers=line.headers,
             cookie_jar=aiohttp.CookieJar(unsafe=True),
@@ -83,10 +82,3 @@ class AiohttpReply:
             self._response.close()
             with anyio.CancelScope(shield=True):
                 await self._response.wait_for_close()
-
-
-def _trusted() -> ssl.SSLContext:
-    """What httpx2 trusts: the system's certificates, or those of `SSL_CERT_FILE`."""
-    import httpx2
-
-    return httpx2.create_ssl_context()

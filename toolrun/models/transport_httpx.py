@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 import httpx2
 
-from toolrun.models.transport import KEEP_S
+from toolrun.models.transport import KEEP_S, trusted
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -22,6 +22,7 @@ class HttpxTransport:
     def __init__(self, line: Line) -> None:
         self._client = httpx2.AsyncClient(
             headers=line.headers,
+            verify=trusted(),
             timeout=httpx2.Timeout(None, connect=line.connect),
             limits=httpx2.Limits(
                 max_connections=line.connections,
