@@ -13,6 +13,7 @@ from agents import AgentOutputSchemaBase
 from agents.exceptions import ModelBehaviorError
 from msgspec import Struct, structs
 
+from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import AssistantMessage, Durable, Event, Retried, Warned
 from toolrun.integrations.agents.request import format_of
 from toolrun.journal import Journal
@@ -58,6 +59,7 @@ class Step(Struct, frozen=True, eq=False):
 
         Raises:
             ServerError: there is no message to be had within the retry budget.
+            OutputInvalid: there is none of the agent's output type.
         """
         parts = self.parts
         listener = _Listener(tell)
@@ -75,7 +77,7 @@ class Step(Struct, frozen=True, eq=False):
             request = structs.replace(self.request, response_format=wanted)
             return await sampler.sample(journal, request, meter)
         message = await sampler.sample(journal, self.request, meter)
-        if message.tool_calls or self._fits(message):
+        if message.tool_calls or self._misfit(message) is None:
             return message
         listener.observe(Retried(1, "the answer does not fit the agent's output type"))
         last = await self._shaped(sampler, journal, meter, wanted)
@@ -93,15 +95,26 @@ class Step(Struct, frozen=True, eq=False):
             response_format=wanted,
             nudge=f"Give your answer as one JSON value, and nothing else, by this schema: {shape}",
         )
-        return await sampler.sample(journal, request, meter)
 
-    def _fits(self, message: AssistantMessage) -> bool:
+        def fits(message: AssistantMessage) -> None:
+            if (error := self._misfit(message)) is not None:
+                raise MalformedOutput(str(error), "output-invalid") from error
+
+        try:
+            return await sampler.sample(journal, request, meter, fits)
+        except MalformedOutput as error:
+            if error.code == "output-invalid":
+                raise OutputInvalid(str(error)) from error
+            raise
+
+    def _misfit(self, message: AssistantMessage) -> ModelBehaviorError | None:
+        """Why an answer is none of the agent's output type."""
         assert self.schema is not None
         try:
             self.schema.validate_json(message.content or "")
-        except ModelBehaviorError:
-            return False
-        return True
+        except ModelBehaviorError as error:
+            return error
+        return None
 
 
 class _Listener:

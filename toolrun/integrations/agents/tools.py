@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from agents import RunContextWrapper
+    from agents import Tool as AnyTool
     from agents.tool_context import ToolContext
 
     from toolrun.decisions import Decision
@@ -43,7 +44,7 @@ def function_tools(
     /,
     runtime: Runtime,
     **options: Unpack[Options],
-) -> list[FunctionTool]:
+) -> list[AnyTool]:
     """Tools for the `tools` of an SDK's agent, of any of its models.
 
     A call's arguments are mended where that needs no guess and checked against the tool's schema;
@@ -107,7 +108,7 @@ class _Caller:
 
         async def decide(_: ToolCall) -> Decision:
             # The SDK asked about the arguments as they came: mended ones may want it, too.
-            if context.get_approval_status(name, call.id) is True:
+            if context.is_tool_approved(name, call.id) is True:
                 return Approve()
             return Deny("nobody approved it")
 
