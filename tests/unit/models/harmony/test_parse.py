@@ -11,14 +11,14 @@ import pytest
 
 from tests.unit.models.harmony.said import ENCODING, analysis, call, final, text, tokens
 from toolrun import MalformedOutput
-from toolrun.models.harmony.parse import ParsedCall, StepParser, parse
+from toolrun.models.harmony.parse import Parsed, ParsedCall, StepParser, parse
 from toolrun.models.harmony.tokens import CALL, END
 
 F = ParsedCall("f", "{}", "commentary")
 THOUGHT = "<|channel|>analysis<|message|>Hm.<|end|>"
 
 
-def read(said: str | list[int], *builtins: str, cut: bool = False) -> object:
+def read(said: str | list[int], *builtins: str, cut: bool = False) -> Parsed:
     parser = StepParser(ENCODING, builtins)
     parser.feed(tokens(said) if isinstance(said, str) else said)
     return parser.finish(cut=cut)
@@ -185,7 +185,7 @@ def test_tokens_that_nobody_knows_lose_no_text() -> None:
     found = read(ids)
 
     assert found == parse(ENCODING, ids)
-    assert text(tokens("still here")) in (found.content or "")  # type: ignore[attr-defined]
+    assert text(tokens("still here")) in (found.content or "")
 
 
 def test_the_name_of_a_call_is_told_at_its_header() -> None:

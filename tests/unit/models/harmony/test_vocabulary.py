@@ -80,9 +80,7 @@ def test_a_cache_that_cannot_be_written_is_an_error_that_says_what_to_set(
         vocabulary._vocabulary()
 
 
-def test_a_new_process_loads_it_offline(cache: Path, made: bytes) -> None:
-    cache.parent.mkdir(parents=True)
-    cache.write_bytes(made)
+def test_a_new_process_makes_and_loads_it_offline(cache: Path, made: bytes) -> None:
     # No proxy answers there: whatever would be downloaded is not.
     nowhere = {"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     done = subprocess.run(
@@ -96,6 +94,7 @@ def test_a_new_process_loads_it_offline(cache: Path, made: bytes) -> None:
 
     # The variable is set for as long as harmony reads it: what runs later does not inherit it.
     assert done.stdout.splitlines() == ["[3686]", "None"]
+    assert cache.read_bytes() == made
 
 
 def test_a_folder_that_is_named_is_used(

@@ -1,0 +1,210 @@
+"""What is asked of a server's `/v1/completions`, and what comes of all that it may answer?
+
+The server is one of the test's own; real ones are in `tests/integration/test_harmony.py`.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.unit.models.raw_server import TIMES, Received, server
+from toolrun import (
+    CompletionsSampler,
+    ContextTooLong,
+    MalformedOutput,
+    ModelNotFound,
+    Sampled,
+    Sampling,
+    ServerError,
+    ServerStatus,
+    TokenRequest,
+    ToolrunError,
+)
+from toolrun.models.harmony.tokens import CALL, RETURN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+MODELS = {"data": [{"id": "m", "max_model_len": 100}, {"id": "unsaid"}]}
+ASKED = TokenRequest([1, 2, 3], stop=(RETURN, CALL), model="m")
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 2}}
+
+
+def http(body: bytes, *, status: int = 200, kind: str = "application/json") -> bytes:
+    head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def reply(**choice: Any) -> dict[str, Any]:
+    whole = {"token_ids": [7, RETURN], "finish_reason": "stop", **choice}
+    return {"id": "cmpl-1", "choices": [whole], "usage": USAGE}
+
+
+def events(*payloads: object, done: bool = True) -> bytes:
+    texts = [each if isinstance(each, str) else json.dumps(each) for each in payloads]
+    return "".join(f"data: {text}\n\n" for text in [*texts, *["[DONE]"] * done]).encode()
+
+
+def answers(
+    body: bytes | dict[str, Any], *, status: int = 200, kind: str = "application/json"
+) -> Callable[[Received], bytes]:
+    said = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+    def answer(request: Received) -> bytes:
+        if request.target.endswith("/models"):
+            return http(json.dumps(MODELS).encode())
+        return http(said, status=status, kind=kind)
+
+    return answer
+
+
+async def sample(
+    answer: Callable[[Received], bytes], asked: TokenRequest = ASKED, *, streamed: bool = False
+) -> tuple[Sampled, dict[str, Any], list[Sequence[int]]]:
+    """What was sampled, the body that was sent, and the ids as they came."""
+    seen: list[Received] = []
+    told: list[Sequence[int]] = []
+    async with server(answer, seen=seen) as port:
+        sampler = CompletionsSampler.at(f"http://127.0.0.1:{port}/v1", timeouts=TIMES)
+        sampled: Sampled | Exception
+        try:
+            sampled = await sampler.sample(asked, told.append if streamed else None)
+        except ToolrunError as error:  # out of the server's task group it would be in a group
+            sampled = error
+        await sampler.aclose()
+    if isinstance(sampled, Exception):
+        raise sampled
+    return sampled, json.loads(seen[-1].body), told
+
+
+async def test_ids_go_out_and_ids_come_back() -> None:
+    sampled, body, _ = await sample(answers(reply()))
+
+    assert sampled == Sampled((7, RETURN), None, "stop", 3, 2, "cmpl-1")
+    assert body == {
+        "model": "m",
+        "prompt": [1, 2, 3],
+        "max_tokens": 97,  # all that the context leaves; the server's own default is 16
+        "stop_token_ids": [RETURN, CALL],
+        "return_token_ids": True,
+        "skip_special_tokens": False,
+    }
+
+
+async def test_what_the_user_asks_for_goes_along() -> None:
+    asked = TokenRequest(
+        [1],
+        Sampling(temperature=0.5, seed=3, max_tokens=10, stop=("x",)),
+        (RETURN,),
+        logprobs=True,
+        model="m",
+        extra={"vllm_xargs": {"a": 1}},
+    )
+    said = reply(logprobs={"token_logprobs": [-0.5, None]})
+    sampled, body, _ = await sample(answers(said), asked)
+
+    assert sampled.logprobs == (-0.5, -9999.0)
+    assert body["logprobs"] == 0
+    assert body["max_tokens"] == 10
+    assert (body["temperature"], body["seed"], body["stop"]) == (0.5, 3, ["x"])
+    assert body["vllm_xargs"] == {"a": 1}
+    assert body["ignore_eos"] is True  # <|call|> is among vLLM's own stop ids
+
+
+async def test_a_stream_is_told_as_it_comes() -> None:
+    chunks = [
+        {"choices": [{"token_ids": [7]}]},
+        {"choices": [{"token_ids": []}]},
+        {"choices": [{"token_ids": [8, RETURN], "finish_reason": "stop"}]},
+        {"choices": [], "usage": USAGE},
+    ]
+    stream = answers(events(*chunks), kind="text/event-stream")
+    sampled, body, told = await sample(stream, streamed=True)
+
+    assert told == [[7], [8, RETURN]]
+    assert sampled == Sampled((7, 8, RETURN), None, "stop", 3, 2, None)
+    assert body["stream"] is True
+
+
+async def test_a_server_that_does_not_stream_is_told_at_once() -> None:
+    sampled, _, told = await sample(answers(reply()), streamed=True)
+
+    assert told == [[7, RETURN]]
+    assert sampled.tokens == (7, RETURN)
+
+
+@pytest.mark.parametrize("model", ["unsaid", "unlisted"])
+async def test_where_no_context_is_known_a_step_has_a_bound(model: str) -> None:
+    asked = TokenRequest([1], stop=(RETURN, CALL), model=model)
+    _, body, _ = await sample(answers(reply()), asked)
+
+    assert body["max_tokens"] == 8192
+
+
+async def test_a_prompt_that_leaves_no_room_is_not_sent() -> None:
+    asked = TokenRequest([1] * 100, stop=(RETURN,), model="m")
+
+    with pytest.raises(ContextTooLong, match=r"has 100 tokens, and m at .* takes 100"):
+        await sample(answers(reply()), asked)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_a_server_without_ids_is_none_to_sample_from(*, streamed: bool) -> None:
+    with pytest.raises(ServerError, match=r"needs: vLLM does from 0\.10\.2 on") as caught:
+        await sample(answers(reply(token_ids=None)), streamed=streamed)
+    assert caught.value.code == "no-token-ids"
+
+
+@pytest.mark.parametrize(
+    ("stream", "code"),
+    [
+        (events({"choices": [{"token_ids": [7]}]}), "broken-stream"),
+        (events({"choices": [{"token_ids": [7]}]}, done=False), "broken-stream"),
+        (events("{"), "malformed-reply"),
+        (events({"error": {"message": "Out of memory", "code": 500}}), "http-500"),
+        (b'{"error":{"message":"Out of memory","code":500}}', "http-500"),
+    ],
+)
+async def test_what_is_no_whole_stream_is_an_error_as_chat_completions_has_it(
+    stream: bytes, code: str
+) -> None:
+    with pytest.raises(ServerError) as caught:
+        await sample(answers(stream, kind="text/event-stream"), streamed=True)
+    assert caught.value.code == code
+
+
+async def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
+    said = {"error": {"message": "The model `x` does not exist.", "code": 404}}
+
+    with pytest.raises(ModelNotFound, match="It serves: m, unsaid") as caught:
+        await sample(answers(said, status=404))
+    assert caught.value.available == ("m", "unsaid")
+
+
+async def test_a_refusal_says_why() -> None:
+    said = {"error": {"message": "temperature must be non-negative", "code": 400}}
+
+    with pytest.raises(ServerStatus, match="temperature must be non-negative"):
+        await sample(answers(said, status=400))
+
+
+async def test_log_probabilities_that_are_missing_are_an_error() -> None:
+    asked = TokenRequest([1], stop=(RETURN,), logprobs=True, model="m")
+
+    with pytest.raises(MalformedOutput, match="0 log-probabilities for 2 tokens"):
+        await sample(answers(reply()), asked)
+
+
+async def test_what_a_listener_raises_ends_the_step() -> None:
+    def refuse(ids: Sequence[int]) -> None:
+        raise ZeroDivisionError(ids)
+
+    stream = answers(events(reply()), kind="text/event-stream")
+    async with server(stream) as port:
+        sampler = CompletionsSampler.at(f"http://127.0.0.1:{port}/v1", timeouts=TIMES)
+        with pytest.raises(ZeroDivisionError):
+            await sampler.sample(ASKED, refuse)
+        await sampler.aclose()
