@@ -7,6 +7,7 @@ shows the value of the last line as a notebook does.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import anyio
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from toolrun.tools.work import Serving
 
 NAME = "python"
+_LOOK = 0.002
 _USE = (
     "Runs Python code while you reason: to compute, to check, to look at data. The user sees "
     "neither the code nor what it prints, so it is not for code that they asked for.\n"
@@ -157,8 +159,12 @@ class _Stateful:
         """Run the code after that of the calls before."""
         sandbox = await serving.sandbox(self.needs[0])
         own = serving.kept.of(self, lambda: _Own(serving.runner.living))
-        async with own.lock:
-            return await own.run(serving, sandbox)
+        await own.in_turn(serving)
+        try:
+            async with own.lock:
+                return await own.run(serving, sandbox)
+        finally:
+            own.served.add(serving.call.id)
 
 
 class _Own:
@@ -166,6 +172,7 @@ class _Own:
 
     Attributes:
         lock: held by the call that runs.
+        served: the ids of the calls that it has served.
     """
 
     def __init__(self, living: Living) -> None:
@@ -173,6 +180,18 @@ class _Own:
         self._living = living
         self._interpreter: Interpreter | None = None
         self._last = ""
+        self.served: set[str] = set()
+
+    async def in_turn(self, serving: Serving) -> None:
+        """Wait for the calls before it in the same message: the tasks of calls have no order."""
+        while self._waits(serving):  # noqa: ASYNC110 - a call that is refused tells nobody here
+            await anyio.sleep(_LOOK)
+
+    def _waits(self, serving: Serving) -> bool:
+        state = serving.state
+        over = self.served | state.results.keys() | state.pending.keys()
+        before = itertools.takewhile(lambda call: call.id != serving.call.id, state.calls)
+        return any(call.name == NAME and call.id not in over for call in before)
 
     async def run(self, serving: Serving, sandbox: Sandbox) -> ToolResult:
         """Run a call's code; the lock is held."""

@@ -257,10 +257,13 @@ async def test_sessions_that_wait_give_way_to_those_that_work() -> None:
 
 
 async def test_calls_of_one_message_come_one_after_another() -> None:
-    wait = "import time; n = globals().get('n', 0); time.sleep(0.05); n += 1; print(n)"
-    found = await results(calls(run(wait), run(wait)), tools=[python(stateful=True)])
+    wait = "import time; n = globals().get('n', 0); time.sleep(0.01); n += 1; print(n)"
+    wrong = call("python", {"cod": "x"})
+    found = await results(
+        calls(run(wait), wrong, run(wait), run(wait)), tools=[python(stateful=True)]
+    )
 
-    assert sorted(result.content for result in found) == ["1", "2"]
+    assert [result.content for result in found if result.outcome == "ok"] == ["1", "2", "3"]
 
 
 async def test_it_is_built_in_and_a_replay_knows(tmp_path: Path) -> None:
