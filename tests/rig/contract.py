@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import msgspec
 
-from tests.rig import mock_http
+from tests.rig import mock_http, mock_versions
 from tests.rig.mock_http import EVENT_STREAM, STREAM_END, whole
 from tests.rig.mock_steps import tokens
 
@@ -67,6 +67,27 @@ def contract(name: str) -> Contract:
     return msgspec.json.decode((SHAPES / name / "contract.json").read_bytes(), type=Contract)
 
 
+def vllm(version: str) -> Contract:
+    """The contract of a version of vLLM that does not run here."""
+    like = contract("vllm-0.11")
+    fields = mock_versions.reasoning_fields(version)
+    number = mock_versions.is_before
+    message = {"role": "assistant", "content": ""}
+    return msgspec.structs.replace(
+        like,
+        dialect=f"vLLM {version}",
+        pages={**like.pages, "/version": {"version": version}},
+        sends=["reasoning", "reasoning_content"] if fields == "both" else [fields],
+        takes=[
+            name
+            for name in ("reasoning", "reasoning_content")
+            if mock_versions.taken(version, [{**message, name: "Hm."}])[0].reasoning
+        ],
+        completions="text" if number(version, (0, 10, 2)) else "ids",
+        responses="no channel" if number(version, (0, 13)) else "analysis",
+    )
+
+
 class ContractServer:
     """A server of a contract, on a thread of its own.
 
@@ -78,9 +99,15 @@ class ContractServer:
         seen: the paths of all requests.
     """
 
-    def __init__(self, name: str, *, bad_calls: int = 0) -> None:
-        """Prepare the server; its first `bad_calls` calls have arguments that are no JSON."""
-        self.contract = contract(name)
+    def __init__(self, name: str, *, bad_calls: int = 0, instead: Contract | None = None) -> None:
+        """Prepare a server.
+
+        Args:
+            name: the folder of its shapes.
+            bad_calls: how many of its first calls have arguments that are no JSON.
+            instead: another contract than the folder's.
+        """
+        self.contract = contract(name) if instead is None else instead
         self.model = str(self.contract.pages["/v1/models"]["data"][0]["id"])
         self.bodies: list[dict[str, Any]] = []
         self.prompts: list[list[int]] = []
@@ -173,11 +200,28 @@ class ContractServer:
     def _reply(self, name: str, body: dict[str, Any]) -> Plan:
         if not body.get("stream"):
             return self._page(200, self._filled(name, body))
-        events = (self._folder / f"{name}.sse").read_bytes()
-        return [EVENT_STREAM, mock_http.frames(events), STREAM_END]
+        events = (self._folder / f"{name}.sse").read_bytes().split(b"\n\n")
+        shown = b"\n\n".join(self._event(event) for event in events)
+        return [EVENT_STREAM, mock_http.frames(shown), STREAM_END]
+
+    def _event(self, event: bytes) -> bytes:
+        """An event with the fields that this contract sends."""
+        payload = event.removeprefix(b"data: ")
+        if not payload.startswith(b"{"):
+            return event
+        chunk = msgspec.json.decode(payload)
+        for choice in chunk["choices"]:
+            self._rename(choice["delta"])
+        return b"data: " + msgspec.json.encode(chunk)
+
+    def _rename(self, said: dict[str, Any]) -> None:
+        texts = [said.pop(name, None) for name in ("reasoning", "reasoning_content")]
+        if (text := next(filter(None, texts), None)) is not None:
+            said |= dict.fromkeys(self.contract.sends, text)
 
     def _filled(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
         reply: dict[str, Any] = msgspec.json.decode((self._folder / f"{name}.json").read_bytes())
+        self._rename(reply["choices"][0]["message"])
         reply["usage"]["prompt_tokens"] = _BASE + len(tokens(self.taken(body["messages"])))
         return reply
 
