@@ -202,6 +202,8 @@ GARBAGE = st.lists(
     ),
     max_size=60,
 )
+# Tokens that hold parts of characters, in any order: most of it is no UTF-8.
+SCRAPS = st.lists(st.sampled_from(encoded("👩🏽‍🚀𝔘漢é ᚠ 🦀")), max_size=12)
 
 
 def texts_in(tokens: Sequence[int]) -> list[tuple[int, str]]:
@@ -223,6 +225,7 @@ def texts_in(tokens: Sequence[int]) -> list[tuple[int, str]]:
         GARBAGE,
         st.builds(lambda rest: [CHANNEL, *encoded("final"), MESSAGE, *rest], GARBAGE),
         st.builds(lambda said, rest: [*written(said), *rest], STEPS, GARBAGE),
+        st.builds(lambda rest: [CHANNEL, *encoded("final"), MESSAGE, *rest, RETURN], SCRAPS),
     ),
     cuts=st.lists(st.integers(0, 10_000), max_size=4),
     cut=st.booleans(),
