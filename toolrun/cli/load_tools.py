@@ -1,10 +1,14 @@
-"""Which tools are in a file? In `my_tools.py`, in a manifest; `FILE:NAME` for one of them."""
+"""Which tools are in a file? In `my_tools.py`, in a manifest; `FILE:NAME` for one of them.
+
+`builtin:python` is the model's own.
+"""
 
 from __future__ import annotations
 
 import difflib
 import importlib.util
 import sys
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     Offered: TypeAlias = Callable[..., Any] | Tool
 
 _MANIFESTS: Final = (".toml", ".json")
+_PYTHON: Final = "builtin:python"
 
 
 def load_tools(references: Sequence[str]) -> list[Offered]:
@@ -28,7 +33,7 @@ def load_tools(references: Sequence[str]) -> list[Offered]:
 
     Args:
         references: a path for all functions that `@tool` marks in a file, or all tools of a
-            manifest; or `path:name` for one of them.
+            manifest; or `path:name` for one of them; `builtin:python` for the model's own.
 
     Raises:
         ConfigError: no such file or name, a file that cannot be imported or holds no tool.
@@ -36,10 +41,18 @@ def load_tools(references: Sequence[str]) -> list[Offered]:
     """
     found: list[Offered] = []
     for reference in references:
-        for each in _loaded(*_split(reference)):
+        own = reference == _PYTHON
+        for each in [_python()] if own else _loaded(*_split(reference)):
             if each not in found:
                 found.append(each)
     return found
+
+
+@cache
+def _python() -> Tool:
+    from toolrun.tools.builtin import python
+
+    return python()
 
 
 def _loaded(path: Path, name: str) -> Sequence[Offered]:
@@ -72,7 +85,7 @@ def _split(reference: str) -> tuple[Path, str]:
     if not path.endswith((".py", *_MANIFESTS)):
         raise ConfigError(
             f"tools {reference!r}: give a Python file or a manifest, FILE.py, FILE.toml or "
-            "FILE.json, or one of its tools, FILE.py:NAME"
+            "FILE.json, or one of its tools, FILE.py:NAME; or builtin:python"
         )
     file = Path(path).expanduser()
     if not file.is_file():
