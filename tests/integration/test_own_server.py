@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import anyio
 import pytest
 
+from tests.integration.test_doctor import OBEDIENT
 from tests.integration.test_fault_table import (
     anyio_backend,
     ask,
@@ -23,7 +24,9 @@ from tests.rig.fault_cases import CASES, question
 from tests.rig.fault_page import Key, Way
 from tests.rig.server import VllmServer
 from toolrun import MalformedOutput, Retried, Retries, Session, TextDelta
+from toolrun.models.doctor import examine
 from toolrun.models.faults import PARSER_FLAGS
+from toolrun.models.ways import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +54,15 @@ async def test_the_missing_flags_are_named(server: VllmServer, found: dict[Key, 
             compare(found, {(way, case.name, server.version): cell})
             with pytest.raises(MalformedOutput, match=PARSER_FLAGS):
                 await ask(session, question(), streamed=way == "streamed")
+
+
+async def test_the_doctor_names_them_too(server: VllmServer) -> None:
+    report = await examine(Server(server.url), extra_body=OBEDIENT)
+
+    called = report.check("tool calling")
+    assert called is not None
+    assert (called.verdict, called.fix) == ("red", f"start vLLM with {PARSER_FLAGS}")
+    assert [check.name for check in report.checks if check.verdict == "red"] == ["tool calling"]
 
 
 async def test_answers_need_no_parser(server: VllmServer) -> None:
