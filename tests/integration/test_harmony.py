@@ -7,9 +7,9 @@ are compared with those of the other ways in `test_every_way.py`.
 from __future__ import annotations
 
 import json
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import pytest
 
 from tests.integration.test_session import TOOLS, ask, assert_whole, outcomes, streamed, workspace
@@ -102,9 +102,7 @@ async def test_over_thirty_steps_each_prompt_begins_with_the_one_before_and_what
     model = HarmonyModel(CompletionsSampler(echo), logprobs=streamed)
     said = [*THIRTY, analysis("That is all.") + final("All is well.")]
     chosen = options(vllm, workspace, said, limits=Limits(steps=40, tool_calls=50))
-    del chosen["base_url"], chosen["via"]
-    chosen["model"] = model
-    async with Session(**chosen) as session:
+    async with aclosing(model), Session(**chosen | {"model": model}) as session:
         answer = await ask(session, f"How warm is it? {streamed}", streamed=streamed)
 
     assert answer.text == "All is well."
@@ -125,7 +123,7 @@ async def test_over_thirty_steps_each_prompt_begins_with_the_one_before_and_what
         found = find_analysis(last, oracle.encode(step.reasoning or ""))
         assert found > position
         position = found
-    assert len(set(call.id for call in answer.tool_calls)) == 29
+    assert len({call.id for call in answer.tool_calls}) == 29
 
 
 @pytest.mark.parametrize("keep", ["turn", "all"])
@@ -133,14 +131,9 @@ async def test_a_new_turn_drops_the_reasoning_of_the_last_or_keeps_it(
     vllm: VllmServer, oracle: Oracle, workspace: Path, keep: Any
 ) -> None:
     echo = Echo(vllm.url)
-    chosen = options(
-        vllm,
-        workspace,
-        "one-call",
-        model=HarmonyModel(CompletionsSampler(echo), keep_reasoning=keep),
-    )
-    del chosen["base_url"], chosen["via"]
-    async with Session(**chosen) as session:
+    model = HarmonyModel(CompletionsSampler(echo), keep_reasoning=keep)
+    chosen = options(vllm, workspace, "one-call") | {"model": model}
+    async with aclosing(model), Session(**chosen) as session:
         await session.ask("How warm is Paris?")
         await session.ask(vllm.script("final", "Thanks."))
 
@@ -173,16 +166,12 @@ async def test_the_first_prompt_is_the_servers_own_but_for_its_header(
     assert list(answer.steps[0].rendered_token_ids or ()) == wanted
 
 
-async def test_a_malformed_header_is_sampled_again(
-    vllm: VllmServer, workspace: Path, *, streamed: bool
-) -> None:
+async def test_a_malformed_header_is_sampled_again(vllm: VllmServer, workspace: Path) -> None:
     heard: list[Retried] = []
 
     async with Session(**options(vllm, workspace, "malformed-then-right")) as session:
-        async with session.stream(f"Now, please. {streamed} {id(heard)}") as events:
-            async for event in events:
-                if isinstance(event, Retried):
-                    heard.append(event)
+        async with session.stream(f"Now, please. {id(heard)}") as events:
+            heard += [event async for event in events if isinstance(event, Retried)]
         answer = events.answer
         assert_whole(session)
 
@@ -201,9 +190,8 @@ async def test_several_calls_in_one_message(
     made_up = "<|start|>functions.get_weather to=assistant<|channel|>commentary<|message|>9<|end|>"
     model = HarmonyModel(CompletionsSampler.at(vllm.url), stop_at_call=False)
     said = [analysis("Both.") + two + made_up, final("Warm."), final("Warm.")]
-    chosen = options(vllm, workspace, said, model=model)
-    del chosen["base_url"], chosen["via"]
-    async with Session(**chosen) as session:
+    chosen = options(vllm, workspace, said) | {"model": model}
+    async with aclosing(model), Session(**chosen) as session:
         answer = await ask(session, "Paris and Rome?", streamed=streamed)
         assert_whole(session)
 
@@ -232,9 +220,6 @@ async def test_a_session_that_began_over_chat_goes_on_token_by_token_and_back(
 async def test_an_answer_of_a_type_is_asked_for_by_its_schema(
     vllm: VllmServer, oracle: Oracle, workspace: Path
 ) -> None:
-    class City(msgspec.Struct):
-        name: str
-
     schema = {
         "type": "object",
         "properties": {"name": {"type": "string"}},
@@ -251,7 +236,7 @@ async def test_an_answer_of_a_type_is_asked_for_by_its_schema(
 
 
 async def test_a_cut_off_step_is_closed_and_the_session_goes_on(
-    vllm: VllmServer, oracle: Oracle, workspace: Path
+    vllm: VllmServer, workspace: Path
 ) -> None:
     short = options(vllm, workspace, "long", sampling=Sampling(max_tokens=30))
     async with Session(**short) as session:
