@@ -154,7 +154,10 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
         if key in placed:
             placed[key] = _placed(placed[key], folder)
     if "tools" in placed:
-        placed["tools"] = [_placed(each, folder) for each in placed["tools"]]
+        placed["tools"] = [
+            each if each.startswith("builtin:") else _placed(each, folder)
+            for each in placed["tools"]
+        ]
     if "profile" in placed:
         placed["profile"] = _profile_placed(placed["profile"], folder)
     return placed
