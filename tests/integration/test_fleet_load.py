@@ -61,7 +61,7 @@ async def test_a_server_is_killed_in_twenty_rounds_on_either_loop(mock: MockServ
     assert sum(came.in_flight > 0 for came in rounds) > 10
 
 
-@pytest.mark.timeout(400, func_only=True)
+@pytest.mark.timeout(600, func_only=True)
 async def test_a_real_server_is_killed(vllm32: VllmServer, anyio_backend_name: str) -> None:
     # A round on either loop, each of which costs a victim.
     victim = VllmServer("0.32.0")
@@ -73,8 +73,11 @@ async def test_a_real_server_is_killed(vllm32: VllmServer, anyio_backend_name: s
             seed={"asyncio": 3, "trio": 4}[anyio_backend_name],
             text=vllm32.script("one-call"),
             model=vllm32.model,
+            verify_reasoning=0.1,
         )
     finally:
         victim.stop()
     check(came)
     assert came.counts["FailedOver"]
+    assert came.counts["ReasoningProved"], "by the server that sampled the step"
+    assert not came.counts["ReasoningDropped"]
