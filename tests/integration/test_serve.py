@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 PARIS = Call("get_weather", '{"city":"Paris"}')
 LOOKING = Step("I need the weather.", "I look.", tool_calls=(PARIS,))
 ANSWER = Step("Now I know.", "It is 20 degrees.")
+TOOLS: Any = [WEATHER]
 HI: list[Any] = [{"role": "user", "content": "How warm is Paris?"}]
 
 
@@ -200,10 +201,10 @@ def test_reasoning_that_a_client_does_not_want_is_kept_all_the_same(
 ) -> None:
     mock.script(LOOKING, ANSWER)
     hidden: dict[str, Any] = {"extra_body": {"include_reasoning": False}}
-    message, _, _ = ask(client, streamed=False, model=model, messages=HI, tools=[WEATHER], **hidden)
+    message, _, _ = ask(client, streamed=False, model=model, messages=HI, tools=TOOLS, **hidden)
     assert getattr(message, "reasoning", None) is None
     history = [*HI, without_reasoning(message), result(message)]
-    ask(client, streamed=False, model=model, messages=history, tools=[WEATHER])
+    ask(client, streamed=False, model=model, messages=history, tools=TOOLS)
     assert mock.bodies()[-1]["messages"][1]["reasoning"] == "I need the weather."
 
 
@@ -250,11 +251,11 @@ def test_errors_are_the_clients_own(client: openai.OpenAI, mock: MockServer, mod
         client.embeddings.create(model=model, input="x")
     mock.script(Step(fault="http_429", retry_after="7"))
     with pytest.raises(openai.RateLimitError) as busy:
-        client.chat.completions.create(model=model, messages=HI, tools=[WEATHER])
+        client.chat.completions.create(model=model, messages=HI, tools=TOOLS)
     assert busy.value.response.headers["retry-after"] == "7"
     mock.script(Step(fault="http_500"))
     with pytest.raises(openai.InternalServerError) as failed:
-        client.chat.completions.create(model=model, messages=HI, tools=[WEATHER])
+        client.chat.completions.create(model=model, messages=HI, tools=TOOLS)
     assert failed.value.status_code == 502
     assert mock.root not in str(failed.value)
 
@@ -263,11 +264,10 @@ def test_an_error_in_mid_stream_is_one_for_the_client(
     client: openai.OpenAI, mock: MockServer, model: str
 ) -> None:
     mock.script(Step("Thinking.", "Text.", fault="sse_error"))
-    tools: Any = [WEATHER]
     with (
         pytest.raises(openai.APIError),
         client.chat.completions.create(
-            model=model, messages=HI, tools=tools, stream=True
+            model=model, messages=HI, tools=TOOLS, stream=True
         ) as stream,
     ):
         list(stream)
@@ -295,9 +295,7 @@ def test_a_client_that_goes_ends_the_request_to_the_server_behind(
     client: openai.OpenAI, mock: MockServer, model: str
 ) -> None:
     mock.script(Step("Slow. " * 500, "x", chunk_delay_s=0.1, chunks_per_write=1))
-    stream: Any = client.chat.completions.create(
-        model=model, messages=HI, tools=[WEATHER], stream=True
-    )
+    stream: Any = client.chat.completions.create(model=model, messages=HI, tools=TOOLS, stream=True)
     next(iter(stream))
     assert mock.running() == 1
     stream.close()

@@ -70,6 +70,7 @@ def second_prompt(client: openai.OpenAI, vllm: VllmServer, *, streamed: bool) ->
     messages = [{"role": "user", "content": vllm.script("one-call", "How warm is Paris?")}]
     said, _ = step(client, vllm, messages, streamed=streamed)
     result = {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": RESULT}
+    prompt: list[int]
     answer, prompt = step(client, vllm, [*messages, said, result], streamed=streamed)
     assert answer["content"] == "It is 20 degrees in Paris."
     return prompt

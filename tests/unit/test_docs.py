@@ -16,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ import msgspec
 import pytest
 
 import toolrun
+from tests.integration.serving import Served
 from tests.rig.mock import Call, Step
 from toolrun import config, errors, events, options, resources, testing
 from toolrun.cli.sandbox_show import size
@@ -70,6 +72,8 @@ SCRIPTS: Final[dict[str, tuple[Step, ...]]] = {
         _WARM,
     ),
 }
+SERVED: Final = "http://localhost:8080/v1"
+"""Where pages say that `toolrun serve` is."""
 # What a reader types that would install from the network here; test_packaging installs the wheel.
 NOT_RUN: Final = {
     "uv venv",
@@ -139,14 +143,16 @@ def test_there_are_snippets_of_known_kinds() -> None:
 def test_a_page_runs(page: Path, mock: MockServer, tmp_path: Path) -> None:
     mock.settings(counts=True)
     reader = Reader(tmp_path, mock.url, mock.model)
-    for snippet in snippets(page):
-        if snippet.script is not None:
-            mock.reset()
-            mock.settings(counts=True)
-            mock.script(*SCRIPTS[snippet.script])
-        reader.does(snippet)
-        if snippet.script is not None and snippet.language == "python":
-            assert len(mock.bodies()) >= len(SCRIPTS[snippet.script]), f"{snippet} asked too little"
+    with reader.serving:
+        for snippet in snippets(page):
+            if snippet.script is not None:
+                mock.reset()
+                mock.settings(counts=True)
+                mock.script(*SCRIPTS[snippet.script])
+            reader.does(snippet)
+            if snippet.script is not None and snippet.language == "python":
+                asked = len(mock.bodies())
+                assert asked >= len(SCRIPTS[snippet.script]), f"{snippet} asked too little"
 
 
 @pytest.mark.parametrize("snippet", [s for s in ALL if "vllm" in s.words], ids=str)
@@ -168,6 +174,8 @@ class Reader:
 
     def __init__(self, folder: Path, url: str, model: str, *, script: str | None = None) -> None:
         self.folder, self.url, self.model, self.script = folder, url, model, script
+        self.serving = ExitStack()
+        self.served = SERVED
         (folder / "notes").mkdir()
         for name in ("notes.txt", "notes.md"):
             (folder / "notes" / name).write_text(NOTES)
@@ -207,6 +215,7 @@ class Reader:
         """The code for this folder and this server; a script is asked for in the prompt."""
         code = code.replace("/srv/app", str(self.folder))
         code = code.replace(options.BASE_URL, self.url).replace(options.MODEL, self.model)
+        code = code.replace(SERVED, self.served)
         if self.url not in code and "ScriptedModel" not in code:
             own = f'base_url="{self.url}", model="{self.model}", '
             code = re.sub(r"\bSession\((?=[\w)])", f"Session({own}", code)
@@ -232,6 +241,9 @@ class Reader:
     def _types(self, snippet: Snippet, line: str) -> str:
         words = shlex.split(line)
         match words[0]:
+            case "toolrun" if words[1] == "serve":
+                served = Served(self.folder, self.url, *words[2:])
+                self.served = self.serving.enter_context(served).url
             case "toolrun":
                 return self._run(snippet, [str(Path(sys.executable).parent / words[0]), *words[1:]])
             case "pytest":
@@ -417,6 +429,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     for command in (
         "run",
         "chat",
+        "serve",
         "replay",
         "doctor",
         "demo",
