@@ -377,3 +377,26 @@ def test_without_keys_it_listens_to_this_machine_alone(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "--api-key-file" in done.stderr
+
+
+def test_a_server_that_is_gone_is_stood_in_for_and_turns_leave_traces(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    (tmp_path / "traces").mkdir()
+    words = ("--base-url", "http://127.0.0.1:9/v1", "--trace", "traces", "--tools", "my_tools.py")
+    mock.script(LOOKING, ANSWER)
+    with (
+        Served(tmp_path, mock.url, *words) as served,
+        openai.OpenAI(base_url=served.url, api_key="any", max_retries=0) as client,
+    ):
+        said: list[Any] = [[{"role": "user", "content": f"Hello {n}."}] for n in range(6)]
+        for messages in said:
+            message, _, _ = ask(
+                client, streamed=False, model=mock.model, messages=messages, tools=TOOLS
+            )
+            assert message.tool_calls
+        message, _, _ = ask(client, streamed=True, model=mock.model, messages=HI)
+        assert message.content == "I look.\n\nIt is 20 degrees."
+        assert client.models.list().data
+    (trace,) = (tmp_path / "traces").iterdir()
+    assert '"TurnFinished"' in trace.read_text()
