@@ -124,7 +124,8 @@ class MalformedOutput(ServerError):
     Attributes:
         code: which of them: "malformed-reply" (not JSON, not a stream, no message in it),
             "broken-stream", "malformed-header", "nothing-said", "analysis-only", "markup",
-            "truncated-call", "garbled-call", "too-many-calls", "call-too-long", "no-tool-parser".
+            "truncated-call", "garbled-call", "too-many-calls", "call-too-long", "no-tool-parser",
+            "lost-history" (the server's store of responses did not hold what came before).
     """
 
     def __init__(self, message: str, code: str = "malformed-reply") -> None:
