@@ -63,7 +63,7 @@ class TokenRecord(Struct, frozen=True, kw_only=True):
         logprobs: a natural logarithm for each completion id; None where the session did not ask for
             log-probabilities in each of its steps.
         steps: the steps of the turn that the record holds, numbered as in the trace.
-        finish_reasons: why the sampling of each of them ended ("stop", "length").
+        finish_reasons: why each of them ended ("tool_calls", "stop", "length").
     """
 
     format: int = FORMAT
