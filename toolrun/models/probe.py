@@ -4,7 +4,8 @@ A vLLM is known by one request, the others by up to five, each of them a short G
 server. Asked are `/version` (vLLM), `/v1/models` and what its `owned_by` says ("vllm"; "llamacpp":
 ggml-org/llama.cpp tools/server; "organization_owner": LM Studio), `/api/version` (Ollama:
 ollama/ollama server/routes.go), `/api/v0/models` (LM Studio: lmstudio-ai/docs
-1_developer/2_rest/endpoints.mdx), `/health/readiness` (LiteLLM: #1673); and the headers of each
+1_developer/2_rest/endpoints.mdx), `/health/readiness` (LiteLLM: #1673; newer ones, seen, leave
+their version out); and the headers of each
 answer (`x-litellm-version`: #3535; `Server: llama.cpp`).
 """
 
@@ -36,7 +37,9 @@ class _Version(Struct):
 
 
 class _Readiness(Struct):
-    litellm_version: str
+    status: str
+    db: str | None
+    litellm_version: str = ""
 
 
 class _Card(Struct):
