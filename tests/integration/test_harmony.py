@@ -203,8 +203,9 @@ async def test_several_calls_in_one_message(
 async def test_a_session_that_began_over_chat_goes_on_token_by_token_and_back(
     vllm: VllmServer, oracle: Oracle, workspace: Path
 ) -> None:
-    async with Session(**options(vllm, workspace, "one-call", via="chat")) as session:
-        await session.ask("How warm is Paris?")
+    chosen = options(vllm, workspace, "", via="chat", extra_body={})
+    async with Session(**chosen) as session:
+        await session.ask(vllm.script("one-call", "How warm is Paris?"))
         async with session.fork(via="harmony") as fork:
             answer = await fork.ask(vllm.script("one-call", "And Rome?"))
             async with fork.fork(via="chat") as back:
@@ -228,7 +229,7 @@ async def test_an_answer_of_a_type_is_asked_for_by_its_schema(
     }
     said = [final("It is Paris."), analysis("JSON.") + final('{"name":"Paris"}')]
     async with Session(**options(vllm, workspace, said)) as session:
-        answer = await session.ask("Which city?", output=schema)
+        answer = await session.ask(vllm.script("final", "Which city?"), output=schema)
 
     assert answer.output == {"name": "Paris"}
     prompt = oracle.decode(answer.steps[-1].rendered_token_ids or ())
@@ -238,9 +239,9 @@ async def test_an_answer_of_a_type_is_asked_for_by_its_schema(
 async def test_a_cut_off_step_is_closed_and_the_session_goes_on(
     vllm: VllmServer, workspace: Path
 ) -> None:
-    short = options(vllm, workspace, "long", sampling=Sampling(max_tokens=30))
+    short = options(vllm, workspace, "", sampling=Sampling(max_tokens=30), extra_body={})
     async with Session(**short) as session:
-        cut = await session.ask("Count.")
+        cut = await session.ask(vllm.script("long", "Count."))
         async with session.fork(sampling=Sampling()) as fork:
             answer = await fork.ask(vllm.script("final", "Enough."))
 
