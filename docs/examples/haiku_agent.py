@@ -38,7 +38,8 @@ def get_weather(city: str) -> str:
 async def with_the_sdks_model(question: str) -> str:
     """The guide's way: the SDK sends reasoning items back, vLLM's Responses API takes them."""
     model = OpenAIResponsesModel(MODEL, AsyncOpenAI(base_url=BASE_URL, api_key="EMPTY"))
-    tools: list[Tool] = [function_tool(get_weather)]
+    # A strict tool has vLLM hold all of the reply to a grammar, from 0.27 on.
+    tools: list[Tool] = [function_tool(get_weather, strict_mode=False)]
     agent = Agent(name="Assistant", instructions=INSTRUCTIONS, tools=tools, model=model)
     result = await Runner.run(agent, question)
     return str(result.final_output)
