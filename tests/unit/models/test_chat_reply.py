@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from tests.rig.versions import RELEASES
 from toolrun import (
     AssistantMessage,
     Event,
@@ -24,7 +25,7 @@ from toolrun.models.chat_stream import StreamReader
 from toolrun.models.sse import DONE, EventSplitter
 
 SHAPES = Path(__file__).resolve().parents[2] / "rig" / "shapes"
-VERSIONS = sorted(folder.name for folder in SHAPES.iterdir())
+VERSIONS = sorted(RELEASES)
 
 
 def read_stream(stream: bytes, observe: list[Event] | None = None) -> AssistantMessage:
