@@ -37,12 +37,10 @@ class End(Struct, frozen=True):
     Attributes:
         usage: tokens of all its steps.
         limited: whether a limit ended it.
-        calls: whether it ended in calls for the client.
     """
 
     usage: Usage
     limited: bool = False
-    calls: bool = False
 
 
 class Writing(Protocol):
