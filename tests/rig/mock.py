@@ -59,12 +59,12 @@ class MockServer:
         command += ["--keep", str(keep)] if keep is not None else []
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
-        port = self.process.stdout.readline().decode().strip()
-        if not port:
+        printed = self.process.stdout.readline().decode().strip()
+        if not printed:
             self.close()
             raise RuntimeError("the mock vLLM did not start; its standard error says why")
         self.model = MODEL
-        self.root = f"http://127.0.0.1:{port}"
+        self.root = f"http://127.0.0.1:{printed}"
         self.url = f"{self.root}/v1"
 
     def __enter__(self) -> Self:
