@@ -362,3 +362,69 @@ def test_a_call_that_is_cancelled_leaves_no_connection(backend: str) -> None:
             raise AssertionError
 
         assert anyio.run(call, backend=backend) < 2
+
+
+TRUSTING = {
+    "urllib": "import urllib.request\nprint(urllib.request.urlopen(URL).read().decode())",
+    "requests": "import requests\nprint(requests.get(URL).text)",
+    "httpx2": "import httpx2\nprint(httpx2.get(URL).text)",
+    "curl": "import subprocess, sys\nsys.exit(subprocess.call(['curl', '-sS', URL]))",
+}
+
+
+@pytest.mark.parametrize("client", [*TRUSTING])
+def test_whom_this_machine_trusts_is_trusted_in_a_box(
+    client: str, secure_web: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if client == "curl" and shutil.which(client) is None:
+        pytest.skip("curl is not installed")
+    if client in {"requests", "httpx2"}:
+        pytest.importorskip(client)
+    host = f"api.example.org:{secure_web}"
+    code = TRUSTING[client].replace("URL", repr(f"https://{host}/"))
+
+    unknown, _ = run(code, host)
+    assert unknown.exit != 0
+    assert b"certificate" in unknown.stderr.lower(), unknown
+
+    file = tmp_path / "authorities.pem"
+    file.write_text(CERTIFICATE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    known, _ = run(code, host)
+    assert known.stdout.decode().strip() == f"hello {host}", known
+
+
+SEES = """
+import os
+print([os.path.exists(path) for path in PATHS], "SSL_CERT_FILE" in os.environ)
+"""
+
+
+def test_of_certificates_a_box_sees_no_key_and_only_where_it_reaches_the_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public, with_key = tmp_path / "public.pem", tmp_path / "with-key.pem"
+    public.write_text(CERTIFICATE)
+    with_key.write_bytes(PEM.read_bytes())
+    code = SEES.replace("PATHS", repr([str(public), str(with_key), "/etc/ssl/private"]))
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    assert run(code)[0].stdout == b"[True, False, False] True\n"
+    with Sandbox.sync("pure") as pure:
+        assert pure.run(code).stdout == b"[False, False, False] False\n"
+
+    monkeypatch.setenv("SSL_CERT_FILE", str(with_key))
+    assert run(code)[0].stdout.startswith(b"[False, False, False]")
+
+
+def test_certificates_in_a_box_cannot_be_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    public = tmp_path / "public.pem"
+    public.write_text(CERTIFICATE)
+    monkeypatch.setenv("SSL_CERT_FILE", str(public))
+    done, _ = run(f"print('ran', flush=True)\nopen({str(public)!r}, 'a').write('more')")
+
+    assert done.stdout == b"ran\n"
+    assert b"Read-only file system" in done.stderr
+    assert public.read_text() == CERTIFICATE

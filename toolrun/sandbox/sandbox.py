@@ -20,7 +20,7 @@ from toolrun.sandbox.outcomes import ended, outcome
 from toolrun.sandbox.pool import Pool
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.resolve import load_profile
-from toolrun.sandbox.view import check_workspace, view_of, workspace_view
+from toolrun.sandbox.view import check_workspace, view_of, with_file, workspace_view
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox.layer.copy_out import Changing
     from toolrun.sandbox.process import Process
     from toolrun.sandbox.profile import Chosen
+    from toolrun.sandbox.view import View
 
 
 class Sandbox:
@@ -203,7 +204,7 @@ class Sandbox:
         }
         seconds = min(self.profile.wall_seconds, timeout)  # a NaN comes second: it loses
         run, elapsed = await self._calls.run(
-            view_of(job, self._workspace, self._python_paths),
+            self._view(job),
             content,
             b"",
             seconds,
@@ -249,7 +250,7 @@ class Sandbox:
         content = {"code": what} if isinstance(what, str) else {"argv": list(what)}
         seconds = min(self.profile.wall_seconds, timeout)  # a NaN comes second: it loses
         run, elapsed = await self._calls.run(
-            workspace_view(self._workspace, python),
+            self._view(None, python),
             content,
             input,
             seconds,
@@ -291,7 +292,7 @@ class Sandbox:
             ConfigError: the profile's workspace is writable: what a call changes is copied out
                 when it is over.
         """
-        view = workspace_view(self._workspace)
+        view = self._view(None)
         async with self._calls.start(view, argv, env or {}, timeout, on_egress) as process:
             yield process
 
@@ -317,11 +318,7 @@ class Sandbox:
         Raises:
             SandboxUnavailable, ConfigError: as `call`.
         """
-        view = (
-            workspace_view(self._workspace)
-            if job is None
-            else view_of(job, self._workspace, self._python_paths)
-        )
+        view = self._view(job)
         with self._calls.in_use(), contextlib.ExitStack() as stack:
             if self.profile.workspace == "writable" and self._workspace is not None:
                 # A box's layer lies over the workspace as it is when the call comes; what makes
@@ -330,3 +327,16 @@ class Sandbox:
                 return
             kind = self._calls.kind(view, env)
             await self._pool.warm(kind, tenant, kind.start)
+
+    def _view(self, job: Job | None, python: str | None = None) -> View:
+        """What a box sees for a job, or for a command with an environment of Python."""
+        if job is None:
+            view = workspace_view(self._workspace, python)
+        else:
+            view = view_of(job, self._workspace, self._python_paths)
+        if self.profile.network == "none":
+            return view
+        from toolrun.sandbox.egress.authorities import bundle  # late: most profiles reach nothing
+
+        file = bundle()
+        return view if file is None else with_file(view, file)

@@ -200,6 +200,12 @@ def workspace_view(workspace: str | None, python: str | None = None) -> View:
     return View(_arranged(shown))
 
 
+def with_file(view: View, path: str) -> View:
+    """The same, and a file (absolute, links resolved) at its own path."""
+    folders = _arranged([*view.folders, Folder(path, "nothing")])
+    return msgspec.structs.replace(view, folders=folders)
+
+
 def _root(file: str, module: str) -> tuple[str, bool]:
     """The folder that a module's name is relative to, and whether it really is."""
     parts = module.split(".")

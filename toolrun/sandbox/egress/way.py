@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
+from toolrun.sandbox.egress.authorities import VARIABLES, bundle
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
@@ -32,12 +34,13 @@ def port_of(profile: Profile) -> int | None:
 
 
 def variables(profile: Profile) -> dict[str, str]:
-    """The environment variables by which programs in a box find the proxy."""
+    """The environment variables by which programs in a box find the proxy, and whom they trust."""
     if (port := port_of(profile)) is None:
         return {}
     url = f"http://127.0.0.1:{port}"
     names = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
-    return {**dict.fromkeys(names, url), "NO_PROXY": "", "no_proxy": ""}
+    trust = dict.fromkeys(VARIABLES, file) if (file := bundle()) is not None else {}
+    return {**dict.fromkeys(names, url), "NO_PROXY": "", "no_proxy": "", **trust}
 
 
 class Way:

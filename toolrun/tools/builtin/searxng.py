@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 from toolrun.errors import ConfigError
 from toolrun.tools.builtin.search import Hit, boxed, hits_from
-from toolrun.tools.builtin.web import authorities
 from toolrun.tools.work import Need
 
 if TYPE_CHECKING:
@@ -50,11 +49,5 @@ class SearxngSearch:
 
     async def search(self, query: str, topn: int, serving: Serving) -> Sequence[Hit]:
         """See `Search.search`."""
-        arguments = {
-            "url": self._url,
-            "query": query,
-            "most": topn,
-            "seconds": _SECONDS,
-            "authorities": authorities(),
-        }
+        arguments = {"url": self._url, "query": query, "most": topn, "seconds": _SECONDS}
         return hits_from(await boxed(serving, self.needs[0], "web:searxng", arguments))

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import ssl
-from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from toolrun.extras import has
 from toolrun.sandbox.resolve import load_profile
 from toolrun.tools.builtin.pages import CannotBrowse, Page
 from toolrun.tools.builtin.search import boxed, page_from
@@ -21,11 +16,6 @@ if TYPE_CHECKING:
 
     from toolrun.tools.work import Serving
 
-_BUNDLES: Final = (
-    "/etc/ssl/certs/ca-certificates.crt",
-    "/etc/pki/tls/certs/ca-bundle.crt",
-    "/etc/ssl/cert.pem",
-)
 _SHARE: Final = 0.8
 """Of a call's time: what the box may wait for the site, so that it can say what it waited for."""
 
@@ -69,7 +59,6 @@ class Web:
             "url": url,
             "seconds": serving.tool.options.timeout * _SHARE,
             "source": source,
-            "authorities": authorities(),
         }
         try:
             return page_from(await boxed(serving, self.needs[0], "web:fetch", arguments))
@@ -93,17 +82,3 @@ def _checked(url: str) -> str:
         if fits and url.isprintable() and " " not in url:
             return url
     raise CannotBrowse(f"`{url[:500]}` is no URL that can be opened: write https://HOST/PATH")
-
-
-@cache
-def authorities() -> str:
-    """The certificates that this machine trusts; a box sees none of /etc."""
-    places = [os.environ.get("SSL_CERT_FILE"), ssl.get_default_verify_paths().cafile, *_BUNDLES]
-    if has("certifi"):
-        import certifi
-
-        places.append(certifi.where())
-    for place in places:
-        if place and Path(place).is_file():
-            return Path(place).read_text(encoding="utf-8", errors="replace")
-    return ""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 LONG = "".join(f"<p>Paragraph {n} says {n * n}.</p>" for n in range(400))
@@ -98,11 +99,15 @@ def _found(query: dict[str, list[str]], host: str) -> bytes:
 
 
 @contextlib.contextmanager
-def site() -> Iterator[tuple[int, list[str]]]:
+def site(tls: ssl.SSLContext | None = None) -> Iterator[tuple[int, list[str]]]:
     """Serve it: its port, and the paths that it is asked for."""
     asked: list[str] = []
     handler = type("Handler", (_Handler,), {"asked": asked, "timeout": 20})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(
+                server.socket, server_side=True, do_handshake_on_connect=False
+            )
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

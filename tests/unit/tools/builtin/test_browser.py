@@ -5,6 +5,9 @@ On asyncio alone: it waits for boxes as every tool does, which tests of theirs d
 
 from __future__ import annotations
 
+import shutil
+import ssl
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -455,3 +458,35 @@ async def test_calls_of_one_message_have_cursors_in_their_order(folder: Path) ->
         "Cursor `1` is out of range. Available cursors: 0, 2.",
         "[3] Bread (folder:bread.md)",
     ]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate for localhost that signs itself; its key lies beside it, in key.pem."""
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the openssl command; `.ci/run` installs it")
+    path = tmp_path / "certificate.pem"
+    line = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2"
+    where: list[str | Path] = ["-keyout", tmp_path / "key.pem", "-out", path]
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
+    subprocess.run([*line.split(), *where, *names], check=True, capture_output=True)
+    return path
+
+
+async def test_a_page_comes_over_tls_from_whom_this_machine_trusts_and_nobody_else(
+    certificate: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, certificate.with_name("key.pem"))
+    with site(context) as (port, asked):
+        here = f"localhost:{port}"
+        tools = [browser(private_hosts=[here])]
+        unknown = await results(opens(f"https://{here}/"), tools=tools)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        known = await results(opens(f"{here}/"), opens(0), tools=tools)
+
+    assert unknown[0].outcome == "error"
+    assert "CERTIFICATE_VERIFY_FAILED" in unknown[0].content
+    assert known[0].content.startswith(f"[0] The Museum (https://{here}/)\n")
+    assert "L0: A ticket costs seven." in known[1].content
+    assert asked == ["/", "/prices"]

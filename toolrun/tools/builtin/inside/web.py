@@ -5,7 +5,6 @@ from __future__ import annotations
 import http.client
 import json
 import re
-import ssl
 import time
 import urllib.error
 import urllib.request
@@ -27,24 +26,24 @@ _AGENT = "Mozilla/5.0 (compatible; toolrun)"
 _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-def fetch(url: str, seconds: float, authorities: str, source: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+def fetch(url: str, seconds: float, source: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
     """A page of the web: `url` (after redirects), `title`, `text`, `links`; or `error`."""
     try:
-        body, kind, charset, url = _read(url, seconds, authorities)
+        body, kind, charset, url = _read(url, seconds)
         page = source_of(body, charset) if source else page_of(body, kind, charset, url)
     except Unreadable as error:
         return {"error": str(error)}
     return {"url": plain_url(url), **page}
 
 
-def searxng(url: str, query: str, most: int, seconds: float, authorities: str) -> dict[str, Any]:
+def searxng(url: str, query: str, most: int, seconds: float) -> dict[str, Any]:
     """What a SearXNG finds: `hits` of `title`, `url` and `text`; or `error`.
 
     https://docs.searxng.org/dev/search_api.html; its settings have to list `json` as a format.
     """
     asked = urlencode({"q": query, "format": "json"}, errors="replace")
     try:
-        body, *_ = _read(f"{url}{'&' if '?' in url else '?'}{asked}", seconds, authorities)
+        body, *_ = _read(f"{url}{'&' if '?' in url else '?'}{asked}", seconds)
         said = json.loads(body)
         found = said["results"]
         hits = [_hit(each) for each in found[: 4 * most] if isinstance(each, dict)]
@@ -65,7 +64,7 @@ def _hit(found: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _read(url: str, seconds: float, authorities: str) -> tuple[bytes, str, str, str]:
+def _read(url: str, seconds: float) -> tuple[bytes, str, str, str]:
     """The body, its media type, its encoding, and where it was found in the end."""
     by = time.monotonic() + seconds
     request = urllib.request.Request(  # noqa: S310 - its scheme was looked at
@@ -77,8 +76,7 @@ def _read(url: str, seconds: float, authorities: str) -> tuple[bytes, str, str, 
         },
     )
     try:
-        trust = _trusted(authorities)
-        with urllib.request.urlopen(request, timeout=seconds, context=trust) as answer:  # noqa: S310 - the same
+        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310 - the same
             if not answer.geturl().startswith(("http://", "https://")):
                 raise Unreadable("it leads to something that is no page of the web")
             body = _body(answer, by)
@@ -91,14 +89,6 @@ def _read(url: str, seconds: float, authorities: str) -> tuple[bytes, str, str, 
         raise Unreadable(_why(error.reason)) from None
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise Unreadable(_why(error)) from None
-
-
-def _trusted(authorities: str) -> ssl.SSLContext:
-    """Trust these, and whom the box's own environment names (SSL_CERT_FILE)."""
-    context = ssl.create_default_context()
-    if authorities:
-        context.load_verify_locations(cadata=authorities)
-    return context
 
 
 def _why(error: object) -> str:
