@@ -97,7 +97,8 @@ class Options(TypedDict, total=False):
         context: an object of yours that trusted tools find in their `CallContext`.
         sinks: hear of all events, after the trace; see `Sink`.
         messages: a Chat Completions transcript to begin with.
-        trace: the file to write a trace to; True: one below the user's state folder.
+        trace: the file to write a trace to; True: one below the user's state folder. Of a file that
+            is a runtime's, sessions after the first write beside it, as forks do: `NAME-ID.jsonl`.
     """
 
     model: str | Model

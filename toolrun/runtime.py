@@ -39,7 +39,8 @@ from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.writer import TraceSink, default_trace_path
+from toolrun.trace.header import beside, default_trace_path
+from toolrun.trace.writer import TraceSink
 from toolrun.transcript import from_openai
 from toolrun.values import Sampling
 
@@ -82,6 +83,7 @@ class Runtime:
         self._gate = None if most is None else anyio.Semaphore(most)
         self._held = 0
         self._private = False
+        self._traced = False
         self._models: dict[Any, Model] = {}
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
@@ -199,7 +201,7 @@ class Runtime:
             extra_body=dict(chosen.get("extra_body") or {}),
         )
         values = Secrets(chosen.get("secrets"))
-        trace = _trace(chosen, session_id, values.known(toolbox.tools))
+        trace = self._trace(options, session_id, values.known(toolbox.tools))
         sinks: list[Sink] = [trace] if trace is not None else []
         sinks += chosen.get("sinks") or ()
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
@@ -271,22 +273,25 @@ class Runtime:
             gates=self._gates,
         )
 
+    def _trace(self, options: Options, session_id: str, values: list[str]) -> TraceSink | None:
+        """The sink for the trace that the options ask for."""
+        chosen = self._chosen(options)
+        wanted = chosen.get("trace")
+        if not wanted:
+            return None
+        path = default_trace_path(session_id) if wanted is True else Path(wanted)
+        if path.is_dir():
+            raise ConfigError(f"trace: {str(path)!r} is a folder; give a file")
+        if wanted is not True and "trace" not in options:  # one path for all sessions
+            path = beside(path, session_id) if self._traced else path
+            self._traced = True
+        key = chosen.get("api_key")
+        keys = [key] if isinstance(key, str) else []
+        return TraceSink(path, session=session_id, secrets=[*keys, *values])
+
 
 def _urls(options: Options) -> str | tuple[str, ...]:
     urls = options.get("base_url")
     if urls is None or isinstance(urls, str):
         return urls or BASE_URL
     return tuple(urls)
-
-
-def _trace(options: Options, session_id: str, values: list[str]) -> TraceSink | None:
-    """The sink for the trace that the options ask for."""
-    wanted = options.get("trace")
-    if not wanted:
-        return None
-    path = default_trace_path(session_id) if wanted is True else Path(wanted)
-    if path.is_dir():
-        raise ConfigError(f"trace: {str(path)!r} is a folder; give a file")
-    key = options.get("api_key")
-    keys = [key] if isinstance(key, str) else []
-    return TraceSink(path, session=session_id, secrets=[*keys, *values])

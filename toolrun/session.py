@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -19,12 +21,12 @@ from toolrun.running import Running
 from toolrun.sandbox.resolve import over
 from toolrun.step import Proving
 from toolrun.stream import EventStream
+from toolrun.trace.header import beside
 from toolrun.transcript import check_text, to_openai
 from toolrun.turn import close_calls, decided, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
     from types import TracebackType
     from typing import Unpack
 
@@ -239,12 +241,16 @@ class Session:
     def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
         """A new session that begins where this one stands; enter it with `async with`.
 
+        Where this session's trace is a file that was named, the fork's lies beside it, with the
+        fork's id behind its name.
+
         Args:
             id: its name; a random one where None.
             **options: what shall differ from this session's: another model, effort, tools.
 
         Raises:
-            ConfigError, ToolDefinitionError: an option or a tool does not fit.
+            ConfigError, ToolDefinitionError: an option or a tool does not fit; it shall write to
+                this session's trace.
             SessionBusy: a turn runs.
         """
         self._running.check_idle()
@@ -253,10 +259,25 @@ class Session:
             mine["profile"] = options["profile"] = over(self._parts.settings.profile, profile)
         whole: Options = {**self._options, **mine, **options, "messages": ()}
         check_options(whole)
+        id = id or secrets.token_hex(8)  # noqa: A001 - as above
+        self._trace_fork(id, whole, is_said="trace" in options)
         other = Session(self._runtime, id, **whole)
         other._private = self._private
         other._parts = structs.replace(other._parts, history=forked(self._journal))
         return other
+
+    def _trace_fork(self, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002
+        """See that a fork's trace is another file than this session's, which is being written."""
+        wanted, mine = whole.get("trace"), self.trace_path
+        if wanted is None or isinstance(wanted, bool) or mine is None:
+            return
+        if not is_said:
+            whole["trace"] = beside(Path(wanted), id)
+        elif Path(wanted).resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
+            raise ConfigError(
+                f"trace: {str(wanted)!r} is this session's own, which a fork would overwrite; give "
+                "another file, or none: it is then written beside"
+            )
 
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Decide on a call that waits; `go_on` then goes on.

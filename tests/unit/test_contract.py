@@ -35,6 +35,7 @@ from toolrun import (
     tool,
 )
 from toolrun.testing import Events, ScriptedModel, call, calls, say
+from toolrun.trace.reader import TraceReader
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -118,6 +119,48 @@ async def test_a_fork_goes_its_own_way() -> None:
 
     (fork,) = events.of(ForkedFrom)
     assert (fork.session, fork.parent, fork.parent_seq, fork.copied) == ("other", chat.id, 4, 3)
+
+
+async def test_a_fork_is_traced_beside_its_parent_and_overwrites_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "chat.jsonl"
+    async with session("One.", "Two.", "Three.", trace=file) as chat:
+        await chat.ask("First.")
+        async with chat.fork("a/b") as other, other.fork() as third:
+            await other.ask("Other.")
+            await third.ask("Third.")
+        with pytest.raises(ConfigError, match="this session's own"):
+            chat.fork(trace=str(file))
+
+    assert other.trace_path == tmp_path / "chat-a%2Fb.jsonl"
+    assert _asked(other.trace_path) == ["First.", "Other."]
+    assert _asked(file) == ["First."]
+    assert third.trace_path is not None
+    assert _asked(third.trace_path) == ["First.", "Third."]
+
+
+async def test_sessions_of_a_runtime_overwrite_no_trace(tmp_path: Path) -> None:
+    file, own = tmp_path / "all.jsonl", tmp_path / "own.jsonl"
+    async with (
+        Runtime(model=ScriptedModel("1", "2", "3", "4"), trace=file) as runtime,
+        runtime.session("one") as one,
+        runtime.session("two") as two,
+        runtime.session(trace=own) as third,
+    ):
+        await one.ask("One.")
+        await two.ask("Two.")
+        await third.ask("Three.")
+        async with third.fork("four") as fourth:
+            await fourth.ask("Four.")
+
+    assert _asked(file) == ["One."]
+    assert _asked(tmp_path / "all-two.jsonl") == ["Two."]
+    assert _asked(own) == ["Three."]
+    assert _asked(tmp_path / "own-four.jsonl") == ["Three.", "Four."]
+
+
+def _asked(file: Path) -> list[str]:
+    with TraceReader(file) as events:
+        return [each.content for each in events if isinstance(each, UserMessage)]
 
 
 async def test_a_fork_outlives_the_session_that_it_comes_from() -> None:

@@ -36,8 +36,19 @@ def default_trace_path(session_id: str) -> Path:
     """
     state = os.environ.get("XDG_STATE_HOME", "")
     base = Path(state) if Path(state).is_absolute() else Path.home() / ".local" / "state"
+    return base / "toolrun" / "traces" / f"{_named(session_id)}.jsonl"
+
+
+def beside(path: Path, session_id: str) -> Path:
+    """Where a session's trace lies if another's is at a path already: `NAME-ID.jsonl`."""
+    if path.exists() and not path.is_file():  # a pipe or a terminal takes both
+        return path
+    return path.with_name(f"{path.stem}-{_named(session_id)}{path.suffix}")
+
+
+def _named(session_id: str) -> str:
     name = quote(session_id, safe="") or "_"
     if len(name) > _LONGEST:
         digest = hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
         name = f"{name[: _LONGEST - 17]}-{digest[:16]}"
-    return base / "toolrun" / "traces" / f"{name}.jsonl"
+    return name
