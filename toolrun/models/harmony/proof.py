@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolrun.errors import ServerError
+from toolrun.models.harmony.guard import guarded
 from toolrun.models.harmony.tokens import END
 from toolrun.models.proof import ANALYSIS_HEADER, Proof
 
@@ -21,7 +22,7 @@ def prove(encoding: Encoding, step: AssistantMessage, later: AssistantMessage) -
     """Look for the reasoning of a step in the prompt of the next one of the same turn.
 
     Raises:
-        ServerError: the later step was not sampled directly.
+        ServerError: the later step was not sampled directly, or of ids that are no tokens.
     """
     rendered = later.rendered_token_ids
     if rendered is None:
@@ -39,7 +40,7 @@ def prove(encoding: Encoding, step: AssistantMessage, later: AssistantMessage) -
         position=begin + at if at >= 0 else -1,
         tokens=end - at if at >= 0 else len(_encoded(encoding, step)),
         prompt_tokens=later.continues + len(rendered),
-        excerpt=encoding.decode(shown),
+        excerpt=_text(encoding, shown),
         how=_HOW,
     )
 
@@ -48,13 +49,18 @@ def _encoded(encoding: Encoding, step: AssistantMessage) -> list[int]:
     return list(encoding.encode(step.reasoning or "", disallowed_special=()))
 
 
+def _text(encoding: Encoding, ids: Sequence[int]) -> str:
+    with guarded("the prompt cannot be read"):
+        return str(encoding.decode(ids))
+
+
 def _place(encoding: Encoding, ids: Sequence[int], sampled: int, reasoning: str) -> tuple[int, int]:
     """Where the reasoning begins and ends; -1 and -1: it is not there.
 
     What was sampled may hold it in several messages, what was rendered holds it in one.
     """
     found = list(_analysis(ids))
-    texts = [encoding.decode(ids[begin:end]) for begin, end in found]
+    texts = [_text(encoding, ids[begin:end]) for begin, end in found]
     if reasoning in texts:
         return found[texts.index(reasoning)]
     own = [text for (_, end), text in zip(found, texts, strict=True) if end < sampled and text]
@@ -66,6 +72,7 @@ def _place(encoding: Encoding, ids: Sequence[int], sampled: int, reasoning: str)
 def _analysis(ids: Sequence[int]) -> Iterator[tuple[int, int]]:
     """The beginnings and ends of the texts of the analysis channel that are no calls."""
     size = len(ANALYSIS_HEADER)
-    for at in range(len(ids) - size + 1):
-        if tuple(ids[at : at + size]) == ANALYSIS_HEADER and END in ids[at + size :]:
+    last = max((at for at, token in enumerate(ids) if token == END), default=-1)
+    for at in range(last - size + 1):
+        if tuple(ids[at : at + size]) == ANALYSIS_HEADER:
             yield at + size, ids.index(END, at + size)

@@ -162,6 +162,17 @@ async def test_the_reasoning_is_proved_by_the_ids_that_were_sent() -> None:
     assert not (await model.prove("m", one, forgetful)).found
 
 
+async def test_ids_that_are_no_tokens_prove_nothing_and_raise_nothing_of_rusts() -> None:
+    model = HarmonyModel(Says(ANSWERED))
+    ids = tokens(f"<|start|>assistant{analysis('I double.')}")
+    step = AssistantMessage(reasoning="I double.")
+    assert (await model.prove("m", step, AssistantMessage(rendered_token_ids=tuple(ids)))).found
+    for wrong in (2**40, 2**70, -1):
+        later = AssistantMessage(rendered_token_ids=(*ids[:6], wrong, *ids[6:]))
+        with pytest.raises(MalformedOutput, match="cannot be read"):
+            await model.prove("m", step, later)
+
+
 @pytest.mark.parametrize("said", ["It is 42.", "The key is sk-abcdefghijklmnopqrstuv."])
 async def test_a_trace_replays_with_its_ids_and_without(
     tmp_path: Path, said: str, monkeypatch: pytest.MonkeyPatch
