@@ -48,7 +48,8 @@ async def restored(
 ) -> Restored:
     """The messages, each step since the last user message with its reasoning again.
 
-    What the client sends itself is left as it is, other reasoning of a step among it.
+    What the client sends itself is left as it is, other reasoning of a step among it. No step is
+    put back twice, however often a client names it: a small request would become one of any size.
 
     Args:
         messages: of the request; they are not changed.
@@ -57,6 +58,7 @@ async def restored(
     """
     whole = await _unflattened(messages, recall)
     found = missed = 0
+    known: set[str] = set()
     for index in range(_turn_from(whole), len(whole)):
         message = whole[index]
         if message.get("role") != "assistant" or any(message.get(each) for each in _FIELDS):
@@ -64,7 +66,9 @@ async def restored(
         if not (ids := _ids(message)):
             continue
         steps = await _steps(ids, recall)
-        if reasoning := "\n\n".join(step.reasoning for step in steps if step.reasoning):
+        new = [step for first, step in steps.items() if first not in known]
+        known |= steps.keys()
+        if reasoning := "\n\n".join(step.reasoning for step in new if step.reasoning):
             whole[index] = message | dict.fromkeys(fields, reasoning)
             found += 1
         elif not steps:
@@ -85,16 +89,15 @@ def _ids(message: Plain) -> list[str]:
     return [each for each in ids if isinstance(each, str)]
 
 
-async def _steps(ids: Sequence[str], recall: Recall) -> list[Step]:
-    """The steps that calls belong to, each once, in the order of the calls.
+async def _steps(ids: Sequence[str], recall: Recall) -> dict[str, Step]:
+    """The steps that calls belong to, by the ids of their first calls, in the order of the calls.
 
     They are several where a client has made one message of two.
     """
-    steps: list[Step] = []
-    for each in ids:
-        step = await recall(each)
-        if step is not None and step not in steps:
-            steps.append(step)
+    steps: dict[str, Step] = {}
+    for each in dict.fromkeys(ids):
+        if (step := await recall(each)) is not None:
+            steps.setdefault(step.calls[0].id, step)
     return steps
 
 
@@ -102,15 +105,19 @@ async def _unflattened(messages: Sequence[Plain], recall: Recall) -> list[Plain]
     """The messages, with calls and results where a client has made texts of them."""
     whole: list[Plain] = []
     asked: Step | None = None
+    known: set[str] = set()
     for index, message in enumerate(messages):
         if asked is not None:
             whole += _results(message, asked)
             asked = None
-        elif _is_flat(message, messages[index + 1 : index + 2]) and (
-            steps := await _steps(CALL_ID.findall(_text(message)), recall)
+        elif (
+            _is_flat(message, messages[index + 1 : index + 2])
+            and (steps := await _steps(CALL_ID.findall(_text(message)), recall))
+            and known.isdisjoint(steps)
         ):
-            whole += [_as_message(step) for step in steps]
-            asked = steps[-1]
+            known |= steps.keys()
+            whole += [_as_message(step) for step in steps.values()]
+            asked = [*steps.values()][-1]
         else:
             whole.append(dict(message))
     return whole

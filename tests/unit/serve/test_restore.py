@@ -74,6 +74,21 @@ async def test_no_step_before_the_last_user_message_gets_any() -> None:
     assert put.messages[4]["reasoning"] == "Second."
 
 
+async def test_no_step_is_put_back_twice_however_often_it_is_named() -> None:
+    sent = [user(), *(call(ONE, ONE, TWO) for _ in range(1000)), result(ONE)]
+    put = await put_back(*sent)
+    assert [each.get("reasoning") for each in put.messages[1:-1]] == [
+        "First.\n\nSecond.",
+        *[None] * 999,
+    ]
+    assert (put.found, put.missed) == (1, 0)
+
+    flat = [{"role": "assistant", "content": f"Calling {ONE} {ONE}"}, user("Observation:\n20")]
+    put = await put_back(user(), *flat, *flat)
+    assert [bool(each.get("tool_calls")) for each in put.messages] == [False, True, *[False] * 3]
+    assert put.messages[3:] == flat
+
+
 async def test_another_keys_reasoning_stays_its_own() -> None:
     put = await put_back(user(), call(OTHER), result(OTHER))
     assert put == Restored([user(), call(OTHER), result(OTHER)], 0, 1)
