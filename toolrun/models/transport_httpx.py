@@ -16,10 +16,14 @@ if TYPE_CHECKING:
     from toolrun.models.transport import Line
 
 
+_COMMON = frozenset({"accept", "content-type", "user-agent"})
+
+
 class HttpxTransport:
     """One client of httpx2's. It reads the environment for proxies."""
 
     def __init__(self, line: Line) -> None:
+        self._private = frozenset(name.lower() for name in line.headers) - _COMMON
         self._client = httpx2.AsyncClient(
             headers=line.headers,
             verify=trusted(),
@@ -30,7 +34,17 @@ class HttpxTransport:
                 keepalive_expiry=KEEP_S,
             ),
             follow_redirects=True,
+            event_hooks={"request": [self._check]},
         )
+
+    async def _check(self, request: httpx2.Request) -> None:
+        """Take the user's other headers from where httpx2 takes the key: they may be keys, too.
+
+        It does where a redirect leads to another server; each request of ours begins with one.
+        """
+        if "authorization" not in request.headers:
+            for name in self._private & {each.lower() for each in request.headers}:
+                del request.headers[name]
 
     async def send(
         self, method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None

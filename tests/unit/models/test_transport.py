@@ -116,9 +116,12 @@ async def test_a_redirect_to_another_server_takes_no_key_along() -> None:
         moved = f"location: http://127.0.0.1:{other}/y\r\n"
         async with server(lambda _: whole(b"", status="307 X", headers=moved)) as port:
             url = f"http://127.0.0.1:{port}/v1"
-            assert await posted(url, api_key="secret") == b"ok"
+            headers = {"X-Api-Key": "secret too", "Cf-Access-Client-Secret": "and this"}
+            assert await posted(url, api_key="secret", headers=headers) == b"ok"
 
-    assert "authorization" not in seen[0].headers
+    assert seen[0].target == "/y"
+    assert "secret" not in str(seen[0].headers)
+    assert not {"authorization", "x-api-key", "cf-access-client-secret"} & {*seen[0].headers}
 
 
 async def test_redirects_without_an_end_are_an_error() -> None:
