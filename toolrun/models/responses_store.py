@@ -28,8 +28,12 @@ FLAG = "VLLM_ENABLE_RESPONSES_API_STORE=1"
 
 
 class Stored(Struct, frozen=True, eq=False):
-    """What a server has stored of a session: a response, and what it was sampled from."""
+    """What a server has stored of a session: a response, and what it was sampled from.
 
+    A session may be sampled by several servers in turn: `store` is the one's that has it.
+    """
+
+    store: ResponseStore
     response_id: str
     pinned: bytes
     known: int
@@ -52,7 +56,7 @@ class ResponseStore:
     def before(self, request: Request, dialect: Dialect) -> Stored | None:
         """The response that a request may follow, None where it has to say everything."""
         stored: Stored | None = request.cache.get(_KEY)
-        if stored is None or not self._works:
+        if stored is None or stored.store is not self or not self._works:
             return None
         messages = request.messages
         if len(messages) < stored.known + 1 or messages[stored.known - 1] is not stored.last:
@@ -81,6 +85,7 @@ class ResponseStore:
                 return self.turn_off(why if is_gone(error) else f"{why} ({error})")
             self._works = True
         request.cache[_KEY] = Stored(
+            self,
             message.response_id,
             pinned(request, dialect),
             len(request.messages),

@@ -284,3 +284,22 @@ async def test_a_step_that_was_not_asked_about_cannot_be_proved() -> None:
         step = await made.sample(request([*ASKED], {}))
         with pytest.raises(ServerError, match="return_token_ids"):
             await made.prove("m", step, step)
+
+
+async def test_what_another_server_has_stored_is_not_followed() -> None:
+    """A session that fails over from one to the other and back: their stores are their own."""
+    seen_a, seen_b, told = list[Received](), list[Received](), list[Event]()
+    async with (
+        model(storing(seen_a), seen_a, store=True) as a,
+        model(storing(seen_b), seen_b, store=True) as b,
+    ):
+        await steps(b, 2, told)  # another session: the store of b is seen to work
+        messages, cache = [*ASKED], dict[str, Any]()
+        for made in (a, a, b, b, a):
+            message = await made.sample(request(messages, cache), told.append)
+            messages = after(messages, message)
+
+    followed = [body.get("previous_response_id") for body in posts(seen_a)]
+    assert followed == [None, "resp_1", None]
+    assert [body.get("previous_response_id") for body in posts(seen_b)[2:]] == [None, "resp_3"]
+    assert not [event for event in told if isinstance(event, Warned)]
