@@ -122,18 +122,22 @@ class Fleet:
     async def drain(self, url: str) -> None:
         """Take a replica out: its steps finish, new ones go elsewhere; returns when none is left.
 
+        Where it is cancelled, the replica still gets no new steps; draining it again waits on.
+
         Raises:
             ConfigError: there is no such replica, or no other.
         """
-        replica = next((each for each in self._members if each.url == url.rstrip("/")), None)
+        every = (*self._members, *self._leaving)
+        replica = next((each for each in every if each.url == url.rstrip("/")), None)
         if replica is None:
             urls = ", ".join(each.url for each in self._members)
             raise ConfigError(f"no replica {url!r} is in use; there are {urls}")
-        if len(self._members) == 1:
-            raise ConfigError(f"{url} is the only replica; add another before it is drained")
-        self._members = _without(self._members, replica)
-        self._leaving = (*self._leaving, replica)
-        replica.leaving = True
+        if not replica.leaving:
+            if len(self._members) == 1:
+                raise ConfigError(f"{url} is the only replica; add another before it is drained")
+            self._members = _without(self._members, replica)
+            self._leaving = (*self._leaving, replica)
+            replica.leaving = True
         await replica.drained()
         self._leaving = _without(self._leaving, replica)
         self._forget(replica)
@@ -164,7 +168,8 @@ class Fleet:
         finally:
             await replica.end(probe=probe)
         self._answered(replica, began)
-        if message.prompt_token_ids is not None and message.response_id:
+        asked = message.prompt_token_ids is not None or request.extra.get("return_token_ids")
+        if asked and message.response_id:
             if len(self._sampled_by) >= _PROVED:
                 self._sampled_by.pop(next(iter(self._sampled_by)))
             self._sampled_by[message.response_id] = replica

@@ -62,7 +62,8 @@ def blame(error: ServerError) -> Blame | None:  # noqa: PLR0911 - a table
                 return "down"
             return "failing" if error.status >= 500 else None  # noqa: PLR2004 - HTTP's
         case _:
-            return None
+            # Another may be a server that gives the ids that direct sampling needs.
+            return "down" if error.code == "no-token-ids" else None
 
 
 class Breaker:

@@ -216,7 +216,7 @@ class Replica:
     async def drained(self) -> None:
         """Return when nothing runs there any more."""
         if self._users:
-            self._idle = anyio.Event()
+            self._idle = self._idle or anyio.Event()
             await self._idle.wait()
 
     async def aclose(self) -> None:

@@ -56,6 +56,7 @@ class Fake:
         self.error: ServerError | None = None
         self.hold: anyio.Event | None = None
         self.closed = False
+        self.ids: tuple[int, ...] | None = (1, 2)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         self.asked.append(request.session)
@@ -66,7 +67,7 @@ class Fake:
         if observe is not None:
             observe(StepFinished(0.1))
         return AssistantMessage(
-            content=self.url, response_id=f"id-{self.url}", prompt_token_ids=(1, 2)
+            content=self.url, response_id=f"id-{self.url}", prompt_token_ids=self.ids
         )
 
     async def prove(self, name: str, step: object, later: object) -> Proof:
@@ -411,3 +412,35 @@ async def test_requests_of_no_session_go_where_least_runs(yard: Yard) -> None:
         for fake in yard.fakes.values():
             assert fake.hold is not None
             fake.hold.set()
+
+
+async def test_a_drain_that_is_cancelled_can_be_waited_for_again(yard: Yard) -> None:
+    home = await yard.step("s")
+    fake = yard.fakes[home]
+    fake.hold = anyio.Event()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(yard.step, "s")
+        await anyio.wait_all_tasks_blocked()
+        with anyio.move_on_after(0):
+            await yard.fleet.drain(home)
+        assert yard.fleet.status()[-1].state == "draining"
+        assert not fake.closed
+        group.start_soon(yard.fleet.drain, home)
+        await anyio.wait_all_tasks_blocked()
+        fake.hold.set()
+    assert fake.closed
+    assert home not in [each.url for each in yard.fleet.status()]
+
+
+async def test_a_proof_without_ids_is_asked_of_the_server_that_sampled_too(yard: Yard) -> None:
+    """Over Responses the prompt is remembered by the model that sent it, and by no other."""
+    for session in SESSIONS[:8]:
+        asked = Request("m", (), session=session, extra={"return_token_ids": True})
+        for fake in yard.fakes.values():
+            fake.ids = None
+        message = await yard.fleet.sample(asked)
+        before = {url: fake.proved for url, fake in yard.fakes.items()}
+        await yard.fleet.prove("m", message, message)
+        after = {url: fake.proved for url, fake in yard.fakes.items()}
+        assert [url for url in URLS if after[url] > before[url]] == [message.content]

@@ -147,3 +147,10 @@ def test_a_header_that_the_model_wrote_is_no_fault_of_the_server() -> None:
     error.code = "malformed-header"
 
     assert blame(error) is None
+
+
+def test_a_server_without_token_ids_is_left_to_the_others() -> None:
+    error = ServerError("the server gives no token ids")
+    error.code = "no-token-ids"
+
+    assert blame(error) == "down"
