@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from toolrun._version import __version__
-from toolrun.errors import ConfigError, MalformedOutput, ToolrunError
+from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
 from toolrun.models.credentials import asked, check_url, is_sendable, sendable
 from toolrun.models.door_errors import NO_KEY, START, DoorErrors
 from toolrun.models.transport import Line, Reply, Transport, open_transport
@@ -120,6 +120,10 @@ class Door:
             reply = await self._ask("GET", path, None)
             return Page(reply.status, reply.headers, await self._read(reply))
         raise self._errors.silent("first token", wait)
+
+    def refusal(self, page: Page) -> ServerError:
+        """The error of an answer that was looked at."""
+        return self._errors.status(page.status, page.headers, page.body)
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
         """Send a body and hand over what arrives, read by read, until `on_read` says: all.

@@ -30,6 +30,8 @@ T = TypeVar("T")
 SECONDS = 5.0
 """What each of the later questions may take: a server that is not vLLM must not wait for them."""
 _OK = 200
+_AWAY = (429, 502, 503, 504)
+"""What a proxy says whose server is away or busy: what is found out now would be believed later."""
 
 
 class _Version(Struct):
@@ -64,6 +66,7 @@ async def probe(door: Door) -> Dialect:
 
     Raises:
         ServerUnreachable, ServerTimeout: nobody answers.
+        ServerStatus: somebody answers for a server that is away, so that nothing is known of it.
     """
     try:
         page = await door.look(f"{door.root}/version", door.timeouts.first_token)
@@ -73,7 +76,10 @@ async def probe(door: Door) -> Dialect:
         return found
     if (said := _read(page, _Version)) is not None:
         return dialects.vllm(said.version)
-    return await _other(door)
+    found = await _other(door)
+    if found is dialects.GENERIC and page.status in _AWAY:
+        raise door.refusal(page)
+    return found
 
 
 async def _other(door: Door) -> Dialect:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.rig.contract import NAMES, ContractServer, contract
 from tests.unit.models import raw_server
-from toolrun import ConfigError, Session
+from toolrun import ConfigError, ServerStatus, Session
 from toolrun.models import dialects, probe
 from toolrun.models.dialects import BOTH, GENERIC, Dialect, given, named
 from toolrun.models.door import Door, Timeouts
@@ -122,3 +122,20 @@ def test_versions_of_vllm_differ_in_every_way() -> None:
     assert given("vllm 0.11.0").reasoning_in == ("reasoning_content",)
     assert given("vllm 0.11.1").reasoning_in == BOTH
     assert given("vllm 0.18.0").reasoning_taken == ("reasoning",)
+
+
+async def test_a_server_that_is_away_is_not_taken_for_another_kind() -> None:
+    """A proxy answers for it: what is found out now would be believed when it is back."""
+
+    def answer(request: raw_server.Received) -> bytes:
+        body = b"bad gateway"
+        head = f"HTTP/1.1 502 X\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+        return head.encode() + body
+
+    async with raw_server.server(answer) as port:
+        door = Door(f"http://127.0.0.1:{port}/v1")
+        with pytest.raises(ServerStatus) as caught:
+            await probe.probe(door)
+        await door.aclose()
+
+    assert caught.value.status == 502

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolrun.models.harmony.tokens import OnTokens, TokenRequest
 
 PATH = "/completions"
+_AWAY = (408, 425, 429, 500, 502, 503, 504)
 ROOM = 8192
 """Tokens that a step may have where the server does not say how long its context is. vLLM does; its
 own default over this API is 16."""
@@ -130,8 +131,10 @@ class CompletionsSampler:
         if self._contexts is None:
             try:
                 body = await self.door.get("/models")
-            except ServerStatus:  # not every server lists its models
-                self._contexts = {}
+            except ServerStatus as error:
+                if error.status in _AWAY:  # what it lists is not known yet: the step is tried again
+                    raise
+                self._contexts = {}  # not every server lists its models
                 return self._contexts
             try:
                 listed = msgspec.json.decode(body, type=_Models)

@@ -208,3 +208,25 @@ async def test_what_a_listener_raises_ends_the_step() -> None:
         with pytest.raises(ZeroDivisionError):
             await sampler.sample(ASKED, refuse)
         await sampler.aclose()
+
+
+async def test_a_server_that_is_away_is_asked_for_its_context_again() -> None:
+    """What it did not list then is listed later; else steps keep a made-up bound."""
+    away = True
+
+    def answer(received: Received) -> bytes:
+        if received.target.endswith("/models") and away:
+            return http(b"{}", status=503)
+        return answers(reply())(received)
+
+    seen: list[Received] = []
+    async with server(answer, seen=seen) as port:
+        sampler = CompletionsSampler.at(f"http://127.0.0.1:{port}/v1", timeouts=TIMES)
+        with pytest.raises(ServerStatus) as caught:
+            await sampler.sample(ASKED)
+        assert caught.value.status == 503
+        away = False
+        await sampler.sample(ASKED)
+        await sampler.aclose()
+
+    assert json.loads(seen[-1].body)["max_tokens"] == 100 - len(ASKED.prompt)
