@@ -103,10 +103,11 @@ class Renderer:
         Of `python` in the tool's own words, for these say what it keeps from call to call; of the
         browser in the words that the model was trained with, for the functions that there are.
         """
-        functions = {tool["function"]["name"]: tool["function"] for tool in request.tools}
+        callable_ = () if request.tool_choice == "none" else request.tools
+        functions = {tool["function"]["name"]: tool["function"] for tool in callable_}
         config = self._library.SystemContent.new().with_browser_tool().with_python_tool().tools
         browser, python = config["browser"], config["python"]
-        own = set(request.builtins)
+        own = set(request.builtins) & functions.keys()
         found = [tool for tool in browser.tools if f"browser_{tool.name}" in own]
         if found:
             yield browser.model_copy(update={"tools": found})

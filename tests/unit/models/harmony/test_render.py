@@ -158,3 +158,13 @@ def test_code_is_json_and_back(code: str) -> None:
 
 def test_arguments_that_are_no_code_are_shown_as_they_are() -> None:
     assert text_of("python", '{"kode": 1}', ["python"]) == '{"kode": 1}'
+
+
+@pytest.mark.parametrize("settings", [{"tool_choice": "none"}, {"tools": []}])
+def test_nor_are_the_models_own(settings: dict[str, Any]) -> None:
+    """A step that may call nothing, as that of an `output`, has no tools of any kind."""
+    tools = [function(name, {"type": "object"}) for name in ("python", "browser_open")]
+    said = head(**{"tools": tools, "builtins": ("python", "browser_open"), **settings})
+
+    assert "python" not in said
+    assert "browser" not in said
