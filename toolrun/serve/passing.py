@@ -21,17 +21,17 @@ from toolrun.models.chat import PATH
 from toolrun.models.sse import DONE, EventSplitter, is_event
 from toolrun.serve.failures import refused
 from toolrun.serve.restore import restored
-from toolrun.serve.sending import KEEP_ALIVE_SECONDS
+from toolrun.serve.sending import KEEP_ALIVE_SECONDS, ClientGone
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
-
-    from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 
     from toolrun.models.chat import ChatModel
     from toolrun.serve.handing import Handing
     from toolrun.serve.memory import ReasoningMemory, Step
 
+MAX_AHEAD = 16 * 1024 * 1024
+"""Bytes that a reply may be ahead of its client: some 50,000 tokens, a piece each."""
 _NOT_A_REPLY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -103,25 +103,28 @@ class Passing:
             ServerError: the reply did not come, or not to its end.
             ClientGone: from `write`.
         """
-        sends, receives = anyio.create_memory_object_stream[bytes](math.inf)
+        ahead = _Ahead()
         failed: list[Exception] = []
 
         async def sample(server: ChatModel) -> bytes:
-            await self._pump(server, await self._body(server, asked, owner), sends)
+            await self._pump(server, await self._body(server, asked, owner), ahead)
             return b""
 
         async def pump() -> None:
-            with sends:
+            with ahead.sends:
                 try:
                     await self._somewhere(asked, owner, sample)
+                except ClientGone as gone:
+                    failed.append(gone)
+                    group.cancel_scope.cancel()
                 except Exception as error:  # noqa: BLE001 - raised below, behind what came before
                     failed.append(error)
 
         async with anyio.create_task_group() as group:
             group.start_soon(pump)
             try:
-                with receives:
-                    await self._write(receives, handing, owner, write)
+                with ahead.receives:
+                    await self._write(ahead, handing, owner, write)
             except Exception as error:  # noqa: BLE001 - raised below, not in a group
                 failed.insert(0, error)
             group.cancel_scope.cancel()
@@ -164,9 +167,7 @@ class Passing:
                 continue
         return await sample(last)
 
-    async def _pump(
-        self, server: ChatModel, body: bytes, sends: MemoryObjectSendStream[bytes]
-    ) -> None:
+    async def _pump(self, server: ChatModel, body: bytes, ahead: _Ahead) -> None:
         splitter, came = EventSplitter(), False
 
         def on_read(read: bytes) -> bool:
@@ -175,7 +176,7 @@ class Passing:
                 if payload == DONE:
                     return True
                 came = True
-                sends.send_nowait(payload)
+                ahead.put(payload)
             return False
 
         if not await server.door.stream(PATH, body, on_read):
@@ -183,11 +184,11 @@ class Passing:
                 raise MalformedOutput("the reply is not a stream")
             for payload in splitter.end():
                 if payload != DONE:
-                    sends.send_nowait(payload)
+                    ahead.put(payload)
 
     async def _write(
         self,
-        receives: MemoryObjectReceiveStream[bytes],
+        ahead: _Ahead,
         handing: Handing,
         owner: str,
         write: Callable[[bytes | None], Awaitable[None]],
@@ -196,7 +197,7 @@ class Passing:
             payload = None
             try:
                 with anyio.move_on_after(KEEP_ALIVE_SECONDS):
-                    payload = await receives.receive()
+                    payload = await ahead.next()
             except anyio.EndOfStream:
                 return
             if payload is None:
@@ -216,6 +217,35 @@ class Passing:
             await self._memory.remember(owner, step)
             self.counts["remembered"] += 1
         return given or b""
+
+
+class _Ahead:
+    """The pieces of a reply that have come, and that the client has not taken yet."""
+
+    def __init__(self) -> None:
+        self.sends, self.receives = anyio.create_memory_object_stream[bytes](math.inf)
+        self._size = 0
+
+    def put(self, payload: bytes) -> None:
+        """Add one.
+
+        Raises:
+            ClientGone: the client takes them so slowly that they would fill the memory.
+        """
+        self._size += len(payload)
+        if self._size > MAX_AHEAD:
+            raise ClientGone
+        self.sends.send_nowait(payload)
+
+    async def next(self) -> bytes:
+        """Take the first one.
+
+        Raises:
+            anyio.EndOfStream: there will be no more.
+        """
+        payload = await self.receives.receive()
+        self._size -= len(payload)
+        return payload
 
 
 def messages_of(asked: dict[str, Any]) -> list[dict[str, Any]]:
