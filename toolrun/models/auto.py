@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import anyio
 from msgspec import structs
 
-from toolrun.errors import MissingExtra, ServerError
+from toolrun.errors import MissingExtra, ServerError, ServerUnreachable
 from toolrun.extras import has
 from toolrun.models.chat import ChatModel
 from toolrun.models.probe import SECONDS
@@ -95,6 +95,8 @@ class AutoModel:
         """
         try:
             page = await self._chat.door.look(f"{self._chat.door.base_url}{path}", SECONDS)
+        except ServerUnreachable:
+            raise  # it is not known yet, and what is chosen here stays
         except ServerError:
             return False
         return page.status != _NOT_FOUND
