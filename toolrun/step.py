@@ -119,8 +119,8 @@ class Sampler(Struct, frozen=True, eq=False):
                 break
         if before is not None:
             await self._proved(journal, request, before, message)
-            asked = request.extra.get("return_token_ids") or message.rendered_token_ids
-            if not asked:
+            asked = request.extra.get("return_token_ids")
+            if not asked and message.rendered_token_ids is None:
                 message = structs.replace(message, prompt_token_ids=None, token_ids=None)
         await journal.record(message)
         return message

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from msgspec import structs
 
 from tests.rig.mock import Call, MockServer, Step
 from toolrun import (
@@ -282,6 +283,28 @@ async def test_reasoning_that_the_server_drops_is_warned_of(
     assert counts["ReasoningProved"] == (found is True)
     assert [each.extra for each in model.asked] == [{}, {"return_token_ids": True}]  # type: ignore[attr-defined]
     assert all(each.prompt_token_ids is None for each in events.of(AssistantMessage))
+
+
+async def test_ids_that_were_sampled_directly_are_kept_though_none_were_rendered() -> None:
+    """A prompt that was sampled from before, to the token, renders nothing anew."""
+    from toolrun.testing import call
+
+    class Directly(Proved):
+        async def sample(
+            self, request: Request, observe: Observe | None = None
+        ) -> AssistantMessage:
+            message = await super().sample(request, observe)
+            return structs.replace(message, token_ids=(7,), rendered_token_ids=(), continues=1)
+
+    inner = ScriptedModel(call("get_weather", {"city": "Paris"}, reasoning="Why."), say("Warm."))
+    model: Model = Directly(inner, found=True)
+    async with (
+        Runtime(model=model, tools=[get_weather], verify_reasoning=1.0) as runtime,
+        runtime.session() as session,
+    ):
+        answer = await session.ask("How warm?")
+
+    assert [step.token_ids for step in answer.steps] == [(7,), (7,)]
 
 
 async def test_a_share_of_the_steps_is_verified_the_same_ones_each_time() -> None:

@@ -171,7 +171,8 @@ class HarmonyModel:
             (RETURN, CALL) if self._stop_at_call else (RETURN,),
             self._logprobs,
             request.model or self.name,
-            request.extra,
+            # The ids are there anyway, and samplers of this process know no such field.
+            {name: each for name, each in request.extra.items() if name != "return_token_ids"},
             f"{request.session or 'step'}-{next(_numbers)}",
         )
 

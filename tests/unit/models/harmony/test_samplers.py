@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio.lowlevel
 import pytest
 
-from tests.unit.models.harmony.said import analysis, call, final, tokens
+from tests.unit.models.harmony.said import Says, analysis, call, final, tokens
 from toolrun import HarmonyModel, ReasoningDelta, Sampled, Session, TextDelta, TurnFinished, tool
 from toolrun.trace.tokens import token_records
 
@@ -83,3 +83,18 @@ async def test_a_sampler_may_tell_of_its_tokens_as_it_likes(tells: str, tmp_path
     assert sum(record.completion_mask) == len(tokens(SAYS[0])) + len(tokens(SAYS[1]))
     assert record.logprobs is None
     assert record.finish_reasons == ["tool_calls", "stop"]
+
+
+async def test_a_sampler_is_sent_no_field_that_only_servers_have() -> None:
+    """A session that verifies asks for ids, which a vLLM of this process has no field for."""
+    says = Says(*SAYS)
+    async with Session(
+        model=HarmonyModel(says),
+        tools=[count],
+        verify_reasoning=1.0,
+        extra_body={"return_token_ids": True, "top_k": 3},
+    ) as session:
+        answer = await session.ask("Count.")
+
+    assert answer.text == "It is 二."
+    assert [request.extra for request in says.requests] == [{"top_k": 3}] * len(says.requests)
