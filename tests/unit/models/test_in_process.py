@@ -8,10 +8,12 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 import sniffio
 
 from toolrun.errors import ConfigError, MissingExtra, ServerError, ServerStatus
+from toolrun.models.harmony import in_process
 from toolrun.models.harmony.in_process import BatchSampler, EngineSampler
 from toolrun.models.harmony.tokens import TokenRequest
 from toolrun.models.harmony.vllm_terms import refused
@@ -66,3 +68,31 @@ def test_what_the_engine_raises_is_an_error_as_a_server_would_say_it(
 ) -> None:
     assert refused(error).code == code
     assert isinstance(refused(error), ServerStatus if code.startswith("http") else ServerError)
+
+
+class Llm:
+    """A `vllm.LLM` whose output for a prompt is what a test says."""
+
+    def __init__(self, *outputs: Any) -> None:
+        self.llm_engine = SimpleNamespace(model_config=CONFIG)
+        self._outputs = list(outputs)
+
+    def generate(self, prompts: list[Any], params: list[Any], *, use_tqdm: bool) -> list[Any]:
+        del params, use_tqdm
+        return [self._outputs.pop(0) for _ in prompts]
+
+
+async def test_an_output_that_is_none_fails_its_step_and_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The thread that runs the batches goes on: else all later steps would wait for ever."""
+    monkeypatch.setattr(in_process, "prompt", lambda request, longest: request.prompt)
+    monkeypatch.setattr(in_process, "params", lambda request, longest, *, deltas: None)
+    said = SimpleNamespace(token_ids=[7], finish_reason="stop")
+    good = SimpleNamespace(outputs=[said], prompt_token_ids=[1], num_cached_tokens=0)
+    sampler = BatchSampler(Llm(SimpleNamespace(outputs=[]), good))
+
+    with anyio.fail_after(20):
+        with pytest.raises(ServerError, match="refused the step"):
+            await sampler.sample(TokenRequest([1]))
+        assert (await sampler.sample(TokenRequest([1]))).tokens == (7,)

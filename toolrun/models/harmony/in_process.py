@@ -242,8 +242,8 @@ class _Step:
         return self._sampled
 
     def finished(self, output: Any) -> None:
-        (completion,) = output.outputs
         try:
+            (completion,) = output.outputs
             numbers = logprobs(completion) if self._logprobs else None
             self._sampled = _sampled(output, completion.token_ids, numbers)
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
