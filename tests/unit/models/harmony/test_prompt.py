@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from tests.unit.models.harmony.said import Says, analysis, call, final, text, tokens
-from toolrun import AssistantMessage, HarmonyModel, Request, Sampling, ToolMessage, UserMessage
+from toolrun import (
+    AssistantMessage,
+    HarmonyModel,
+    Request,
+    Sampling,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
 from toolrun.models.harmony.tokens import END, RETURN
 from toolrun.transcript import reasoning_kept_from
 
@@ -311,3 +319,66 @@ async def test_any_conversation_goes_on_verbatim(
         asked = False
     talk.assert_derived()
     assert all(prompt[-2:] == OPENING for prompt in talk.prompts)
+
+
+async def test_a_nudge_stays_in_the_prompts_of_its_turn_and_is_gone_after_it() -> None:
+    """What followed it was sampled behind it: the prompt goes on from there, resumed or not."""
+    talk = Talk()
+    talk.ask("Go.")
+    await talk.step(analysis("I call.") + call("f", "{}"))
+    await talk.step(analysis("Well.") + call("f", "{}"), nudge="Say something.")
+    resumed = Talk()
+    resumed.messages = list(talk.messages)
+    for each in (talk, resumed):
+        await each.step(final("Done."))
+        each.ask("And now?")
+        await each.step(final("Nothing."))
+
+    nudged = "<|start|>user<|message|>Say something.<|end|><|start|>assistant"
+    assert talk.prompts[2:] == resumed.prompts
+    assert [nudged in text(prompt) for prompt in talk.prompts] == [False, True, True, False]
+    assert talk.prompts[2][: len(talk.prompts[1])] == talk.prompts[1]
+    talk.assert_derived()
+
+
+async def test_after_an_undo_the_prompt_is_that_of_what_is_left() -> None:
+    talk = Talk()
+    talk.ask("Go.")
+    await talk.step(analysis("I call.") + call("f", "{}"))
+    await talk.step(final("Done."))
+    left = list(talk.messages)
+    talk.ask("Wrong.")
+    await talk.step(analysis("Hm.") + call("f", "{}"))
+    talk.messages = left  # undone
+    fresh = Talk()
+    fresh.messages = list(left)
+    for each in (talk, fresh):
+        each.ask("Right.")
+        await each.step(analysis("Yes.") + call("f", "{}"))
+        await each.step(final("Done."))
+
+    assert talk.prompts[3:] == fresh.prompts
+    assert "Wrong." not in text(talk.prompts[-1])
+    # Their messages say the same of themselves: a session that is resumed derives the same prompts.
+    assert [(m.continues, m.rendered_token_ids) for m in talk.said] == [
+        (m.continues, m.rendered_token_ids) for m in fresh.said
+    ]
+
+
+async def test_a_step_of_another_way_in_between_is_rendered_and_what_follows_goes_on() -> None:
+    talk = Talk()
+    talk.ask("Go.")
+    await talk.step(analysis("I call.") + call("f", "{}"))
+    by_chat = AssistantMessage(
+        reasoning="By chat.", tool_calls=(ToolCall("x", "f", "{}"),), token_ids=(1, 2)
+    )
+    talk.messages += [by_chat, ToolMessage("x", "f", "done x")]
+    four = await talk.step(analysis("Back.") + call("f", "{}"))
+    five = await talk.step(final("Done."))
+
+    _, third, fourth = talk.prompts
+    assert four.continues == 0
+    assert "I call." in text(third)
+    assert "<|channel|>analysis<|message|>By chat.<|end|>" in text(third)
+    assert four.token_ids is not None
+    assert fourth[: five.continues] == third + list(four.token_ids)
