@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from toolrun.models.model import Observe
 
 _ABSENT = (b"", b"null")
+_MOST_KINDS = 64
+"""Unknown types of events that are told of: a server that makes them up is not listened to."""
 _ENDS = ("response.completed", "response.incomplete", "response.failed", "response.cancelled")
 _SILENT = (
     "response.created",
@@ -108,6 +110,8 @@ class ResponseReader:
             if event.type == "error" or bytes(event.error) not in _ABSENT:
                 said = bytes(event.error)
                 raise error_of(payload if said in _ABSENT else said)
+            if event.item is not None:  # what is kept of it is no piece of a text
+                self._size += len(payload)
             self._take(event)
             if self._response is not None:
                 return True
@@ -168,6 +172,8 @@ class ResponseReader:
             size = self._call_sizes.get(event.output_index, 0) + len(event.delta)
             self._call_sizes[event.output_index] = size
             check_call(size)
+            if len(self._call_sizes) > faults.MAX_CALLS:
+                raise faults.too_many_calls()
 
     def _added(self, item: Item) -> None:
         if item.type != "function_call":
@@ -198,7 +204,7 @@ class ResponseReader:
         self._response = response
 
     def _unknown(self, kind: str) -> None:
-        if kind not in self._logged:
+        if kind not in self._logged and len(self._logged) < _MOST_KINDS:
             self._logged.add(kind)
             import structlog
 

@@ -266,3 +266,24 @@ def test_whatever_comes_ends_in_a_message_or_a_named_error(
     with contextlib.suppress(ToolrunError):
         reader.feed([*payloads, *garbage])
         assert isinstance(reader.message(), AssistantMessage)
+
+
+def test_a_stream_that_never_ends_fills_no_memory() -> None:
+    item = {"type": "message", "content": [{"type": "output_text", "text": "x" * 1_000_000}]}
+    done = {"type": "response.output_item.done", "item": item}
+    reader, fed_all = ResponseReader(None), False
+    with contextlib.suppress(MalformedOutput):
+        for number in range(100):
+            reader.feed([json.dumps(done | {"output_index": number}).encode()])
+        fed_all = True
+    assert not fed_all
+    assert len(reader._done) < 20
+
+    delta = {"type": "response.function_call_arguments.delta", "delta": ""}
+    with pytest.raises(MalformedOutput, match="calls"):
+        fed(*[delta | {"output_index": number} for number in range(MAX_CALLS + 1)])
+
+    reader = ResponseReader(None)
+    with structlog.testing.capture_logs() as logs:
+        reader.feed([json.dumps({"type": f"made.up.{n}"}).encode() for n in range(1000)])
+    assert 0 < len(logs) < 100

@@ -28,6 +28,9 @@ ROOM = 8192
 """Tokens that a step may have where the server does not say how long its context is. vLLM does; its
 own default over this API is 16."""
 
+MAX_TOKENS = 1024 * 1024
+"""Tokens of a reply, whatever was asked for: eight times gpt-oss's context."""
+
 
 class CompletionsSampler:
     """Samples by a server's `/v1/completions`, for any number of sessions.
@@ -236,6 +239,8 @@ class _Reader:
         if choice.token_ids is None:
             raise _no_ids()
         self._tokens += choice.token_ids
+        if len(self._tokens) > MAX_TOKENS:
+            raise MalformedOutput(f"the reply has more than {MAX_TOKENS} tokens")
         if self._request.logprobs:
             found = choice.logprobs.token_logprobs if choice.logprobs is not None else None
             self._logprobs += (_LEAST if each is None else each for each in found or ())

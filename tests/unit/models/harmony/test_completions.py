@@ -23,6 +23,7 @@ from toolrun import (
     TokenRequest,
     ToolrunError,
 )
+from toolrun.models.harmony.completions import MAX_TOKENS
 from toolrun.models.harmony.tokens import CALL, RETURN
 
 if TYPE_CHECKING:
@@ -196,6 +197,17 @@ async def test_log_probabilities_that_are_missing_are_an_error() -> None:
 
     with pytest.raises(MalformedOutput, match="0 log-probabilities for 2 tokens"):
         await sample(answers(reply()), asked)
+
+
+@pytest.mark.parametrize("streamed", [True, False])
+async def test_tokens_without_end_fill_no_memory(*, streamed: bool) -> None:
+    many = {"choices": [{"token_ids": [7] * (MAX_TOKENS // 4)}]}
+    body = events(*[many] * 5, done=False)
+    if not streamed:
+        body = json.dumps(reply(token_ids=[7] * (MAX_TOKENS + 1))).encode()
+    kind = "text/event-stream" if streamed else "application/json"
+    with pytest.raises(MalformedOutput, match="more than"):
+        await sample(answers(body, kind=kind), streamed=streamed)
 
 
 async def test_what_a_listener_raises_ends_the_step() -> None:
