@@ -217,7 +217,8 @@ def _results(query: str, hits: Sequence[Hit]) -> Page:
         lines.append("Nothing was found.")
     return Page(
         url="",
-        title=_plain(query)[:200],
+        # Behind the title of a page stands its URL, in parentheses: here is none.
+        title=_plain(query)[:200].translate(_PARENTHESES),
         lines=tuple(part for line in lines for part in _wrapped(line)),
         links=tuple(hit.url for hit in hits),
         results=True,
@@ -229,6 +230,7 @@ def _plain(text: str) -> str:
     return " ".join(text.translate(_MARKS).split())
 
 
+_PARENTHESES: Final = str.maketrans("()", "[]")
 _MARKS: Final = str.maketrans({"【": "〖", "】": "〗", "†": "‡"})
 
 

@@ -5,6 +5,7 @@ On asyncio alone: it waits for boxes as every tool does, which tests of theirs d
 
 from __future__ import annotations
 
+import os
 import shutil
 import ssl
 import subprocess
@@ -340,6 +341,7 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "outside.txt").write_text("the secret is baked")
     (docs / "link.txt").symlink_to(tmp_path / "outside.txt")
     (docs / "up").symlink_to(tmp_path)
+    os.mkfifo(docs / "waits.txt")  # who opens it waits for whoever writes
     return docs
 
 
@@ -490,3 +492,16 @@ async def test_a_page_comes_over_tls_from_whom_this_machine_trusts_and_nobody_el
     assert known[0].content.startswith(f"[0] The Museum (https://{here}/)\n")
     assert "L0: A ticket costs seven." in known[1].content
     assert asked == ["/", "/prices"]
+
+
+async def test_words_of_a_query_are_cited_as_no_page(folder: Path) -> None:
+    model = ScriptedModel(
+        searches("baked (https://bank.example)"),
+        opens(-1, loc=1),
+        "It is so: 【1†L1】, 【0†L1】.",
+    )
+    async with Session(model=model, tools=[browser(FolderSearch(folder))]) as session:
+        answer = await session.ask("Go.")
+
+    assert [call.result.outcome for call in answer.tool_calls if call.result] == ["ok", "ok"]
+    assert answer.annotations == ()

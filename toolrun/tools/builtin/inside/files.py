@@ -101,7 +101,9 @@ def _files(folder: Path) -> Iterator[Path]:
         folders[:] = sorted(each for each in folders if not each.startswith("."))
         for name in sorted(names):
             path = Path(place, name)
-            if name.startswith(".") or not name.lower().endswith(_KINDS) or path.is_symlink():
+            if name.startswith(".") or not name.lower().endswith(_KINDS):
+                continue
+            if path.is_symlink() or not path.is_file():  # a pipe would be waited for
                 continue
             seen += 1
             if seen > MAX_FILES:
