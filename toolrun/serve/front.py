@@ -93,6 +93,7 @@ class Front:
         self._passing = Passing(servers, serving.model, self._memory)
         self._turns = Turns(runtime, serving.sampling, serving.extra, serving.trace)
         self._healthy: tuple[float, bool] | None = None
+        self._looking = anyio.Lock()
 
     async def chat(self, exchange: Exchange) -> None:
         """`POST /v1/chat/completions`."""
@@ -220,18 +221,22 @@ class Front:
         await exchange.out.json(200, {"status": "ok"})
 
     async def _is_healthy(self) -> bool:
-        """Whether the server behind answers; asked every two seconds at most."""
-        now = time.monotonic()
-        if self._healthy is None or now - self._healthy[0] > _HEALTH_SECONDS:
-            answers = False
-            with anyio.move_on_after(_ASK_SECONDS):
-                try:
-                    await self._passing.get("/models")
-                    answers = True
-                except ServerError:
-                    pass
-            self._healthy = (now, answers)
-        return self._healthy[1]
+        """Whether the server behind answers; asked every two seconds at most, and once at a time.
+
+        Whoever may not ask for anything else may ask for this.
+        """
+        async with self._looking:
+            now = time.monotonic()
+            if self._healthy is None or now - self._healthy[0] > _HEALTH_SECONDS:
+                answers = False
+                with anyio.move_on_after(_ASK_SECONDS):
+                    try:
+                        await self._passing.get("/models")
+                        answers = True
+                    except ServerError:
+                        pass
+                self._healthy = (time.monotonic(), answers)
+            return self._healthy[1]
 
     async def measures(self, exchange: Exchange) -> None:
         """`GET /metrics`."""
