@@ -95,6 +95,7 @@ def options(vllm: VllmServer, workspace: Path, said: Any, **more: Any) -> Any:
 
 
 @pytest.mark.timeout(180)
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])  # ids are compared, which no loop touches
 async def test_over_thirty_steps_each_prompt_begins_with_the_one_before_and_what_was_sampled(
     vllm: VllmServer, oracle: Oracle, workspace: Path, *, streamed: bool
 ) -> None:
