@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.integration.agent_tools import get_weather
+from tests.integration.test_doctor import OBEDIENT
 from tests.integration.test_session import ask, streamed
-from tests.rig import leaks
+from tests.rig import leaks, server_page
 from tests.rig.clients import LiteLlmProxy
 from tests.rig.recorder import recording
+from tests.rig.versions import RIG
 from toolrun import Session
+from toolrun.models.doctor import examine
 from toolrun.models.proof import find_analysis
+from toolrun.models.ways import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,3 +61,26 @@ async def test_a_session_behind_the_proxy_keeps_its_reasoning(
     assert answer.steps[0].reasoning == REASONING
     _, second = behind.steps
     assert find_analysis(second.prompt, oracle32.encode(REASONING)) > 0
+
+
+@pytest.mark.parametrize("proxy", ["hosted_vllm"], indirect=True)
+async def test_the_doctor_finds_what_the_table_of_servers_says(
+    proxy: LiteLlmProxy, vllm32: VllmServer
+) -> None:
+    report = await examine(Server(proxy.url, proxy.key), vllm32.model, extra_body=OBEDIENT)
+
+    assert report.server == "LiteLLM"
+    taken_back = report.check("reasoning taken back")
+    assert taken_back is not None
+    assert taken_back.verdict == "green"
+    cells = server_page.cells(report, ran=True)
+    if server_page.WRITES:
+        server_page.write({server_page.PROXY: cells})
+    assert server_page.read()[server_page.PROXY] == cells
+
+
+def test_the_row_names_the_version_that_is_pinned() -> None:
+    pins = (RIG / "clients.txt").read_text().splitlines()
+
+    (version,) = (pin.partition("==")[2] for pin in pins if pin.startswith("litellm=="))
+    assert f"LiteLLM {version}*" in server_page.PROXY

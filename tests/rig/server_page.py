@@ -46,7 +46,9 @@ OTHERS: Final[Mapping[str, str]] = {
 }
 """The rows of other servers, and the folder of the shapes of each."""
 REAL: Final[Mapping[str, str]] = {f"**vLLM {version}**": version for version in RELEASES}
-ROWS: Final = (*list(CONTRACTS)[:-1], *REAL, *list(CONTRACTS)[-1:], *OTHERS)
+PROXY: Final = "**LiteLLM 1.108.7** before vLLM 0.32.0"
+"""The row of the proxy that runs in the tests, by its pin in `clients.txt`."""
+ROWS: Final = (*list(CONTRACTS)[:-1], *REAL, *list(CONTRACTS)[-1:], *OTHERS, PROXY)
 COLUMNS: Final = (
     "reasoning told in",
     "taken back: chat",
