@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import msgspec
@@ -24,7 +24,7 @@ from toolrun.serve.restore import restored
 from toolrun.serve.sending import KEEP_ALIVE_SECONDS, ClientGone
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from toolrun.models.chat import ChatModel
     from toolrun.serve.handing import Handing
@@ -32,6 +32,12 @@ if TYPE_CHECKING:
 
 MAX_AHEAD = 16 * 1024 * 1024
 """Bytes that a reply may be ahead of its client: some 50,000 tokens, a piece each."""
+KEPT_BACK: Final[Mapping[str, str]] = {
+    "ec_transfer_params": "it names machines that the model server connects to",
+    "kv_transfer_params": "it names machines that the model server connects to",
+    "priority": "it would come before the requests of others",
+}
+"""vLLM's fields that steer the server and not the sampling, and why no client may set them."""
 _NOT_A_REPLY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
@@ -134,7 +140,14 @@ class Passing:
             raise MalformedOutput("the stream stopped without a finish_reason", "broken-stream")
 
     async def _body(self, server: ChatModel, asked: dict[str, Any], owner: str) -> bytes:
-        """The request as it goes to a server."""
+        """The request as it goes to a server.
+
+        Raises:
+            Failure: it has no messages, or a field that no client may set.
+        """
+        for name, why in KEPT_BACK.items():
+            if asked.get(name):
+                raise refused(name, f"{name} cannot be set here: {why}.", "unsupported")
 
         async def recall(call_id: str) -> Step | None:
             return await self._memory.recall(owner, call_id)

@@ -1,4 +1,4 @@
-"""How far may a reply run ahead of the client that reads it?"""
+"""What may a client have passed on, and how far may a reply run ahead of it?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import anyio
 import pytest
 
 from toolrun.models.dialects import GENERIC, Dialect
+from toolrun.serve.failures import Failure
 from toolrun.serve.handing import Handing
 from toolrun.serve.memory import Recent
 from toolrun.serve.passing import MAX_AHEAD, Passing
@@ -38,6 +39,9 @@ class Fast:
 
     async def dialect(self) -> Dialect:
         return GENERIC
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        raise AssertionError(path, body)
 
     async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
         del path, body
@@ -78,3 +82,39 @@ async def test_one_that_reads_gets_all_of_a_reply_of_any_length() -> None:
     await passed(Fast(600), write)
     assert len(got) == 601
     assert sum(got) > 2 * MAX_AHEAD
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"kv_transfer_params": {"do_remote_prefill": True, "remote_host": "169.254.169.254"}},
+        {"ec_transfer_params": {"peer_host": "10.0.0.1"}},
+        {"priority": -1},
+    ],
+)
+async def test_no_client_steers_the_server(field: dict[str, Any]) -> None:
+    server = Fast(0)
+    passing = Passing([cast("ChatModel", server)], "m", Recent())
+    asked = {**ASKED, **field}
+
+    async def write(_: bytes | None) -> None:
+        pytest.fail("something was told")
+
+    with pytest.raises(Failure) as streamed:
+        await passing.stream(asked, Handing(asked), "", write)
+    with pytest.raises(Failure) as whole:
+        await passing.whole(asked, Handing(asked), "")
+    assert {(each.value.status, each.value.param) for each in (streamed, whole)} == {(400, *field)}
+
+
+async def test_what_is_set_to_what_it_is_anyway_is_passed_on() -> None:
+    asked = {**ASKED, "priority": 0, "kv_transfer_params": None}
+    passing = Passing([cast("ChatModel", Fast(1))], "m", Recent())
+    got: list[bytes | None] = []
+
+    async def write(piece: bytes | None) -> None:
+        await anyio.lowlevel.checkpoint()
+        got.append(piece)
+
+    await passing.stream(asked, Handing(asked), "", write)
+    assert len(got) == 2
