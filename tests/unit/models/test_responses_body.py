@@ -170,6 +170,14 @@ def test_each_message_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert encoded == list(range(len(MESSAGES)))
 
 
+def test_each_dialect_has_its_own_encoding() -> None:
+    """A session of a fleet of mixed servers fails over from one to the other and back."""
+    request = asked(PREAMBLE)
+    wanted = [encode_body(asked(PREAMBLE), dialect) for dialect in (VLLM, GENERIC, VLLM)]
+
+    assert [encode_body(request, dialect) for dialect in (VLLM, GENERIC, VLLM)] == wanted
+
+
 def test_a_history_that_was_changed_is_encoded_anew() -> None:
     request = asked(MESSAGES)
     encode_body(request, VLLM)

@@ -162,6 +162,36 @@ def test_a_stream_whose_calls_are_not_those_of_its_response_is_garbled(field: An
     assert caught.value.code == "garbled-call"
 
 
+def test_a_call_that_the_stream_says_twice_and_its_response_once_is_garbled() -> None:
+    done = [
+        {"type": "response.output_item.done", "output_index": index, "item": CALL}
+        for index in (0, 1)
+    ]
+
+    with pytest.raises(MalformedOutput) as caught:
+        fed(*done, DONE)
+    assert caught.value.code == "garbled-call"
+
+
+def test_a_call_that_was_cut_off_is_compared_with_nothing() -> None:
+    """Why it differs is known: the turn ends by its limit, which sampling again does not mend."""
+    part = {"type": "response.output_item.done", "output_index": 0, "item": CALL}
+    cut = {"output": [CALL | {"arguments": '{"x'}], "status": "incomplete"}
+
+    message = fed(part, {"type": "response.incomplete", "response": cut})
+
+    assert (message.finish_reason, message.tool_calls[0].arguments) == ("length", '{"x')
+
+
+def test_the_last_event_ends_the_reading() -> None:
+    """A server may leave the connection open behind it."""
+    reader = ResponseReader(None)
+    begun = {"type": "response.output_text.delta", "delta": "Hi"}
+
+    assert not reader.feed([json.dumps(begun).encode()])
+    assert reader.feed([json.dumps(DONE).encode(), b"what comes then"])
+
+
 @pytest.mark.parametrize(
     "event",
     [
