@@ -61,6 +61,7 @@ def beyond(seen: dict[str, float]) -> dict[str, float]:
 
 
 @pytest.mark.load
+@pytest.mark.alone
 @pytest.mark.timeout(900)
 def test_toolrun_costs_no_more_than_it_did() -> None:
     best = measured()

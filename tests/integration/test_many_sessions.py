@@ -54,6 +54,7 @@ async def open_and_close(runtime: Runtime, number: int, many: int) -> None:
 
 
 @pytest.mark.load
+@pytest.mark.alone
 async def test_ten_thousand_sessions_opened_and_closed_leave_nothing(anyio_backend: str) -> None:
     script = (call("echo", {"text": "hi"}), "Done.")
     many = SESSIONS if anyio_backend == "asyncio" else SESSIONS // 4

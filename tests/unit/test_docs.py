@@ -38,6 +38,8 @@ from toolrun.tools.manifest import load_manifest
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from _pytest.mark import ParameterSet
+
     from tests.rig.mock import MockServer
     from tests.rig.server import VllmServer
 
@@ -134,11 +136,16 @@ def test_there_are_snippets_of_known_kinds() -> None:
     assert {snippet.script for snippet in ALL} == {None, *SCRIPTS}
 
 
-@pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if any(s.language in ("python", "console") for s in snippets(page))],
-    ids=lambda page: str(page.relative_to(ROOT)),
-)
+def _running() -> Iterator[ParameterSet]:
+    """The pages that have something to run; those that a new user begins with in `make test`."""
+    for page in PAGES:
+        if any(snippet.language in ("python", "console") for snippet in snippets(page)):
+            begins = page.parent in (ROOT, DOCS / "tutorial")
+            marks = () if begins else (pytest.mark.load,)
+            yield pytest.param(page, id=str(page.relative_to(ROOT)), marks=marks)
+
+
+@pytest.mark.parametrize("page", [*_running()])
 @pytest.mark.timeout(240)
 def test_a_page_runs(page: Path, mock: MockServer, tmp_path: Path) -> None:
     mock.settings(counts=True)

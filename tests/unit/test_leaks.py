@@ -14,6 +14,7 @@ from pathlib import Path
 
 import anyio
 import anyio.to_thread
+import pytest
 import sniffio
 
 from tests.rig import leaks
@@ -162,6 +163,7 @@ def test_nothing(): pass
 """
 
 
+@pytest.mark.load
 def test_a_leaky_test_fails_in_a_run_of_its_own(tmp_path: Path) -> None:
     root = Path(__file__).parents[2]
     (tmp_path / "test_leaky.py").write_text(LEAKY)

@@ -236,6 +236,7 @@ async def until_closed(mock: MockServer) -> None:
             await anyio.sleep(0.01)
 
 
+@pytest.mark.load
 def test_a_tool_made_for_each_session_does_not_pile_up() -> None:
     runtime = Runtime()
     first: weakref.ref[Any] | None = None

@@ -99,12 +99,14 @@ def outcome(reads: list[bytes]) -> AssistantMessage | str:
     return message
 
 
+@pytest.mark.load
 @settings(max_examples=1000)
 @given(STREAM, CUTS)
 def test_any_bytes_are_a_message_or_a_named_error(stream: bytes, cuts: list[int]) -> None:
     assert outcome(cut(stream, cuts)) == outcome([stream])  # and the same one, however it is cut
 
 
+@pytest.mark.load
 @settings(max_examples=500)
 @given(PAYLOAD)
 def test_any_body_is_a_message_or_a_named_error(body: bytes) -> None:

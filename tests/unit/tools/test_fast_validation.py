@@ -181,6 +181,7 @@ def holds(schema: Any, values: list[Any]) -> None:
             assert theirs(schema, value), value
 
 
+@pytest.mark.load
 @settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(
     schemas(),
@@ -192,6 +193,7 @@ def test_what_rust_accepts_of_random_schemas_jsonschema_accepts(
     holds(schema, values)
 
 
+@pytest.mark.load
 @settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(numeric(), st.lists(VALUES | NUMBERS | st.lists(NUMBERS), min_size=8, max_size=12))
 def test_numbers_beyond_a_float_are_told_apart(schema: dict[str, Any], values: list[Any]) -> None:
@@ -204,6 +206,7 @@ PIECES = st.sampled_from([*SINGLE, *CLASSES, r"[\d_]", r"[^\d]"])
 LETTERS = st.text(st.sampled_from("ab1_.\n\r\u2028\u0663é \ufeff$-A"), max_size=6)
 
 
+@pytest.mark.load
 @settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(st.lists(PIECES, min_size=1, max_size=6).map("".join), st.lists(LETTERS, min_size=4))
 def test_expressions_match_no_more_than_python_s(pattern: str, texts: list[str]) -> None:
@@ -232,6 +235,7 @@ def spoiled(schema: Any, chance: random.Random) -> Any:
     return copy.deepcopy(chance.choice(ODD))
 
 
+@pytest.mark.load
 @settings(max_examples=200, deadline=None, suppress_health_check=SLOW)
 @given(schemas(), st.randoms(use_true_random=False))
 def test_a_schema_that_has_a_first_opinion_is_valid(

@@ -165,6 +165,7 @@ def test_long_values_are_shown_short_where_references_recurse() -> None:
     assert len(said) < 1000
 
 
+@pytest.mark.load
 @given(
     st.recursive(
         st.none() | st.integers() | st.text() | st.just("x" * 500),

@@ -181,6 +181,7 @@ async def test_without_hosts_nothing_is_fetched() -> None:
     )
 
 
+@pytest.mark.load
 async def test_encodings_are_read_and_what_is_huge_deep_or_folded_is_bounded(
     web: tuple[int, list[str]],
 ) -> None:
@@ -206,6 +207,7 @@ async def test_encodings_are_read_and_what_is_huge_deep_or_folded_is_bounded(
     assert "bytes left out" not in last.content  # whole lines, not a cut
 
 
+@pytest.mark.load
 async def test_what_takes_too_long_to_read_is_given_up(web: tuple[int, list[str]]) -> None:
     port, _ = web
     here = f"http://localhost:{port}"
