@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import openai
 import pytest
 
+from tests.integration.serving import TOOLS as SOURCE
 from tests.integration.serving import WEATHER, Served
 from tests.rig import leaks
 from tests.rig.mock import Call, Step
@@ -377,6 +378,30 @@ def test_without_keys_it_listens_to_this_machine_alone(tmp_path: Path) -> None:
     )
     assert (done.returncode, done.stdout) == (2, "")
     assert "--api-key-file" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("keys.txt", ["--tools", "my_tools.py"]),
+        ("keys.txt", ["--tools", "my_tools.py:get_weather"]),
+        ("sub/keys.txt", ["--workspace", "."]),
+    ],
+)
+def test_keys_that_tools_can_read_are_refused(tmp_path: Path, file: str, words: list[str]) -> None:
+    (tmp_path / "my_tools.py").write_text(SOURCE)
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).write_text("alice 0123456789abcdef\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "toolrun", "serve", "--api-key-file", file, "--port", "0", *words],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "tools can read it there" in done.stderr
 
 
 def test_a_server_that_is_gone_is_stood_in_for_and_turns_leave_traces(

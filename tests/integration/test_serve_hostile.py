@@ -28,8 +28,8 @@ MOST = 20_000
 @pytest.fixture(scope="module")
 def served(mock_server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("serve")
-    (folder / "keys.txt").write_text(f"# of the tests\nalice {ALICE}\n\n{BOB}\n")
-    words = ("--api-key-file", "keys.txt", "--max-body", str(MOST), "--in-flight", "2")
+    (folder / ".env-keys").write_text(f"# of the tests\nalice {ALICE}\n\n{BOB}\n")
+    words = ("--api-key-file", ".env-keys", "--max-body", str(MOST), "--in-flight", "2")
     with Served(folder, mock_server.url, "--tools", "my_tools.py", *words) as served:
         leaks.KNOWN.add(served.process.pid, served.fds)
         yield served

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path  # noqa: TC003 - cyclopts reads it
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from cyclopts import Group, Parameter
@@ -85,6 +85,8 @@ def serve(
     chosen = serving or ServeOptions()
     config = _settings(options, common or Common())
     keys = read_keys(chosen.api_key_file, os.environ.get(KEYS, ""))
+    if chosen.api_key_file is not None:
+        _check_hidden(chosen.api_key_file, config)
     if not len(keys) and chosen.host not in LOOPBACK:
         raise ConfigError(
             f"--host {chosen.host}: others could reach the tools of this machine without a key; "
@@ -110,6 +112,25 @@ def _settings(options: SessionOptions | None, common: Common) -> Config:
             "is none"
         )
     return config
+
+
+def _check_hidden(keys: Path, config: Config) -> None:
+    """Refuse a file of keys where the boxes of tools see it: beside them, or in the workspace.
+
+    Raises:
+        ConfigError: it is there, and has no name that no box sees.
+    """
+    from toolrun.sandbox.hidden import is_secret
+
+    beside = [Path(each.rpartition(":")[0] or each).parent for each in config.tools]
+    shown = beside if config.workspace is None else [*beside, Path(config.workspace)]
+    file = keys.resolve()
+    for folder in (each.resolve() for each in shown):
+        if file.is_relative_to(folder) and not any(map(is_secret, file.relative_to(folder).parts)):
+            raise ConfigError(
+                f"--api-key-file {keys}: tools can read it there, and be talked into telling. Give "
+                "it a name that begins with .env, which no box sees, or move it to another folder"
+            )
 
 
 async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: socket) -> Exit:
