@@ -88,8 +88,11 @@ class Recent:
         """See `ReasoningMemory.remember`."""
         if step.calls and step.size <= self._size:
             shelf = self._of.setdefault(owner, _Shelf())
-            shelf.put(step, self._clock())
-            shelf.trim(self._clock() - self._seconds, self._steps, self._size)
+            now = self._clock()
+            shelf.put(step, now)
+            # Of keys that never come back, too: they are few, and most have nothing to forget.
+            for each in self._of.values():
+                each.trim(now - self._seconds, self._steps, self._size)
 
     async def recall(self, owner: str, call_id: str) -> Step | None:
         """See `ReasoningMemory.recall`."""

@@ -38,6 +38,15 @@ async def test_a_step_is_forgotten_some_time_after_its_last_use() -> None:
     assert len(memory) == 0
 
 
+async def test_what_is_over_is_forgotten_of_keys_that_never_come_back_too() -> None:
+    now = 0.0
+    memory = Recent(seconds=10, clock=lambda: now)
+    await memory.remember("a", step("1"))
+    now = 10.1
+    await memory.remember("b", step("2"))
+    assert len(memory) == 1
+
+
 async def test_the_steps_used_longest_ago_give_way_to_others_of_their_key() -> None:
     memory = Recent(steps=2)
     await memory.remember("b", step("of b"))
