@@ -6,15 +6,13 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-import anyio
-
 from toolrun.errors import MalformedOutput, ModelNotFound, ServerError
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat_body import encode_body
 from toolrun.models.chat_reply import read_reply
 from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
-from toolrun.models.probe import probe
+from toolrun.models.probe import AskedDialect
 from toolrun.models.proof import prove_reasoning
 from toolrun.models.sent import added_messages
 from toolrun.models.sse import DONE, EventSplitter, is_event
@@ -55,8 +53,7 @@ class ChatModel:
         timeouts: Timeouts = Timeouts(),
     ) -> None:
         self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
-        self._dialect = dialect
-        self._probing: anyio.Lock | None = None
+        self._dialect = AskedDialect(self.door, dialect)
         self._parses = False
         self._lost_calls = 0
 
@@ -66,12 +63,7 @@ class ChatModel:
         Raises:
             ServerUnreachable, ServerTimeout: nobody answers.
         """
-        if self._dialect is None:
-            self._probing = self._probing or anyio.Lock()
-            async with self._probing:
-                if self._dialect is None:
-                    self._dialect = await probe(self.door)
-        return self._dialect
+        return await self._dialect.get()
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Sample one step; see `Model.sample`.
@@ -79,7 +71,7 @@ class ChatModel:
         Raises:
             ServerError: as its subclass says; ModelNotFound lists what the server has.
         """
-        dialect = self._dialect or await self.dialect()
+        dialect = self._dialect.known or await self._dialect.get()
         body = encode_body(request, dialect)
         if observe is not None:
             self._tell(request, dialect, body, observe)

@@ -80,17 +80,7 @@ def _message(message: Message, dialect: Dialect) -> tuple[bytes, bytes]:
 
 def _head(request: Request, encoded: _Encoded) -> bytes:
     """All of the body up to the first message of the transcript."""
-    key = (
-        request.model,
-        request.instructions,
-        id(request.tools),
-        request.tool_choice,
-        request.effort,
-        request.sampling,
-        id(request.extra),
-        request.response_format,
-        request.streams,
-    )
+    key = request.head
     if key != encoded.head_of:
         encoded.head = _new_head(request)
         encoded.head_of = key

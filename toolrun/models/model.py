@@ -57,6 +57,21 @@ class Request(Struct, frozen=True, eq=False):
     avoid: tuple[str, ...] = ()
 
     @property
+    def head(self) -> tuple[Any, ...]:
+        """What tells whether all but the messages is as in another request of the session."""
+        return (
+            self.model,
+            self.instructions,
+            id(self.tools),
+            self.tool_choice,
+            self.effort,
+            self.sampling,
+            id(self.extra),
+            self.response_format,
+            self.streams,
+        )
+
+    @property
     def streams(self) -> bool:
         """Whether the server is asked for a stream."""
         return self.stream and not self.unstreamed

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+import anyio
 import msgspec
 from msgspec import Struct
 
@@ -59,6 +60,37 @@ class _LocalCard(Struct):
 
 class _LocalCards(Struct):
     data: list[_LocalCard]
+
+
+class AskedDialect:
+    """The dialect of one server: the one that was given, else asked for at the first use.
+
+    Args:
+        door: to the server.
+        known: the dialect, where that is known already.
+
+    Attributes:
+        known: None until it has been asked for.
+    """
+
+    def __init__(self, door: Door, known: Dialect | None) -> None:
+        self.known = known
+        self._door = door
+        self._asking: anyio.Lock | None = None
+
+    async def get(self) -> Dialect:
+        """The dialect; whoever comes while it is asked for waits for the same answer.
+
+        Raises:
+            ServerUnreachable, ServerTimeout: nobody answers.
+            ServerStatus: see `probe`.
+        """
+        if self.known is None:
+            self._asking = self._asking or anyio.Lock()
+            async with self._asking:
+                if self.known is None:
+                    self.known = await probe(self._door)
+        return self.known
 
 
 async def probe(door: Door) -> Dialect:

@@ -6,13 +6,11 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-import anyio
-
 from toolrun.errors import MalformedOutput, ModelNotFound, ServerError, ServerStatus
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat import NO_REPLY, REPLIES
 from toolrun.models.door import Door, Timeouts
-from toolrun.models.probe import probe
+from toolrun.models.probe import AskedDialect
 from toolrun.models.responses_body import encode_body, encode_stored
 from toolrun.models.responses_proof import Sent, prove_response
 from toolrun.models.responses_reply import message_of, read_response, server_tools
@@ -72,8 +70,7 @@ class ResponsesModel:
     ) -> None:
         self.name = name
         self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
-        self._dialect = dialect
-        self._probing: anyio.Lock | None = None
+        self._dialect = AskedDialect(self.door, dialect)
         self._store = ResponseStore() if store else None
         self._sent: dict[str, Sent] = {}
 
@@ -83,12 +80,7 @@ class ResponsesModel:
         Raises:
             ServerUnreachable, ServerTimeout: nobody answers.
         """
-        if self._dialect is None:
-            self._probing = self._probing or anyio.Lock()
-            async with self._probing:
-                if self._dialect is None:
-                    self._dialect = await probe(self.door)
-        return self._dialect
+        return await self._dialect.get()
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Sample one step; see `Model.sample`.
@@ -97,7 +89,7 @@ class ResponsesModel:
             ServerError: as its subclass says; ModelNotFound lists what the server has.
             ConfigError: a setting has no place in a Responses request of this server.
         """
-        dialect = self._dialect or await self.dialect()
+        dialect = self._dialect.known or await self._dialect.get()
         whole = encode_body(request, dialect)
         if observe is not None:
             _tell(request, dialect, whole, observe)

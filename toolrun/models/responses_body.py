@@ -203,17 +203,7 @@ def _on(channel: str, author: Mapping[str, str], text: str, **fields: str) -> di
 
 def _head(request: Request, encoded: _Encoded) -> bytes:
     """All of the body up to the messages and whether to store them."""
-    key = (
-        request.model,
-        request.instructions,
-        id(request.tools),
-        request.tool_choice,
-        request.effort,
-        request.sampling,
-        id(request.extra),
-        request.response_format,
-        request.streams,
-    )
+    key = request.head
     if key != encoded.head_of:
         encoded.head = _encode(_new_head(request, encoded.dialect))[:-1]
         encoded.head_of = key
