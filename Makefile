@@ -82,8 +82,9 @@ coverage: $(STAMP) ## The same tests, and the lines and branches that they reach
 .PHONY: test-all
 test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 GB at the first time)
 	@$(BIN)/python -m tests.rig install --version all --clients
+	@$(BIN)/python -m pytest -m alone
 	@$(BIN)/python -m pytest -n 3 -m 'load and not vllm and not alone'
-	@$(BIN)/python -m pytest -m 'vllm or alone'
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m vllm
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy and the import contract

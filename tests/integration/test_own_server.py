@@ -73,6 +73,23 @@ async def test_answers_need_no_parser(server: VllmServer) -> None:
     assert answer.text == "Hello there, friend!"
 
 
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_calls_need_none_either_where_tokens_are_sampled(
+    server: VllmServer, *, streamed: bool
+) -> None:
+    """Direct sampling reads what the model wrote by itself, calls included."""
+    chosen = options(CASES["nothing is wrong"], server) | {"via": "harmony"}
+    async with Session(**chosen) as session:
+        answer = await ask(session, server.script("three-steps"), streamed=streamed)
+        first, *later = answer.steps
+
+    assert [call.name for call in answer.tool_calls] == ["get_weather", "get_weather", "word_count"]
+    assert first.reasoning == "First the weather in Paris."
+    assert answer.text == "Paris, Rome and a.txt are done."
+    for before, step in zip(answer.steps, later, strict=False):
+        assert step.continues >= before.continues + len(before.rendered_token_ids or ())
+
+
 async def test_a_server_that_dies_in_mid_stream_is_waited_for(server: VllmServer) -> None:
     """The last one: the server is killed, and what is started again ends with this test."""
     said: Any = {"vllm_xargs": {"harmony": f"<|channel|>final<|message|>{COUNTED}<|return|>"}}

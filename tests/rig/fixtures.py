@@ -29,12 +29,13 @@ from tests.rig.clients import Clients, LiteLlmProxy, install_clients
 from tests.rig.inside import Inside
 from tests.rig.oracle import Oracle
 from tests.rig.server import ServerFailedError, VllmServer
-from tests.rig.versions import LATEST, RELEASES, release
+from tests.rig.versions import LATEST, OLDEST, RELEASES, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32", "clients"})
+_LATEST: Final = frozenset({"vllm32", "oracle32"})
 _needed: Final[set[str]] = set()
 
 
@@ -61,24 +62,30 @@ def running_servers() -> dict[str, str]:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` deselects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that ask for a server."""
+    """Mark the tests that ask for a server; those of one version share a worker of xdist."""
     seconds = float(config.getini("timeout") or 0)
     for item in items:
-        if _SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
-            continue
-        item.add_marker(pytest.mark.vllm)
-        if item.get_closest_marker("timeout") is None:
-            item.add_marker(pytest.mark.timeout(seconds, func_only=True))
+        if not _SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.vllm)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(seconds, func_only=True))
+        if item.get_closest_marker("vllm") is not None:
+            item.add_marker(pytest.mark.xdist_group(f"vllm-{_version_of(item) or OLDEST}"))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Note which servers the collected tests need, so that they start together."""
     _needed.clear()
-    for item in session.items:
-        if (spec := getattr(item, "callspec", None)) is not None and "vllm_version" in spec.params:
-            _needed.add(spec.params["vllm_version"])
-        if "vllm32" in getattr(item, "fixturenames", ()):
-            _needed.add(LATEST)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # collects all tests, and runs those of one version
+    _needed.update(version for item in session.items if (version := _version_of(item)))
+
+
+def _version_of(item: pytest.Item) -> str | None:
+    """The version of the shared server that a test needs; None where it starts its own."""
+    if (spec := getattr(item, "callspec", None)) is not None and "vllm_version" in spec.params:
+        return str(spec.params["vllm_version"])
+    return None if _LATEST.isdisjoint(getattr(item, "fixturenames", ())) else LATEST
 
 
 class Servers:

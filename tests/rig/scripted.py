@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 _RETURN, _CHANNEL, _START, _END, _MESSAGE = 200_002, 200_005, 200_006, 200_007, 200_008
 _REMEMBERED_PROMPTS: Final = 10_000
+_TOOLS: Final = ("functions.", "python", "browser.")
 
 _log = logging.getLogger("vllm.scripted")
 
@@ -150,10 +151,10 @@ def _steps_since_user(messages: list[tuple[str, str]]) -> int:
     """Count the steps since the last user message that has a marker, else since the last one.
 
     A step ends in a tool result, or in a user message that follows the marked one. Both harmony
-    libraries begin a result's header with `functions.NAME`.
+    libraries begin a result's header with the tool: `functions.NAME`, `python`, `browser.NAME`.
     """
     asked = [(at, text) for at, (author, text) in enumerate(messages) if author == "user"]
     marked = [at for at, text in asked if MARKER.search(text)]
     since = (marked or [at for at, _ in asked] or [0])[-1]
     later = [author for author, _ in messages[since + 1 :]]
-    return sum(author == "user" or author.startswith("functions.") for author in later)
+    return sum(author == "user" or author.startswith(_TOOLS) for author in later)

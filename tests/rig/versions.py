@@ -49,6 +49,7 @@ RELEASES: Final[Mapping[str, Release]] = {
         Release("0.32.0", "oss-harmony==0.0.11"),
     )
 }
+OLDEST: Final = "0.28.0"
 LATEST: Final = "0.32.0"
 
 
