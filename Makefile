@@ -84,7 +84,7 @@ test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 G
 	@$(BIN)/python -m tests.rig install --version all --clients
 	@$(BIN)/python -m pytest -m alone
 	@$(BIN)/python -m pytest -n 3 -m 'load and not vllm and not alone'
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m vllm
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m vllm
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy and the import contract

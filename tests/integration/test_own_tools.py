@@ -6,13 +6,10 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from msgspec import structs
 
 from tests.integration.test_fault_table import anyio_backend
 from tests.rig.scripts import analysis, call, final
 from toolrun import Session
-from toolrun.models.harmony.completions import CompletionsSampler
-from toolrun.models.harmony.model import HarmonyModel
 from toolrun.models.harmony.vocabulary import load
 from toolrun.tools.builtin import FolderSearch, browser, python
 
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
     from tests.rig.server import VllmServer
     from toolrun import Answer
-    from toolrun.models.harmony.tokens import OnTokens, Sampled, TokenRequest
 
 __all__ = ["anyio_backend"]
 
@@ -35,32 +31,12 @@ def own(recipient: str, text: str) -> str:
     return f"<|channel|>analysis to={recipient} code<|message|>{text}{STOP}"
 
 
-class Stepped:
-    """A sampler whose model says one text after another: the rig's own count of steps goes by the
-    results of functions, and these are no functions to the model.
-    """
-
-    def __init__(self, server: VllmServer, steps: Sequence[str]) -> None:
-        self._inner = CompletionsSampler.at(server.url)
-        self._steps = iter(steps)
-
-    async def sample(self, request: TokenRequest, on_tokens: OnTokens | None = None) -> Sampled:
-        said = {"vllm_xargs": {"harmony": json.dumps([next(self._steps)])}}
-        return await self._inner.sample(
-            structs.replace(request, extra={**request.extra, **said}), on_tokens
-        )
-
-    async def aclose(self) -> None:
-        await self._inner.aclose()
-
-
 async def ask_directly(server: VllmServer, steps: Sequence[str], **options: Any) -> Answer:
-    model = HarmonyModel(Stepped(server, steps), name=server.model)
-    extra = {"return_token_ids": True}
-    async with Session(model=model, extra_body=extra, **options) as session:
-        answer = await session.ask("What is six times seven?")
-    await model.aclose()
-    return answer
+    extra = {"vllm_xargs": {"harmony": json.dumps(steps)}, "return_token_ids": True}
+    async with Session(
+        base_url=server.url, model=server.model, via="harmony", extra_body=extra, **options
+    ) as session:
+        return await session.ask("What is six times seven?")
 
 
 @pytest.mark.parametrize("arguments", [json.dumps({"code": CODE}), CODE], ids=["json", "raw"])

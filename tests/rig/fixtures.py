@@ -23,6 +23,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.rig import leaks
 from tests.rig.clients import Clients, LiteLlmProxy, install_clients
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32", "clients"})
 _LATEST: Final = frozenset({"vllm32", "oracle32"})
+_OWN: Final = ("tests/integration/test_own_server", "tests/integration/test_prefix_cache")
 _needed: Final[set[str]] = set()
 
 
@@ -62,15 +64,14 @@ def running_servers() -> dict[str, str]:
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` deselects
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark the tests that ask for a server; those of one version share a worker of xdist."""
+    """Mark the tests that ask for a server."""
     seconds = float(config.getini("timeout") or 0)
     for item in items:
-        if not _SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.vllm)
-            if item.get_closest_marker("timeout") is None:
-                item.add_marker(pytest.mark.timeout(seconds, func_only=True))
-        if item.get_closest_marker("vllm") is not None:
-            item.add_marker(pytest.mark.xdist_group(f"vllm-{_version_of(item) or OLDEST}"))
+        if _SERVERS.isdisjoint(getattr(item, "fixturenames", ())):
+            continue
+        item.add_marker(pytest.mark.vllm)
+        if item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(seconds, func_only=True))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -86,6 +87,22 @@ def _version_of(item: pytest.Item) -> str | None:
     if (spec := getattr(item, "callspec", None)) is not None and "vllm_version" in spec.params:
         return str(spec.params["vllm_version"])
     return None if _LATEST.isdisjoint(getattr(item, "fixturenames", ())) else LATEST
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
+    """Have `-n 2 --dist loadscope` give the tests of one version to one worker."""
+    return _ByVersion(config, log) if config.getvalue("dist") == "loadscope" else None
+
+
+class _ByVersion(LoadScopeScheduling):  # type: ignore[misc]  # untyped
+    """Tests by the version in their name; those that start servers of their own go with the first.
+
+    xdist's own groups need a pytest before 9.2.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        old = f"[{OLDEST}" in nodeid or nodeid.startswith(_OWN)
+        return OLDEST if old else LATEST
 
 
 class Servers:
