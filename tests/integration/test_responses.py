@@ -51,6 +51,12 @@ TWO_PREAMBLES = (
 )
 
 
+@pytest.fixture(scope="module", params=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """One is enough: what is sent and read is the same bytes; a cancellation runs on both."""
+    return str(request.param)
+
+
 @tool(trusted=True)
 def get_weather(city: str, unit: Literal["C", "F"] = "C") -> str:
     """Say how warm it is."""
@@ -205,6 +211,7 @@ async def test_verification_in_production_works_over_responses(vllm: VllmServer)
     assert not [event for event in told if isinstance(event, Warned)]
 
 
+@pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 async def test_a_turn_that_is_cancelled_in_mid_stream_can_be_gone_on_from(
     vllm: VllmServer,
 ) -> None:
