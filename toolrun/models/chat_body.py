@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolrun.events import AssistantMessage
+from toolrun.models.encoded import encoded_of
 from toolrun.transcript import Message, message_to_openai
 
 if TYPE_CHECKING:
@@ -46,16 +47,8 @@ def encode_body(request: Request, dialect: Dialect) -> bytes:
 
 def _encoded(request: Request, dialect: Dialect) -> _Encoded:
     """The cache, brought up to the request's messages; begun anew where history was changed."""
-    encoded: _Encoded | None = request.cache.get(_KEY)
-    if encoded is None or encoded.dialect is not dialect:
-        encoded = request.cache[_KEY] = _Encoded(dialect)
-    known = len(encoded.messages)
-    if known > len(request.messages) or (
-        known and encoded.messages[-1] is not request.messages[known - 1]
-    ):
-        encoded = request.cache[_KEY] = _Encoded(dialect)
-        known = 0
-    for message in request.messages[known:]:
+    encoded, new = encoded_of(request, _KEY, dialect, _Encoded)
+    for message in new:
         bare, full = _message(message, dialect)
         encoded.messages.append(message)
         encoded.bare.append(bare)

@@ -15,6 +15,7 @@ import msgspec
 
 from toolrun.errors import ConfigError
 from toolrun.events import AssistantMessage, UserMessage
+from toolrun.models.encoded import encoded_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -113,16 +114,8 @@ def _nudge(request: Request) -> list[bytes]:
 
 def _encoded(request: Request, dialect: Dialect) -> _Encoded:
     """The cache, brought up to the request's messages; begun anew where history was changed."""
-    encoded: _Encoded | None = request.cache.get(_KEY)
-    if encoded is None or encoded.dialect is not dialect:
-        encoded = request.cache[_KEY] = _Encoded(dialect)
-    known = len(encoded.messages)
-    if known > len(request.messages) or (
-        known and encoded.messages[-1] is not request.messages[known - 1]
-    ):
-        encoded = request.cache[_KEY] = _Encoded(dialect)
-        known = 0
-    for message in request.messages[known:]:
+    encoded, new = encoded_of(request, _KEY, dialect, _Encoded)
+    for message in new:
         encoded.messages.append(message)
         if isinstance(message, AssistantMessage) and message.content and message.tool_calls:
             encoded.preamble = True
