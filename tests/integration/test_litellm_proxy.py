@@ -36,7 +36,8 @@ REASONING = "I need the weather in Paris: get_weather knows."
 def behind(vllm32: VllmServer) -> Iterator[Recorder]:
     before = leaks.snapshot()
     with recording(vllm32.root) as recorder:
-        leaks.KNOWN.fds |= leaks.snapshot().descriptors.keys() - before.descriptors.keys()
+        new = leaks.snapshot().descriptors.keys() - before.descriptors.keys()
+        leaks.KNOWN.add_descriptors(new)
         yield recorder
 
 

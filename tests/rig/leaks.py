@@ -37,18 +37,25 @@ _WAITING_MODULES = ("threading.py", "queue.py")
 
 @dataclass
 class Known:
-    """What outlives a test on purpose: the processes of servers, and the pipes to them."""
+    """What outlives a test on purpose: the processes of servers, and the pipes to them.
+
+    Descriptors go by number and what they point to: a number is used again.
+    """
 
     pids: set[int]
-    fds: set[int]
+    fds: dict[int, str]
 
     def add(self, pid: int, fds: Collection[int] = ()) -> None:
         """Don't count this process, its descendants, and these descriptors."""
         self.pids.add(pid)
-        self.fds |= set(fds)
+        self.add_descriptors(fds)
+
+    def add_descriptors(self, fds: Collection[int]) -> None:
+        """Don't count these descriptors while they are open."""
+        self.fds |= {fd: str(Path(f"/proc/self/fd/{fd}").readlink()) for fd in fds}
 
 
-KNOWN: Final = Known(set(), set())
+KNOWN: Final = Known(set(), {})
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ def _descriptors() -> dict[int, str]:
             found[int(link.name)] = str(link.readlink())
         except OSError:  # the descriptor of this very listing
             continue
-    return {fd: what for fd, what in found.items() if fd not in KNOWN.fds}
+    return {fd: what for fd, what in found.items() if KNOWN.fds.get(fd) != what}
 
 
 def _named_socket(what: str) -> str:
