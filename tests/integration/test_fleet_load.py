@@ -45,7 +45,7 @@ async def mock_round(survivor: MockServer, seed: int, sessions: int = 200) -> Ki
     return came
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, 7])  # early moments: at a late one nobody may need the victim
 async def test_a_server_is_killed(mock: MockServer, seed: int) -> None:
     came = await mock_round(mock, seed, sessions=60)
 

@@ -313,6 +313,7 @@ def test_metrics_are_summed_by_name() -> None:
     assert parse_metrics(text) == {"a": 5.0, "c": 1000.0}
 
 
+@pytest.mark.load
 def test_no_process_outlives_an_asker_that_is_killed(tmp_path: Path) -> None:
     """The tree holds a process in a session of its own, one that ignores SIGTERM, an orphan."""
     tree = "trap '' TERM; setsid sleep 876 & (sleep 876 &) ; echo up; while :; do sleep 876; done"

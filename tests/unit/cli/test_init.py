@@ -54,6 +54,7 @@ def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.load
 def test_its_tests_pass_and_fail_where_the_tool_is_wrong(agent: Path) -> None:
     assert made(agent) == FILES
     passed = run(agent, "pytest", "-q", "-p", "no:cacheprovider")

@@ -124,6 +124,7 @@ def test_an_event_of_another_session_is_refused(tmp_path: Path) -> None:
     assert caught.value.line == 4
 
 
+@pytest.mark.load
 @settings(max_examples=500, deadline=None)
 @given(st.data())
 def test_a_spoiled_line_is_an_error_with_its_number_or_still_an_event(data: st.DataObject) -> None:

@@ -184,6 +184,7 @@ async def perform(session: Session, act: str, data: st.DataObject) -> None:
         pass  # refused, or a turn that failed: what is recorded of it is what is tested
 
 
+@pytest.mark.load
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
