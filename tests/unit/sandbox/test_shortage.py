@@ -104,21 +104,27 @@ async def test_a_job_that_cannot_be_handed_over_is_given_to_another_box(
 ) -> None:
     send = Box.send
     failed: list[Box] = []
+    ran: list[Box] = []
 
     def fail_once(box: Box, given: Sequence[int]) -> None:
         if box.jobs == 1 and not failed:
             failed.append(box)
             raise OSError(errno.ETOOMANYREFS, "Too many references")
         send(box, given)
+        ran.append(box)
 
     monkeypatch.setattr(Box, "send", fail_once)
     async with Sandbox(load_profile("pure")) as sandbox:
         first = await sandbox.run(WHERE, tenant="one")
         began = time.monotonic()
         second = await sandbox.run(WHERE, tenant="one")
-    assert failed
     assert (first.status, second.status) == ("ok", "ok")
-    assert first.stdout != second.stdout
+    assert first.stdout.startswith(b"pid:[")
+    assert second.stdout.startswith(b"pid:[")
+    # The number of a namespace that is gone is given again, and so does not tell boxes apart.
+    assert failed == ran[:1]
+    assert len(ran) == 2
+    assert ran[0] is not ran[1]
     assert time.monotonic() - began < load_profile("pure").wall_seconds / 2
 
 
