@@ -34,7 +34,9 @@ def secret() -> str:
     return VALUE
 
 def box() -> str:
-    return os.readlink("/proc/self/ns/pid")
+    # The number of a namespace that is gone is given again: its first process's start tells more.
+    began = pathlib.Path("/proc/1/stat").read_text().rpartition(")")[2].split()[19]
+    return os.readlink("/proc/self/ns/pid") + began
 
 def leave() -> str:
     for folder in ("/tmp", "/dev/shm"):
