@@ -6,7 +6,6 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
@@ -17,9 +16,11 @@ from toolrun.events import AnyEvent, Event
 from toolrun.resources import schema
 from toolrun.trace.columns import Deltas, Row
 from toolrun.trace.header import FORMAT, TraceHeader
+from toolrun.trace.lines import Lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from types import TracebackType
 
 _row: msgspec.json.Decoder[Row] = msgspec.json.Decoder(AnyEvent | Deltas)
@@ -65,29 +66,31 @@ class TraceReader:
 
     Attributes:
         header: of the file.
-        line: the line of the last event given, from 1.
-        truncated: after the last event: whether half a line follows it.
 
     Raises:
         TraceError: on opening and on each step, see `read_trace`.
     """
 
     def __init__(self, path: str | Path, *, check: bool = False) -> None:
-        self.path = Path(path)
-        self.line = 1
-        self.truncated = False
         self._check = check
         self._place = (-1, 0)
         self._rest: deque[Event] = deque()
-        try:
-            self._file = self.path.open("rb")
-        except OSError as error:
-            raise TraceError(f"{path}: cannot be read: {error.strerror or error}") from error
+        self._lines = Lines(path)
         try:
             self.header = self._read_header()
         except BaseException:
-            self._file.close()
+            self.close()
             raise
+
+    @property
+    def line(self) -> int:
+        """The line of the last event given, from 1."""
+        return self._lines.line
+
+    @property
+    def truncated(self) -> bool:
+        """After the last event: whether half a line follows it."""
+        return self._lines.truncated
 
     def __enter__(self) -> Self:
         return self
@@ -102,17 +105,16 @@ class TraceReader:
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._lines.close()
 
     def __iter__(self) -> Iterator[Event]:
         return self
 
     def __next__(self) -> Event:
         if not self._rest:
-            line = self._next_line()
+            line = self._lines.next()
             if line is None:
                 raise StopIteration
-            self.line += 1
             try:
                 row: Row = _row.decode(line)
                 self._rest.extend(row.events() if isinstance(row, Deltas) else (row,))
@@ -124,19 +126,8 @@ class TraceReader:
         self._in_place(event)
         return event
 
-    def _next_line(self) -> bytes | None:
-        """The next whole line; None at the end."""
-        try:
-            line = self._file.readline()
-        except OSError as error:
-            raise TraceError(f"{self.path}: cannot be read: {error.strerror or error}") from error
-        if line.endswith(b"\n"):
-            return line
-        self.truncated = bool(line)
-        return None
-
     def _read_header(self) -> TraceHeader:
-        line = self._next_line()
+        line = self._lines.next()
         if line is None:
             raise self._wrong("the file has no whole line; a trace begins with a TraceHeader")
         found = _FORMAT.search(line)
@@ -183,7 +174,8 @@ class TraceReader:
             raise self._wrong(f"{value['type']} does not fit: {error.json_path}: {error.message}")
 
     def _wrong(self, what: str) -> TraceError:
-        return TraceError(f"{self.path}, line {self.line}: {what}", self.line)
+        line = max(self.line, 1)
+        return TraceError(f"{self._lines.path}, line {line}: {what}", line)
 
 
 @cache

@@ -7,8 +7,6 @@ durable event.
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +15,7 @@ import msgspec
 
 from toolrun._version import __version__
 from toolrun.events import FileChanged
+from toolrun.trace.file import TraceFile
 from toolrun.trace.header import FORMAT, TraceHeader, default_trace_path
 from toolrun.trace.redact import Redactor
 
@@ -62,7 +61,7 @@ class TraceSink:
         self._waiting: list[Event] = []
         # A function of the list's own: a stream observes each token.
         self.observe = self._waiting.append
-        self._file: int | None = None
+        self._file = TraceFile(self.path, self._header)
         self._closed = False
 
     async def record(self, event: Durable) -> None:
@@ -79,11 +78,7 @@ class TraceSink:
         if self.failed or self._closed:
             return
         try:
-            begun = b"" if self._file is not None else self._header()
-            data = begun + self._redactor.lines(events)
-            if self._file is None:
-                self._file = _create(self.path)
-            _write(self._file, data)
+            self._file.write(self._redactor.lines(events))
         except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
             self._fail(error)
 
@@ -116,31 +111,8 @@ class TraceSink:
         )
 
     def _let_go(self) -> None:
-        if self._file is not None:
-            file, self._file = self._file, None
-            try:
-                os.close(file)
-            except OSError as error:  # a full disk may be told of as late as this
-                if not self.failed:
-                    self._fail(error)
-
-
-def _create(path: Path) -> int:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-    try:
-        return os.open(path, flags | os.O_EXCL, 0o600)
-    except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except FileExistsError:
-        pass
-    file = os.open(path, flags | os.O_TRUNC, 0o600)
-    if stat.S_ISREG(os.fstat(file).st_mode):  # not a pipe or a terminal
-        os.fchmod(file, 0o600)  # it may have been there, open to others
-    return file
-
-
-def _write(file: int, data: bytes) -> None:
-    """All of the data; one call of the system unless it takes only a part."""
-    written = os.write(file, data)
-    while written < len(data):
-        written += os.write(file, data[written:])
+        try:
+            self._file.close()
+        except OSError as error:
+            if not self.failed:
+                self._fail(error)
