@@ -9,12 +9,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from toolrun.testing.answers import assert_answer as assert_answer
     from toolrun.testing.assertions import ANY as ANY
     from toolrun.testing.assertions import assert_called as assert_called
     from toolrun.testing.assertions import assert_not_called as assert_not_called
     from toolrun.testing.assertions import assert_order as assert_order
     from toolrun.testing.assertions import matching as matching
+    from toolrun.testing.budgets import assert_cost as assert_cost
+    from toolrun.testing.budgets import assert_steps as assert_steps
+    from toolrun.testing.budgets import assert_tokens as assert_tokens
     from toolrun.testing.clock import FakeClock as FakeClock
+    from toolrun.testing.conversation import AgentAssertionError as AgentAssertionError
     from toolrun.testing.listening import Events as Events
     from toolrun.testing.listening import capture as capture
     from toolrun.testing.replay import ReplayReport as ReplayReport
@@ -26,9 +31,12 @@ if TYPE_CHECKING:
     from toolrun.testing.scripted import say as say
 
 _HOMES = {
+    "toolrun.testing.answers": ("assert_answer",),
     "toolrun.testing.assertions": (
         *("ANY", "assert_called", "assert_not_called", "assert_order", "matching"),
     ),
+    "toolrun.testing.budgets": ("assert_cost", "assert_steps", "assert_tokens"),
+    "toolrun.testing.conversation": ("AgentAssertionError",),
     "toolrun.testing.listening": ("Events", "capture"),
     "toolrun.testing.clock": ("FakeClock",),
     "toolrun.testing.replay": ("ReplayReport", "replay_trace"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from unittest.mock import ANY
 
 import msgspec
@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from toolrun.answer import Answer
 from toolrun.events import AssistantMessage, ToolCallFinished, ToolCallStarted
+from toolrun.testing.conversation import AgentAssertionError, Where, conversation_of
 from toolrun.testing.listening import Events
 from toolrun.values import ToolResult
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ANY", "assert_called", "assert_not_called", "assert_order", "matching"]
 
-Where: TypeAlias = Answer | Events
 _VALUE: Final = 80
 _RESULT: Final = 120
 
@@ -82,7 +82,7 @@ def assert_called(
         hint = _similar(tool, made)
     elif arguments is not None and not fitting:
         hint = _nearest(arguments, ran, made)
-    raise AssertionError("\n".join([head, *_listed(made), *hint]))
+    _fail(where, [head, *_listed(made), *hint])
 
 
 def assert_not_called(where: Where, tool: str, arguments: Mapping[str, Any] | None = None) -> None:
@@ -96,7 +96,7 @@ def assert_not_called(where: Where, tool: str, arguments: Mapping[str, Any] | No
     for each in made:
         if each.ran and each.name == tool and each.fits(arguments):
             head = f"{_call(each.name, each.arguments)} was called."
-            raise AssertionError("\n".join([head, *_listed(made)]))
+            _fail(where, [head, *_listed(made)])
 
 
 def assert_order(where: Where, *tools: str) -> None:
@@ -112,7 +112,12 @@ def assert_order(where: Where, *tools: str) -> None:
         if tool not in left:  # takes what comes before it from the iterator
             after = f" after {tools[number - 1]}" if number else ""
             head = f"expected {', then '.join(tools)}: {tool} was not called{after}."
-            raise AssertionError("\n".join([head, *_listed(made)]))
+            _fail(where, [head, *_listed(made)])
+
+
+def _fail(where: Where, lines: Sequence[str]) -> NoReturn:
+    __tracebackhide__ = True
+    raise AgentAssertionError("\n".join(lines), conversation_of(where))
 
 
 class _Made(Struct, frozen=True):
