@@ -182,7 +182,40 @@ class LeaseLost(ToolrunError):
 
 
 class ReplayMismatch(ToolrunError):
-    """A replay departs from its trace; the message names the first difference."""
+    """A replay departs from its trace; the message names the first difference.
+
+    Attributes:
+        request: which request of the session it was, from 1; 0 where it was none.
+        message: the index in the transcript of the message that differs; None where it is no
+            message.
+        field: which field of the message, the request or the event ("content",
+            "tool_calls[0].function.arguments", "tools[1].description").
+        expected: what the trace has there, as a JSON value; None where it has nothing.
+        seen: what was there instead.
+        nearest: the recorded step that has most messages in common: a `toolrun.trace.steps.Step`.
+        transcript: the messages of the session up to there.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        request: int = 0,
+        index: int | None = None,
+        field: str = "",
+        expected: object = None,
+        seen: object = None,
+        nearest: object = None,
+        transcript: Sequence[object] = (),
+    ) -> None:
+        super().__init__(message)
+        self.request = request
+        self.message = index
+        self.field = field
+        self.expected = expected
+        self.seen = seen
+        self.nearest = nearest
+        self.transcript = list(transcript)
 
 
 class TraceError(ToolrunError):

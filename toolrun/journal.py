@@ -85,6 +85,11 @@ class Journal:
         self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._find_observers()
 
+    @property
+    def sinks(self) -> tuple[Sink, ...]:
+        """Who hears of it, in order."""
+        return self._sinks
+
     def add(self, sink: Sink) -> None:
         """Let one more sink hear of what happens from now on."""
         self._sinks = (*self._sinks, sink)

@@ -15,6 +15,7 @@ from toolrun.events import Durable
 from toolrun.journal import Journal
 from toolrun.models.model import Model, Request
 from toolrun.options import Settings
+from toolrun.running import Running
 from toolrun.step import Sampler
 from toolrun.tools.context import whose
 from toolrun.tools.kept import Kept
@@ -53,6 +54,8 @@ class Parts(Struct, frozen=True, eq=False):
     kept: Kept = field(default_factory=Kept)
     restore: Restore | None = None
     """Stands in for the taking back of files, where nothing of the disk may be touched."""
+    stops: Callable[[Running], None] | None = None
+    """Is given what stops the session's turns, where a trace says when they were stopped."""
 
     async def restored(self, changes: Sequence[FileChange]) -> tuple[str, ...]:
         """Take back what calls did to the workspace; what could not be, each with the reason."""

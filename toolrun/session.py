@@ -80,6 +80,8 @@ class Session:
         self._output: Output | None = None
         self._closed = False
         self._running = Running(parts.journal, parts.settings.limits)
+        if parts.stops is not None:
+            parts.stops(self._running)
         self.id = parts.journal.session
 
     @staticmethod

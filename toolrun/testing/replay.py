@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio
-import anyio.lowlevel
 import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from toolrun.errors import ConfigError, ReplayMismatch, TraceError
-from toolrun.limits import Limits, Meter
 from toolrun.options import Settings
 from toolrun.parts import Parts
-from toolrun.retries import Retries
 from toolrun.runtime import Runtime
 from toolrun.session import Session
+from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
 from toolrun.trace.reader import read_trace
@@ -26,10 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from toolrun.errors import ServerError
     from toolrun.events import Durable, Event
     from toolrun.options import Options
-    from toolrun.trace.comparison import Cursor
 
 
 class ReplayReport(Struct, frozen=True):
@@ -138,44 +133,6 @@ class _Told:
         self._tell(event)
 
 
-class _Unhurried(Limits, frozen=True):
-    """Limits whose time only runs out where the trace says so."""
-
-    def meter(self, clock: Callable[[], float]) -> Meter:
-        return _UnhurriedMeter(self, clock)
-
-
-class _UnhurriedMeter(Meter):
-    def remaining(self) -> float | None:
-        return None
-
-
-class _RecordedWaits(Retries, frozen=True):
-    """Retries where the trace has them, after the waits that it has."""
-
-    def wait(self, error: ServerError, attempt: int, key: str) -> float | None:  # noqa: ARG002
-        return error.retry_after
-
-
-class _Unwaiting:
-    """The trace's clock, by which no wait takes any time."""
-
-    def __init__(self, cursor: Cursor) -> None:
-        self.time = cursor.now
-
-    async def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the cursor keeps the pace
-        await anyio.lowlevel.checkpoint()
-
-
-class _Recorded(Settings, frozen=True):
-    """Settings that say of themselves what the trace says."""
-
-    recorded: dict[str, Any] = {}  # noqa: RUF012 - msgspec copies it
-
-    def as_dict(self) -> dict[str, Any]:
-        return self.recorded
-
-
 class _Replayed(Runtime):
     """A runtime whose sessions are put together from a trace."""
 
@@ -188,24 +145,19 @@ class _Replayed(Runtime):
         plan, cast = self._plan, self._cast
         recorded = plan.opened.settings
         try:
-            settings = msgspec.convert({**recorded, "recorded": recorded}, _Recorded)
+            settings = msgspec.convert(recorded, Settings)
         except msgspec.ValidationError as error:
             raise TraceError(f"line 2: the settings can't be used: {error}", 2) from error
-        limits = settings.limits
         return Parts(
             cast.journal,
             cast.model,
             Toolbox(plan.tools(), trusted=cast.runner, sandboxed=cast.runner),
-            structs.replace(
-                settings,
-                limits=_Unhurried(**structs.asdict(limits)),
-                retries=_RecordedWaits(**structs.asdict(settings.retries)),
-            ),
+            replayed(settings, recorded),
             cast.approver,
             plan.history,
             None,
             plan.opened.date,
-            _Unwaiting(cast.cursor),
+            Unwaiting(cast.cursor),
             version=plan.opened.version,
             restore=cast.restore,
         )

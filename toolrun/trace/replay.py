@@ -35,6 +35,7 @@ from toolrun.trace.plan import Plan, Stop, decision_of
 from toolrun.trace.requests import RecordedRequests
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Callable, Sequence
 
     from toolrun.decisions import Approver, Decision
@@ -56,6 +57,8 @@ class Cast:
     Args:
         plan: of the trace.
         rate: see `Cursor`.
+        sinks: hear of each event after it was found to be as recorded.
+        counts: see `Journal`.
 
     Attributes:
         cursor: how far the replay has come; its `now` is the clock.
@@ -67,11 +70,16 @@ class Cast:
     """
 
     def __init__(
-        self, plan: Plan, *, rate: float | None = None, sinks: Sequence[Sink] = ()
+        self,
+        plan: Plan,
+        *,
+        rate: float | None = None,
+        sinks: Sequence[Sink] = (),
+        counts: Counter[str] | None = None,
     ) -> None:
         self.cursor = cursor = Cursor(plan.events, plan.lines, rate=rate)
         self.comparison = Comparison(cursor, open_end=plan.unfinished)
-        self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks])
+        self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks], counts)
         self.model = ReplayModel(cursor, RecordedRequests(plan.opened.settings, plan.opened.tools))
         self.runner = ReplayRunner(cursor)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
@@ -98,8 +106,14 @@ class Cast:
 class ReplayJournal(Journal):
     """A journal whose clock is the trace's, and which lets parallel calls take recorded turns."""
 
-    def __init__(self, session: str, cursor: Cursor, sinks: Sequence[Sink]) -> None:
-        super().__init__(session, sinks, clock=cursor.now)
+    def __init__(
+        self,
+        session: str,
+        cursor: Cursor,
+        sinks: Sequence[Sink],
+        counts: Counter[str] | None = None,
+    ) -> None:
+        super().__init__(session, sinks, clock=cursor.now, counts=counts)
         self._cursor = cursor
 
     async def record(self, event: Durable) -> None:

@@ -1,0 +1,145 @@
+"""Does a recorded trace play the outside of a session that a test drives?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from toolrun import Approve, ReplayMismatch, Runtime, Session, tool
+from toolrun.testing import ScriptedModel, call, calls, say
+from toolrun.testing.stage import Stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolrun.options import Options
+    from toolrun.parts import Parts
+
+ran: list[str] = []
+
+
+@tool(trusted=True)
+async def double(number: int) -> int:
+    """Double a number."""
+    ran.append("double")
+    return 2 * number
+
+
+@tool(trusted=True, approve=True)
+async def send(to: str) -> str:
+    """Send a letter."""
+    ran.append("send")
+    return f"sent to {to}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "t.jsonl"
+
+
+@pytest.fixture
+def staged(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Put a stage in the place of what puts sessions together."""
+
+    def put(stage: Stage) -> Stage:
+        def assemble(runtime: Runtime, session_id: str | None, options: Options) -> Parts:
+            return stage.assemble(runtime, session_id, options)
+
+        monkeypatch.setattr(Runtime, "assemble", assemble)
+        ran.clear()
+        return stage
+
+    return put
+
+
+def session(**options: Any) -> Session:
+    return Session(**{"tools": [double, send], **options})
+
+
+SCRIPT = (
+    calls(call("double", {"number": 2}), call("send", {"to": "A"}), reasoning="Double it."),
+    say("It is four."),
+    say("Nothing more."),
+)
+
+
+async def talk(session: Session) -> None:
+    answer = await session.ask("What is twice 2?")
+    assert answer.status == "parked"
+    await session.decide(next(iter(session.state.pending)), Approve())
+    await session.go_on()
+    async with session.stream("And now?") as events:
+        async for _ in events:
+            pass
+    assert await session.undo() == "And now?"
+
+
+async def record(path: Path) -> None:
+    async with session(model=ScriptedModel(*SCRIPT), trace=path) as recorded:
+        await talk(recorded)
+
+
+async def test_a_session_that_is_driven_happens_again(path: Path, staged: Any) -> None:
+    await record(path)
+    stage = staged(Stage(path))
+    assert (stage.steps, stage.used) == (3, 0)
+    before = path.read_bytes()  # noqa: ASYNC240 - a small file of the test
+
+    async with session(model=ScriptedModel(), trace=path) as again:
+        await talk(again)
+        assert again.transcript[-1].content == "It is four."
+
+    stage.finish()
+    assert (stage.steps, stage.used) == (3, 3)
+    assert ran == []
+    assert path.read_bytes() == before  # noqa: ASYNC240 - as above
+
+
+async def test_what_was_not_used_is_said(path: Path, staged: Any) -> None:
+    await record(path)
+    stage = staged(Stage(path))
+    with pytest.raises(ReplayMismatch, match="no session was opened"):
+        stage.finish()
+    async with session(model=ScriptedModel()) as again:
+        await again.ask("What is twice 2?")
+    assert (stage.steps, stage.used) == (3, 1)
+    with pytest.raises(ReplayMismatch, match="step 2 of turn 1 was not used"):
+        stage.finish()
+
+
+async def test_other_words_are_another_session(path: Path, staged: Any) -> None:
+    await record(path)
+    stage = staged(Stage(path))
+    async with session(model=ScriptedModel()) as again:
+        with pytest.raises(ReplayMismatch, match="twice 2"):
+            await again.ask("What is twice 3?")
+    with pytest.raises(ReplayMismatch, match="twice 2"):
+        stage.finish()
+
+
+async def test_forks_have_traces_of_their_own(path: Path, staged: Any) -> None:
+    async def fork() -> None:
+        async with session(model=ScriptedModel("One.", "Two."), trace=path) as first:
+            await first.ask("Count.")
+            async with first.fork() as second:
+                await second.ask("And on.")
+
+    await fork()
+    stage = staged(Stage(path))
+    assert stage.steps == 2
+    await fork()
+    stage.finish()
+    with pytest.raises(ReplayMismatch, match="holds 2 sessions"):
+        await fork()
+
+
+def test_a_blocking_session_is_played_to(path: Path, staged: Any) -> None:
+    def blocking() -> None:
+        with Session.sync(model=ScriptedModel("Yes."), trace=path) as asked:
+            assert asked.ask("Well?").text == "Yes."
+
+    blocking()
+    stage = staged(Stage(path))
+    blocking()
+    stage.finish()

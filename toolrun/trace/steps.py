@@ -1,0 +1,80 @@
+"""Which steps does a trace hold, and what was asked for each?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from toolrun.events import (
+    AssistantMessage,
+    ReasoningDelta,
+    RequestSent,
+    Retried,
+    ServerToolCalled,
+    StepFinished,
+    TextDelta,
+    TurnFinished,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolrun.events import Event
+
+_SAMPLED = (RequestSent, ReasoningDelta, TextDelta, StepFinished, ServerToolCalled)
+"""What is told of a sampling while it goes on."""
+
+
+class Step(Struct, frozen=True):
+    """One sampling of the model that a trace holds, whether it succeeded or not.
+
+    Attributes:
+        number: of the sampling, from 1: the n-th request of the session.
+        turn: from 1.
+        step: of the turn, from 1; the same again where it was sampled again.
+        begin: the number of its first event.
+        end: the number of the event that ended it: the message, a Retried, or the end of the turn.
+    """
+
+    number: int
+    turn: int
+    step: int
+    begin: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """How a person calls it."""
+        return f"step {self.step} of turn {self.turn}"
+
+
+def recorded_steps(events: Sequence[Event], begin: int = 1) -> list[Step]:
+    """The steps of a trace, in order.
+
+    Args:
+        events: of the trace.
+        begin: the number of the first event that is not what the session began with.
+    """
+    steps: list[Step] = []
+    first: int | None = None
+    for index in range(begin, len(events)):
+        event = events[index]
+        kind: Any = type(event)
+        if kind in _SAMPLED:
+            if first is None:
+                first = index
+        elif kind is AssistantMessage or kind is Retried:
+            start = index if first is None else first
+            steps.append(Step(len(steps) + 1, event.turn, event.step, start, index))
+            first = None
+        elif kind is TurnFinished and first is not None:
+            steps.append(_unfinished(events, len(steps) + 1, first, index))
+            first = None
+    if first is not None:
+        steps.append(_unfinished(events, len(steps) + 1, first, len(events)))
+    return steps
+
+
+def _unfinished(events: Sequence[Event], number: int, first: int, end: int) -> Step:
+    return Step(number, events[first].turn, events[first].step, first, end)
