@@ -5,6 +5,10 @@ from __future__ import annotations
 from cyclopts import App, Parameter
 
 _COMMANDS = {
+    "check": "Check traces: each line, their order, and what they say of each other.",
+    "show": "Show a recorded session: what was said and done, how long, how much.",
+    "diff": "Tell in what two recorded sessions differ.",
+    "view": "Make a page of a trace, or of a folder, and open it in the browser.",
     "export": "Write what traces hold to stdout, in another form.",
 }
 """Each lies in a module of its own, `trace_NAME`, which is imported when it is asked for."""
