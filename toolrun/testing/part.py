@@ -14,7 +14,6 @@ from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.plan import Plan, Turn
 from toolrun.trace.reader import read_trace
 from toolrun.trace.replay import Cast
-from toolrun.trace.steps import recorded_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,8 +47,8 @@ class Part:
         self.path = path
         self.plan = plan = Plan.from_trace(read_trace(path))
         self._rate = rate
-        self._steps = recorded_steps(plan.events, len(plan.history) + 1)
-        self.steps = sum(1 for _ in self._steps)
+        self._steps = plan.steps
+        self.steps = len(plan.steps)
         self._cast: Cast | None = None
 
     @property

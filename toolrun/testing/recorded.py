@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from toolrun.errors import ServerError
-    from toolrun.trace.comparison import Cursor
+    from toolrun.trace.cursor import Cursor
 
 
 class Unhurried(Limits, frozen=True):

@@ -37,6 +37,7 @@ from toolrun.events import (
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
+from toolrun.trace.steps import Step, recorded_steps
 from toolrun.values import Status
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Plan(Struct, frozen=True):
         approves: whether an approver decided while turns ran.
         unfinished: whether the trace ends in the middle of a turn.
         lines: of the file in which the events stand.
+        steps: that were sampled, without those that it began with.
     """
 
     session: str
@@ -111,6 +113,7 @@ class Plan(Struct, frozen=True):
     unfinished: bool
     events: list[Event]
     lines: Sequence[int] = ()
+    steps: Sequence[Step] = ()
 
     @classmethod
     def from_trace(cls, trace: Trace) -> Plan:
@@ -148,6 +151,7 @@ class Plan(Struct, frozen=True):
             unfinished=isinstance(last, Turn) and last.status is None,
             events=events,
             lines=trace.lines,
+            steps=recorded_steps(events, begin),
         )
 
     def tools(self) -> list[Tool]:

@@ -7,7 +7,6 @@ also where calls run at once.
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
@@ -26,13 +25,12 @@ from toolrun.events import (
     TurnUndone,
 )
 from toolrun.journal import Journal
-from toolrun.models import dialects
-from toolrun.models.chat_body import encode_body
-from toolrun.models.sent import added_messages
-from toolrun.models.ways import encoder
-from toolrun.trace.comparison import Comparison, Cursor
+from toolrun.trace.asked import Asked
+from toolrun.trace.comparison import Comparison
+from toolrun.trace.cursor import Cursor
+from toolrun.trace.miss import ADVICE, Misses
+from toolrun.trace.normal import Normal
 from toolrun.trace.plan import Plan, Stop, decision_of
-from toolrun.trace.requests import RecordedRequests
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
     from toolrun.decisions import Approver, Decision
     from toolrun.events import Durable, Event
     from toolrun.journal import Sink
-    from toolrun.models.dialects import Dialect
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
@@ -59,9 +56,12 @@ class Cast:
         rate: see `Cursor`.
         sinks: hear of each event after it was found to be as recorded.
         counts: see `Journal`.
+        normal: takes out of both sides what is not compared.
+        advice: what a person is told to do about a difference.
 
     Attributes:
         cursor: how far the replay has come; its `now` is the clock.
+        misses: makes the errors.
         comparison: the sink that compares; it is the first of the journal.
         journal: of the replayed session.
         model: samples the recorded steps.
@@ -76,11 +76,16 @@ class Cast:
         rate: float | None = None,
         sinks: Sequence[Sink] = (),
         counts: Counter[str] | None = None,
+        normal: Normal | None = None,
+        advice: str = ADVICE,
     ) -> None:
+        normal = normal or Normal()
         self.cursor = cursor = Cursor(plan.events, plan.lines, rate=rate)
-        self.comparison = Comparison(cursor, open_end=plan.unfinished)
+        self.misses = misses = Misses(plan, normal, advice=advice)
+        self.comparison = Comparison(cursor, misses, normal, open_end=plan.unfinished)
         self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks], counts)
-        self.model = ReplayModel(cursor, RecordedRequests(plan.opened.settings, plan.opened.tools))
+        misses.state = self.journal.state
+        self.model = ReplayModel(cursor, Asked(plan.opened, normal), misses)
         self.runner = ReplayRunner(cursor)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
 
@@ -128,10 +133,11 @@ class ReplayJournal(Journal):
 class ReplayModel:
     """Samples recorded steps, after a look at what it is asked. See `models.model.Model`."""
 
-    def __init__(self, cursor: Cursor, recorded: RecordedRequests) -> None:
+    def __init__(self, cursor: Cursor, asked: Asked, misses: Misses) -> None:
         self._cursor = cursor
-        self._recorded = recorded
-        self._dialects: dict[str, Dialect] = {}
+        self._asked = asked
+        self._misses = misses
+        self._sampled = 0
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Give the recorded step, or fail or wait as the recorded one did.
@@ -142,6 +148,7 @@ class ReplayModel:
         assert observe is not None, "a comparison listens"
         cursor = self._cursor
         await anyio.lowlevel.checkpoint()
+        self._sampled += 1
         while True:
             if cursor.mismatch is not None:
                 raise cursor.mismatch
@@ -153,13 +160,13 @@ class ReplayModel:
                     await cursor.pace()
                     return event
                 case Retried():
-                    raise _recorded_fault(event)
+                    raise recorded_fault(event)
                 case RequestSent():
                     observe(self._checked(request, event))
                 case None:
                     raise self._unasked("the trace ends")
                 case _ if event.durable:
-                    raise self._unasked(f"{cursor.place} is expected")
+                    raise self._unasked(f"{type(event).__name__} is expected")
                 case _:
                     await cursor.pace()
                     observe(event)
@@ -168,42 +175,19 @@ class ReplayModel:
         """Nothing is open."""
 
     def _checked(self, request: Request, event: RequestSent) -> RequestSent:
-        """The event of the request, made anew; of a redacted one the recorded event."""
-        dialect = self._dialects.setdefault(event.dialect, dialects.named(event.dialect))
-        body = encoder(event.via)(request, dialect)
-        added = added_messages(request)
-        self._recorded.add(event.adds, len(request.messages))
-        if not event.digest:
-            shown, said_in = self._shown(body, request, dialect, event)
-            found = self._recorded.difference(shown, request, said_in, stream=event.stream)
-            if found is not None:
-                raise self._differs(found)
-            return event
-        digest = hashlib.sha256(body).hexdigest()
-        if digest != event.digest:
-            shown, said_in = self._shown(body, request, dialect, event)
-            named = self._recorded.named(shown, request, said_in, stream=event.stream)
-            raise self._differs(named)
-        return RequestSent(digest, len(body), added, dialect.name, request.streams, event.via)
-
-    def _shown(
-        self, body: bytes, request: Request, dialect: Dialect, event: RequestSent
-    ) -> tuple[bytes, Dialect]:
-        """What a request holds in the form in which it is compared: that of Chat Completions."""
-        if not event.via:
-            return body, dialect
-        return encode_body(request, dialects.GENERIC), dialects.GENERIC
-
-    def _differs(self, found: str) -> ReplayMismatch:
-        mismatch = ReplayMismatch(
-            f"{self._cursor.place}: another request than the recorded one: {found}"
-        )
+        """The event of the request, made anew."""
+        sent, found = self._asked.sent(request, event)
+        if found is None:
+            return sent
+        step = self._misses.step(self._sampled, self._cursor.position)
+        mismatch = self._misses.request(step, found, request.messages)
         self._cursor.break_off(mismatch)
-        return mismatch
+        raise mismatch
 
     def _unasked(self, instead: str) -> ReplayMismatch:
-        mismatch = ReplayMismatch(f"the session samples a step where {instead}")
-        self._cursor.break_off(mismatch)
+        cursor = self._cursor
+        mismatch = self._misses.unasked(self._sampled, self._misses.place(cursor.position), instead)
+        cursor.break_off(mismatch)
         return mismatch
 
 
@@ -283,7 +267,7 @@ def failure(text: str) -> Exception:
     return unknown(said)
 
 
-def _recorded_fault(event: Retried) -> ServerError:
+def recorded_fault(event: Retried) -> ServerError:
     """What a step was sampled again for; `retry_after` is the wait that the trace has."""
     error = ServerError(event.reason)
     error.code, error.retry_after = event.code, event.wait

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
-from toolrun.trace.comparison import difference
+from toolrun.trace.normal import Normal
+from toolrun.trace.shown import NOTHING, Found, first_difference, shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,10 +21,7 @@ if TYPE_CHECKING:
     from toolrun.models.dialects import Dialect
     from toolrun.models.model import Request
 
-_UNNAMED = (
-    "the body's bytes differ, though its messages, settings and tools are those of the trace: "
-    "either it is written otherwise, or line 2 was changed"
-)
+_AS_IT_IS = Normal()
 
 
 class RecordedRequests:
@@ -50,35 +49,56 @@ class RecordedRequests:
         self._messages += messages
 
     def difference(
-        self, body: bytes, request: Request, dialect: Dialect, *, stream: bool
-    ) -> str | None:
+        self,
+        body: bytes,
+        request: Request,
+        dialect: Dialect,
+        *,
+        stream: bool,
+        normal: Normal = _AS_IT_IS,
+    ) -> Found | None:
         """The first thing in a body that is not as recorded; None where there is none.
 
         What a request has of its own, beside the session's settings, is taken as it is: the trace
         holds no more of it than the digest.
         """
-        seen: dict[str, Any] = msgspec.json.decode(body)
+        seen: dict[str, Any] = normal.value(msgspec.json.decode(body))
         said = seen.pop("messages")
-        head = self._head(request, stream=stream)
+        head = normal.value(self._head(request, stream=stream))
         instructions = self._settings.get("instructions")
         expected = [{"role": "system", "content": instructions}] if instructions else []
         front = len(expected)
         expected += self._wire(dialect)
         if request.nudge is not None:
             expected.append({"role": "user", "content": request.nudge})
+        expected = normal.value(expected)
         for index, (before, after) in enumerate(zip(expected, said, strict=False)):
             if msgspec.json.encode(before) != msgspec.json.encode(after):
-                name = "the instructions" if index < front else f"message {index - front + 1}"
-                return f"{name} ({before['role']}): {_said(before, after)}"
+                return _message(before, after, index - front)
         if len(expected) != len(said):
-            return f"{len(expected)} messages expected, {len(said)} seen: {_last(expected, said)}"
+            return _count(expected, said, front)
         if head != seen:
-            return f"the settings: {_said(head, seen)}"
+            return structs.replace(first_difference(head, seen), where="the settings")
         return None
 
-    def named(self, body: bytes, request: Request, dialect: Dialect, *, stream: bool) -> str:
-        """As `difference`, where the digest says that there is one."""
-        return self.difference(body, request, dialect, stream=stream) or _UNNAMED
+    def unnamed(self, added: int) -> Found:
+        """What is said where a body's bytes differ, and nothing in it does.
+
+        Args:
+            added: how many messages the request added to those before, which were as recorded.
+        """
+        count = len(self._messages)
+        new = [
+            f"message {index + 1} ({self._messages[index]['role']})"
+            for index in range(count - added, count)
+        ]
+        which = f"{', '.join(new)}, which it adds, or line 2" if new else "line 2"
+        return Found(
+            "the body",
+            said="its bytes differ, though its messages, settings and tools are those of the "
+            f"trace: the file was changed in {which}; or toolrun writes the body otherwise",
+            message=count - 1 if added == 1 else None,
+        )
 
     def _wire(self, dialect: Dialect) -> list[dict[str, Any]]:
         """The recorded messages as the server would get them."""
@@ -114,18 +134,24 @@ class RecordedRequests:
         return head
 
 
-def _said(expected: dict[str, Any], seen: Any) -> str:
-    where, before, after = difference(expected, seen)
-    return f"{where}: expected {before}, seen {after}"
+def _message(before: dict[str, Any], after: Any, index: int) -> Found:
+    found = first_difference(before, after)
+    if index < 0:
+        return structs.replace(found, where="the instructions (system)")
+    where = f"message {index + 1} ({before['role']})"
+    return structs.replace(found, where=where, message=index)
 
 
-def _last(expected: list[dict[str, Any]], seen: list[dict[str, Any]]) -> str:
+def _count(expected: list[Any], seen: list[Any], front: int) -> Found:
     """The first message that only one side has."""
-    if len(expected) > len(seen):
-        return f"missing {_short(expected[len(seen)])}"
-    return f"more by {_short(seen[len(expected)])}"
-
-
-def _short(message: dict[str, Any]) -> str:
-    _, text, _ = difference(message, None)
-    return text
+    at = min(len(expected), len(seen))
+    before = expected[at] if at < len(expected) else NOTHING
+    after = seen[at] if at < len(seen) else NOTHING
+    what = f"missing {shown(before)}" if after is NOTHING else f"more by {shown(after)}"
+    return Found(
+        "messages",
+        before,
+        after,
+        message=at - front,
+        said=f"{len(expected)} messages expected, {len(seen)} seen: {what}",
+    )

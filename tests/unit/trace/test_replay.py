@@ -38,10 +38,10 @@ from toolrun.models.dialects import vllm
 from toolrun.models.sent import added_messages
 from toolrun.state import fold
 from toolrun.testing.replay import replay_trace
-from toolrun.trace.comparison import difference
 from toolrun.trace.plan import Decide, Plan, Stop, Turn
 from toolrun.trace.reader import Trace, read_trace
 from toolrun.trace.replay import failure
+from toolrun.trace.shown import difference
 from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
