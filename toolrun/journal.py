@@ -36,6 +36,8 @@ E = TypeVar("E", bound=Event)
 
 BATCH = 1000
 """Observed events that a sink keeps at most until it is told to let go of them."""
+WINDOW = 0.25
+"""Seconds after which it is told so, too, where more events come."""
 
 
 class Sink(Protocol):
@@ -51,7 +53,7 @@ class Sink(Protocol):
         """Take note of an observed event; must not block and not raise.
 
         One that keeps them may have a `flush`, too: it is called where many have come since the
-        last durable event.
+        last durable event, or for long.
         """
 
     async def record(self, event: Durable) -> None:
@@ -82,6 +84,7 @@ class Journal:
         self.seq = 0
         """The number of the last durable event."""
         self._sub = 0
+        self._due = 0.0
         self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._find_observers()
 
@@ -133,7 +136,10 @@ class Journal:
             placed = self._place(event, self.state.turn, self.state.step + self.sampling)
             for observe in self._observers:
                 observe(placed)
-            if not self._sub % BATCH:
+            if self._sub == 1:
+                self._due = placed.time + WINDOW
+            elif placed.time >= self._due or not self._sub % BATCH:
+                self._due = placed.time + WINDOW
                 for flush in self._flushes:
                     flush()
 
@@ -148,7 +154,8 @@ class Journal:
             session=self.session,
             seq=self.seq,
             sub=self._sub,
-            time=self.clock(),
+            # In whole milliseconds, as traces and stores hold them.
+            time=round(self.clock() * 1000) / 1000,
             turn=turn,
             step=step,
         )

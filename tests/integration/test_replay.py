@@ -465,7 +465,7 @@ async def test_an_event_that_does_not_come_is_named(
     lines = recording.path.read_bytes().splitlines(keepends=True)
     index = next(i for i, line in enumerate(lines) if b"ToolCallFinished" in line)
     started = msgspec.json.decode(lines[index - 1])
-    place = {key: started[key] for key in ("session", "seq", "time", "turn", "step")}
+    place = {key: started[key] for key in ("seq", "time", "turn", "step")}
     warned = {"type": "Warned", **place, "sub": 1, "code": "c", "message": "m"}
     lines.insert(index, msgspec.json.encode(warned) + b"\n")
     recording.path.write_bytes(b"".join(lines))

@@ -4,29 +4,97 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
+from functools import cache
+from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from msgspec import Struct
 
-FORMAT = 1
+from toolrun._version import __version__
+
+if TYPE_CHECKING:
+    from toolrun.events import SessionOpened
+
+FORMAT = 2
 _LONGEST = 200
 
 
-class TraceHeader(Struct, frozen=True, kw_only=True, tag=True, tag_field="type"):
-    """The first line of a trace.
+class TraceHeader(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True, tag_field="type"
+):
+    """The first line of a file of a trace, and of what is added to it later.
 
     Attributes:
         format: the number of the file format; readers refuse a later one.
-        toolrun: the version that wrote the file.
+        toolrun: the version that wrote what follows.
         session: whose events follow.
         created: seconds since the epoch.
+        part: which file of the trace it is.
+        resumed: whether the recording goes on here after a break: `seq` may jump.
+        python: the version of the interpreter.
+        openai: the version of the client's package.
+        harmony: the version of openai-harmony, where that is installed.
+        model: the name of the session's model.
+        base_url: of its server, or servers.
     """
 
     format: int
     toolrun: str
     session: str
     created: float
+    part: int = 1
+    resumed: bool = False
+    python: str = ""
+    openai: str = ""
+    harmony: str = ""
+    model: str = ""
+    base_url: str | list[str] = ""
+
+
+def header_of(
+    session: str,
+    created: float,
+    *,
+    part: int = 1,
+    resumed: bool = False,
+    opened: SessionOpened | None = None,
+) -> TraceHeader:
+    """The header of a file that this toolrun writes.
+
+    Args:
+        session: its id.
+        created: seconds since the epoch.
+        part: which file of the trace it is, from 1.
+        resumed: whether the recording goes on here after a break.
+        opened: what the session began with, where that is known.
+    """
+    settings = opened.settings if opened is not None else {}
+    urls = settings.get("base_url") or ""
+    return TraceHeader(
+        format=FORMAT,
+        toolrun=__version__,
+        session=session,
+        created=round(created, 3),
+        part=part,
+        resumed=resumed,
+        python=platform.python_version(),
+        openai=_version("openai"),
+        harmony=_version("openai-harmony"),
+        model=str(settings.get("model") or ""),
+        base_url=urls if isinstance(urls, str) else list(urls),
+    )
+
+
+@cache
+def _version(package: str) -> str:
+    """The version of a package that may be installed; it is not imported."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def default_trace_path(session_id: str) -> Path:

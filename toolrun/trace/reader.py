@@ -6,27 +6,51 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self
 
 import msgspec
 from msgspec import Struct
 
 from toolrun.errors import TraceError
-from toolrun.events import AnyEvent, Event
+from toolrun.events import Event
 from toolrun.resources import schema
-from toolrun.trace.columns import Deltas, Row
+from toolrun.trace import format_1, format_2
 from toolrun.trace.header import FORMAT, TraceHeader
 from toolrun.trace.lines import Lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
 
-_row: msgspec.json.Decoder[Row] = msgspec.json.Decoder(AnyEvent | Deltas)
 _header = msgspec.json.Decoder(TraceHeader)
+_HEADER = re.compile(rb'\s*\{\s*"type"\s*:\s*"TraceHeader"')
 _FORMAT = re.compile(rb'"format":\s*(\d+)')
 _SHOWN = 200
+
+
+class Format(Protocol):
+    """What the lines of a format say.
+
+    Attributes:
+        schema: the name of the one that describes them.
+    """
+
+    schema: str
+
+    def events(self, line: bytes) -> list[Event]:
+        """The events of the next line.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+
+
+FORMATS: Final[dict[int, Callable[[str], Format]]] = {
+    format_1.NUMBER: format_1.Format1,
+    format_2.NUMBER: format_2.Format2,
+}
+"""The formats that are read, made with the id of the session."""
 
 
 class Trace(Struct, frozen=True):
@@ -48,7 +72,8 @@ def read_trace(path: str | Path, *, check: bool = False) -> Trace:
 
     Args:
         path: of the file.
-        check: hold every line against `schemas/trace.schema.json`, too.
+        check: hold every line against the schema of its format, too:
+            `schemas/trace.schema.json` for the newest.
 
     Raises:
         TraceError: the file cannot be read, or a line does not fit; `line` says which.
@@ -65,7 +90,7 @@ class TraceReader:
     """Reads a trace event by event: a context manager and an iterator, in flat memory.
 
     Attributes:
-        header: of the file.
+        header: of the first file.
 
     Raises:
         TraceError: on opening and on each step, see `read_trace`.
@@ -74,10 +99,11 @@ class TraceReader:
     def __init__(self, path: str | Path, *, check: bool = False) -> None:
         self._check = check
         self._place = (-1, 0)
+        self._resumed = 0
         self._rest: deque[Event] = deque()
         self._lines = Lines(path)
         try:
-            self.header = self._read_header()
+            self.header = self._begin()
         except BaseException:
             self.close()
             raise
@@ -111,14 +137,16 @@ class TraceReader:
         return self
 
     def __next__(self) -> Event:
-        if not self._rest:
+        while not self._rest:
             line = self._lines.next()
             if line is None:
                 raise StopIteration
+            if self._lines.resumed > self._resumed:
+                # What a crash took of the lines before is missing here.
+                self._resumed, self._place = self._lines.resumed, (-1, 0)
             try:
-                row: Row = _row.decode(line)
-                self._rest.extend(row.events() if isinstance(row, Deltas) else (row,))
-            except (ValueError, RecursionError) as error:  # msgspec's and of encodings among them
+                self._rest.extend(self._format.events(line))
+            except (ValueError, OverflowError, RecursionError) as error:  # msgspec's among them
                 raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
             if self._check:
                 self._hold_against_schema(line)
@@ -126,14 +154,23 @@ class TraceReader:
         self._in_place(event)
         return event
 
-    def _read_header(self) -> TraceHeader:
+    def _begin(self) -> TraceHeader:
         line = self._lines.next()
         if line is None:
             raise self._wrong("the file has no whole line; a trace begins with a TraceHeader")
+        header = self._read_header(line)
+        self._format = FORMATS[header.format](header.session)
+        if self._check:
+            self._hold_against_schema(line)
+        return header
+
+    def _read_header(self, line: bytes) -> TraceHeader:
         found = _FORMAT.search(line)
-        if b'"TraceHeader"' in line and found is not None and int(found[1]) > FORMAT:
+        number = int(found[1][:9]) if _HEADER.match(line) and found is not None else FORMAT
+        if number > FORMAT:
             raise self._wrong(
-                f"the file has format {int(found[1])}, and this toolrun reads {FORMAT}; update it"
+                f"the file has format {number}, which a later toolrun wrote; this one reads up to "
+                f"{FORMAT}: update it (pip install --upgrade toolrun)"
             )
         try:
             header = _header.decode(line)
@@ -141,8 +178,8 @@ class TraceReader:
             raise self._wrong(
                 f"not a trace, which begins with a TraceHeader ({_said(error)}): {_shown(line)}"
             ) from error
-        if self._check:
-            self._hold_against_schema(line)
+        if header.format not in FORMATS:
+            raise self._wrong(f"there is no format {header.format}: {_shown(line)}")
         return header
 
     def _in_place(self, event: Event) -> None:
@@ -167,7 +204,7 @@ class TraceReader:
 
         try:
             value = msgspec.json.decode(line)
-            error = best_match(_validator(value["type"]).iter_errors(value))
+            error = best_match(_validator(self._format.schema, value["type"]).iter_errors(value))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as bad:
             raise self._wrong(f"{_said(bad)}: {_shown(line)}") from bad
         if error is not None:
@@ -179,11 +216,11 @@ class TraceReader:
 
 
 @cache
-def _validator(kind: str) -> Any:
+def _validator(name: str, kind: str) -> Any:
     """The validator for one type of line: its errors say more than those of a choice of all."""
     import jsonschema
 
-    whole = schema("trace")
+    whole = schema(name)
     return jsonschema.Draft202012Validator(
         {"$schema": whole["$schema"], "$ref": f"#/$defs/{kind}", "$defs": whole["$defs"]}
     )

@@ -2,18 +2,19 @@
 
 Deltas keep their boundaries, which a replay needs: a secret that is split over pieces is replaced
 in the piece that it begins in and removed from the others. A piece that ends in what may be the
-beginning of a secret is not held back, for a durable event must not overtake it; that end is
-redacted instead, and its continuation, if it comes, too.
+beginning of a secret is held back until more has come, but not from a durable event, which must not
+overtake it; then that end is redacted, and its continuation, if it comes, too.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 import msgspec
-from msgspec import structs
+from msgspec import Struct, structs
 
 from toolrun.events import (
     AssistantMessage,
@@ -23,17 +24,19 @@ from toolrun.events import (
     ToolCallFinished,
     ToolOutput,
 )
-from toolrun.trace.columns import Deltas, rows
+from toolrun.trace.rows import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from toolrun.events import Event
-    from toolrun.trace.columns import Row
+    from toolrun.trace.rows import Row
 
 MARK = "[redacted]"
 MIN_TAIL = 4
 """A shorter beginning of a secret at a forced end is left: it tells nothing."""
+MOST_HELD = 1000
+"""Events that are held back at most for what may be the beginning of a secret."""
 
 _KEYS = (
     re.compile(r"(?<![A-Za-z0-9])(sk-[A-Za-z0-9_-]{16,})"),
@@ -45,14 +48,21 @@ _OPEN_KEY = re.compile(
 )
 _LONGEST_KEY = 4200
 
-_TOKENS = ("prompt_token_ids", "token_ids", "rendered_token_ids", "continues", "logprobs")
+_NO_TOKENS: dict[str, Any] = {
+    "prompt_token_ids": None,
+    "token_ids": None,
+    "rendered_token_ids": None,
+    "continues": 0,
+    "logprobs": None,
+}
 _encoder = msgspec.json.Encoder()
+_Key = tuple[str, ...]
 _Pieces = list[tuple[int, str]]
 _Span = tuple[int, int]
 
 
 class Redactor:
-    """Encodes the events of one session without its secrets.
+    """Takes the secrets out of the events of one session.
 
     Args:
         secrets: values to replace wherever they stand in a string, plain or JSON-escaped; empty
@@ -63,112 +73,84 @@ class Redactor:
         self._secrets = tuple(sorted({form for each in secrets if each for form in _forms(each)}))
         self._looked_for = (*self._secrets, *_HINTS)
         self._needles = tuple(_encoder.encode(text)[1:-1] for text in self._looked_for)
-        self._carried: dict[tuple[str, ...], str] = {}
+        self._carried: dict[_Key, str] = {}
         self._hit = False
 
-    def lines(self, events: Sequence[Event]) -> bytes:
-        """Events that follow each other as JSON lines, each with its newline."""
-        if (data := self._clean_lines(events)) is not None:
-            return data
-        found = rows(self._split_secrets(events))
-        data = self._encoded(found)
-        if data is not None and not self._hit and self._is_clean(data):
-            return data
-        return b"".join(self._line(row) for row in found)
+    def passes(self, lines: bytes, rows: Sequence[Row]) -> bool:
+        """Whether nothing in the lines of these rows looks like a secret.
 
-    def _clean_lines(self, events: Sequence[Event]) -> bytes | None:
-        """The lines of a whole step, where nothing in it looks like a secret; None: look closer.
-
-        The pieces of its texts, most of what there is to write, are looked at joined, once.
+        The pieces of a text, most of what there is to write, are looked at joined, too.
         """
-        if self._hit or self._carried or not events or not events[-1].durable:
-            return None
-        if self._suspicious(events[-1].session):
-            return None
-        texts: dict[str, list[str]] = {}
-        lines: list[bytes] = []
-        others: list[bytes] = []
-        for row in rows(events):
-            line = self._encoded([row])
-            if line is None or type(row) is ToolOutput:
-                return None
-            lines.append(line)
-            if type(row) is Deltas:
-                texts.setdefault(row.of, []).extend(row.text)
-                continue
-            others.append(line)
-            if type(row) is TextDelta or type(row) is ReasoningDelta:
-                texts.setdefault(type(row).__name__, []).append(row.text)
-        if not self._is_clean(b"".join(others)):
-            return None
-        for pieces in texts.values():
-            if self._suspicious("".join(pieces)):
-                return None
-        return b"".join(lines)
-
-    def _suspicious(self, text: str) -> bool:
-        # No generator: this is asked for each line of a trace.
-        for each in self._looked_for:  # noqa: SIM110
-            if each in text:
-                return True
-        return False
-
-    def _is_clean(self, lines: bytes) -> bool:
-        for each in self._needles:  # noqa: SIM110
-            if each in lines:
+        if self._carried or _any_in(self._needles, lines):
+            return False
+        texts: dict[type, list[str]] = {}
+        for row in rows:
+            if isinstance(row, Pieces):
+                texts.setdefault(type(row), []).extend(row.text)
+            elif type(row) is ToolOutput:  # it may end in the beginning of a secret
                 return False
-        return True
+        return not any(_any_in(self._looked_for, "".join(text)) for text in texts.values())
 
-    def _encoded(self, found: Sequence[Row]) -> bytes | None:
-        try:
-            return _encoder.encode_lines(found)
-        except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
-            return None
+    def clean(self, events: Sequence[Event]) -> list[Event]:
+        """Events that follow those before, without secrets."""
+        return [self._cleaned(event) for event in self._split_secrets(events)]
+
+    def muted(self, events: Sequence[Event]) -> Sequence[Event]:
+        """The same without what would tell of something that was redacted before."""
+        return [_mute(event) for event in events] if self._hit else events
+
+    def settled(self, events: Sequence[Event]) -> int:
+        """How many of the events can be written while more of their texts are to come.
+
+        The end of a text that may be the beginning of a secret is held back, and what follows it.
+        """
+        settled = len(events)
+        for key, pieces in _texts(events).items():
+            text = self._carried.get(key, "") + "".join(piece for _, piece in pieces)
+            begin = self._open_tail(text)
+            if begin is None:
+                continue
+            end = len(text)
+            for index, piece in reversed(pieces):
+                end -= len(piece)
+                settled = min(settled, index)
+                if end <= begin:
+                    break
+        return settled if len(events) - settled < MOST_HELD else len(events)
 
     def text(self, text: str) -> str:
         """A string without secrets."""
         return _mask([text], self._spans(text), text, 0)[0]
 
     def value(self, value: Any) -> Any:
-        """JSON values without secrets, in keys, too."""
+        """Data without secrets, in keys, too; words of the format (`Literal`) are left."""
         match value:
             case str():
                 return self.text(value.encode("utf-8", "replace").decode())
             case dict():
                 return {self.value(key): self.value(each) for key, each in value.items()}
-            case list() | tuple():
+            case list():
                 return [self.value(each) for each in value]
+            case tuple():
+                return tuple(self.value(each) for each in value)
+            case Struct():
+                free = {name: self.value(getattr(value, name)) for name in _free(type(value))}
+                return structs.replace(value, **free)
             case _:
                 return value
 
-    def _line(self, event: Row) -> bytes:
-        plain = msgspec.to_builtins(event)
-        clean = self.value(plain)
+    def _cleaned(self, event: Event) -> Event:
+        clean: Event = self.value(event)
         if event.durable or isinstance(event, RequestSent):
-            self._hit = self._hit or clean != plain
-        if self._hit and isinstance(event, RequestSent):
-            # The digest is of a body that no reader of this trace can make again.
-            clean["digest"] = ""
-        if self._hit and isinstance(event, AssistantMessage):
-            # Tokens would spell out what was redacted.
-            for name in _TOKENS:
-                clean.pop(name, None)
-        return _encoder.encode(clean) + b"\n"
+            self._hit = self._hit or clean != event
+        return _mute(clean) if self._hit else clean
 
     def _split_secrets(self, events: Sequence[Event]) -> Sequence[Event]:
         """The same events without the secrets that stretch over several pieces of one text."""
-        texts: dict[tuple[str, ...], _Pieces] = {}
-        ended: set[str] = set()
-        for index, event in enumerate(events):
-            if isinstance(event, ReasoningDelta | TextDelta):
-                texts.setdefault((type(event).__name__,), []).append((index, event.text))
-            elif isinstance(event, ToolOutput):
-                texts.setdefault((event.call_id, event.stream), []).append((index, event.text))
-            elif isinstance(event, ToolCallFinished):
-                ended.add(event.call_id)
+        ended = {event.call_id for event in events if isinstance(event, ToolCallFinished)}
         step_ended = bool(events) and events[-1].durable
         mended: list[Event] | None = None
-        for key, pieces in texts.items():
+        for key, pieces in _texts(events).items():
             is_open = key[0] not in ended if len(key) > 1 else not step_ended
             for index, text in self._mended(key, pieces, is_open=is_open):
                 mended = list(events) if mended is None else mended
@@ -177,9 +159,7 @@ class Redactor:
             self._forget(ended)
         return events if mended is None else mended
 
-    def _mended(
-        self, key: tuple[str, ...], pieces: _Pieces, *, is_open: bool
-    ) -> Iterator[tuple[int, str]]:
+    def _mended(self, key: _Key, pieces: _Pieces, *, is_open: bool) -> Iterator[tuple[int, str]]:
         """The pieces of one text that must change."""
         carried = self._carried.pop(key, "")
         text = carried + "".join(piece for _, piece in pieces)
@@ -224,6 +204,42 @@ class Redactor:
         if (found := _OPEN_KEY.search(text, offset)) is not None:
             begins.append(found.start())
         return min(begins, default=None)
+
+
+def _any_in(wanted: Iterable[Any], whole: Any) -> bool:
+    # No generator: this is asked for each line of a trace.
+    for each in wanted:  # noqa: SIM110
+        if each in whole:
+            return True
+    return False
+
+
+def _texts(events: Sequence[Event]) -> dict[_Key, _Pieces]:
+    """The texts that come in pieces, with the number of the event of each piece."""
+    texts: dict[_Key, _Pieces] = {}
+    for index, event in enumerate(events):
+        if isinstance(event, ReasoningDelta | TextDelta):
+            texts.setdefault((type(event).__name__,), []).append((index, event.text))
+        elif isinstance(event, ToolOutput):
+            texts.setdefault((event.call_id, event.stream), []).append((index, event.text))
+    return texts
+
+
+def _mute(event: Event) -> Event:
+    """An event without what tells of something that was redacted before."""
+    if isinstance(event, RequestSent):
+        # The digest is of a body that no reader of this trace can make again.
+        return structs.replace(event, digest="")
+    if isinstance(event, AssistantMessage):
+        # Tokens would spell out what was redacted.
+        return structs.replace(event, **_NO_TOKENS)
+    return event
+
+
+@cache
+def _free(kind: type[Struct]) -> tuple[str, ...]:
+    """The fields that may hold any text."""
+    return tuple(each.name for each in structs.fields(kind) if get_origin(each.type) is not Literal)
 
 
 def _forms(secret: str) -> set[str]:

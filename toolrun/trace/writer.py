@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from toolrun._version import __version__
-from toolrun.events import FileChanged
+from toolrun.events import FileChanged, SessionOpened
+from toolrun.trace.encoder import LineEncoder
 from toolrun.trace.file import TraceFile
-from toolrun.trace.header import FORMAT, TraceHeader, default_trace_path
+from toolrun.trace.header import default_trace_path, header_of
 from toolrun.trace.redact import Redactor
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ class TraceSink:
         self.failed = False
         self._session = session
         self._redactor = Redactor(secrets)
+        self._encoder = LineEncoder(self._redactor)
         self._clock = clock
+        self._opened: SessionOpened | None = None
         self._waiting: list[Event] = []
         # A function of the list's own: a stream observes each token.
         self.observe = self._waiting.append
@@ -66,37 +68,41 @@ class TraceSink:
 
     async def record(self, event: Durable) -> None:
         """Write a durable event and what was observed before it, in one write."""
+        if isinstance(event, SessionOpened):
+            self._opened = event
         # What a file held before is what a workspace holds: secrets of every form.
         kept = event.without_content() if isinstance(event, FileChanged) else event
         self._waiting.append(kept)
-        self.flush()
+        self._write(len(self._waiting))
 
     def flush(self) -> None:
-        """Write what waits; see `journal.Sink`."""
-        events = self._waiting[:]
-        self._waiting.clear()
-        if self.failed or self._closed:
-            return
-        try:
-            self._file.write(self._redactor.lines(events))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
-            self._fail(error)
+        """Write what waits, but for what may be half a secret; see `journal.Sink`."""
+        self._write(self._redactor.settled(self._waiting))
 
     def close(self) -> None:
         """Write what waits and close the file; later events are passed over."""
         if self._waiting:
-            self.flush()
+            self._write(len(self._waiting))
         self._let_go()
         self._closed = True
 
-    def _header(self) -> bytes:
-        header = TraceHeader(
-            format=FORMAT,
-            toolrun=__version__,
-            session=self._redactor.text(self._session),
-            created=self._clock(),
+    def _write(self, count: int) -> None:
+        """Write the first of the events that wait."""
+        events = self._waiting[:count]
+        del self._waiting[:count]
+        if self.failed or self._closed or not events:
+            return
+        try:
+            self._file.write(self._encoder.lines(events))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
+            self._fail(error)
+
+    def _header(self, part: int = 1, resumed: bool = False) -> bytes:  # noqa: FBT001, FBT002
+        """The line that a file begins with, or goes on with."""
+        header = header_of(
+            self._session, self._clock(), part=part, resumed=resumed, opened=self._opened
         )
-        return msgspec.json.encode(header) + b"\n"
+        return msgspec.json.encode(self._redactor.value(header)) + b"\n"
 
     def _fail(self, error: Exception) -> None:
         import structlog

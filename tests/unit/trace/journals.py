@@ -55,19 +55,43 @@ ONE_CALL: tuple[Event, ...] = (
 
 
 async def write(
-    path: Path, events: Iterable[Event], *, session: str = "s", secrets: Sequence[str] = ()
+    path: Path,
+    events: Iterable[Event],
+    *,
+    session: str = "s",
+    secrets: Sequence[str] = (),
+    tick: float = 1.0,
 ) -> TraceSink:
-    """Record events as a session would; the clock ticks by a second an event."""
-    ticks = itertools.count(1_700_000_000)
+    """Record events as a session would; the clock ticks by so many seconds an event."""
+    ticks = itertools.count(1_700_000_000, tick)
     sink = TraceSink(path, session=session, secrets=secrets, clock=lambda: 1_700_000_000.0)
-    journal = Journal(session, [sink], clock=lambda: float(next(ticks)))
+    await record(Journal(session, [sink], clock=lambda: float(next(ticks))), events)
+    sink.close()
+    return sink
+
+
+async def record(journal: Journal, events: Iterable[Event]) -> None:
+    """Let events happen."""
     for event in events:
         if isinstance(event, Durable):
             await journal.record(event)
         else:
             journal.observe(event)
-    sink.close()
-    return sink
+
+
+class Heard:
+    """A sink that keeps the events as they are."""
+
+    observes = True
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def observe(self, event: Event) -> None:
+        self.events.append(event)
+
+    async def record(self, event: Durable) -> None:
+        self.events.append(event)
 
 
 def written(

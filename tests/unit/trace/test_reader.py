@@ -16,12 +16,30 @@ from hypothesis import strategies as st
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import TraceError
-from toolrun.events import AnyEvent, TextDelta, UserMessage
+from toolrun.events import (
+    AnyEvent,
+    ApprovalRequested,
+    Event,
+    ReasoningDelta,
+    RequestSent,
+    TextDelta,
+    ToolCallStarted,
+    UserMessage,
+)
 from toolrun.journal import BATCH
 from toolrun.resources import schema
-from toolrun.trace.columns import Deltas
 from toolrun.trace.header import TraceHeader
 from toolrun.trace.reader import TraceReader, read_trace
+from toolrun.trace.rows import (
+    KEPT,
+    SHORTENED,
+    AskedRow,
+    ReasoningRow,
+    RequestRow,
+    StartedRow,
+    TextRow,
+    Told,
+)
 from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
@@ -40,9 +58,17 @@ LINES = WHOLE.splitlines(keepends=True)
 
 def _holds(line: bytes) -> int:
     """How many events a line holds."""
-    return len(msgspec.json.decode(line)["text"]) if b'"Deltas"' in line else 1
+    return len(msgspec.json.decode(line)["text"]) if b'"ms"' in line else 1
 
 
+OWN_ROWS: dict[type, type] = {
+    ReasoningDelta: ReasoningRow,
+    TextDelta: TextRow,
+    RequestSent: RequestRow,
+    ToolCallStarted: StartedRow,
+    ApprovalRequested: AskedRow,
+}
+assert tuple(OWN_ROWS) == SHORTENED
 EVENTS = sum(map(_holds, LINES[1:]))
 
 
@@ -77,9 +103,16 @@ def test_another_kind_of_file_is_no_trace(tmp_path: Path) -> None:
 
 
 def test_a_later_format_asks_for_an_update(tmp_path: Path) -> None:
-    later = LINES[0].replace(b'"format":1', b'"format":2').replace(b'"session"', b'"sessions"')
-    with pytest.raises(TraceError, match="format 2, and this toolrun reads 1; update it"):
+    later = LINES[0].replace(b'"format":2', b'"format":3').replace(b'"session"', b'"sessions"')
+    with pytest.raises(
+        TraceError, match=r"format 3, .* reads up to 2: update it \(pip install --upgrade toolrun"
+    ):
         read_trace(_file(tmp_path, later))
+
+
+def test_there_is_no_format_before_the_first(tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match="line 1: there is no format 0"):
+        read_trace(_file(tmp_path, LINES[0].replace(b'"format":2', b'"format":0')))
 
 
 @pytest.mark.parametrize(
@@ -90,7 +123,7 @@ def test_a_later_format_asks_for_an_update(tmp_path: Path) -> None:
         (b'{"type": "Nonsense"}\n', "Nonsense"),
         (b'{"type": "UserMessage", "session": "s"}\n', "content"),
         (b'{"type": "UserMessage", "content": 5}\n', r"\$\.content"),
-        (b'{"type": "TextDelta", "text": "\xff"}\n', "UTF-8|utf-8"),
+        (b'{"type": "TextDelta", "ms": [1], "text": ["\xff"]}\n', "UTF-8|utf-8"),
         (
             b'{"type": "SettingsChanged", "settings": {"a": ' + b"[" * 100_000 + b"\n",
             "nested too deep",
@@ -105,23 +138,32 @@ def test_what_is_wrong_with_a_line_is_named(line: bytes, named: str, tmp_path: P
     assert ", line 5: " in str(caught.value)
 
 
-def _missed(index: int) -> bool:
-    """Whether the next line tells of it: a durable one does not number what it follows."""
-    return b'"sub"' not in LINES[index] or b'"sub"' in LINES[index + 1]
+def _noticed(index: int) -> int | None:
+    """The line at which it is noticed that one is missing, counted without it; None: at none.
+
+    A durable event does not number what it follows; pieces of a text say nothing of their place.
+    """
+    for at, line in enumerate(LINES[index + 1 :], index):
+        if b'"ms"' not in line:
+            observed = b'"sub"' in LINES[index] or b'"ms"' in LINES[index]
+            return at + 1 if b'"sub"' in line or not observed else None
+    return None
 
 
-@pytest.mark.parametrize("index", [each for each in range(2, len(LINES) - 1) if _missed(each)])
+@pytest.mark.parametrize(
+    "index", [each for each in range(2, len(LINES) - 1) if _noticed(each) is not None]
+)
 def test_a_line_that_is_missing_is_noticed(index: int, tmp_path: Path) -> None:
-    with pytest.raises(TraceError, match="a line is missing, or out of order") as caught:
+    with pytest.raises(TraceError) as caught:
         read_trace(_file(tmp_path, b"".join([*LINES[:index], *LINES[index + 1 :]])))
-    assert caught.value.line == index + 1
+    assert caught.value.line == _noticed(index)
 
 
 def test_an_event_of_another_session_is_refused(tmp_path: Path) -> None:
-    other = LINES[3].replace(b'"session":"s"', b'"session":"t"')
+    other = LINES[5].replace(b'"seq"', b'"session":"t","seq"')
     with pytest.raises(TraceError, match="an event of session 't' in a trace of 's'") as caught:
-        read_trace(_file(tmp_path, b"".join([*LINES[:3], other])))
-    assert caught.value.line == 4
+        read_trace(_file(tmp_path, b"".join([*LINES[:5], other])))
+    assert caught.value.line == 6
 
 
 @pytest.mark.load
@@ -139,10 +181,10 @@ def test_a_spoiled_line_is_an_error_with_its_number_or_still_an_event(data: st.D
         count, line_of_error = _read(path, check=data.draw(st.booleans()))
     if line_of_error is None:
         # A piece of a text may have become two, or two one.
-        assert count == EVENTS or b'"Deltas"' in LINES[index]
+        assert count == EVENTS or b'"ms"' in LINES[index]
     else:
-        # A seq that changed is seen at the line after it.
-        assert line_of_error in (index + 1, index + 2)
+        # A place that changed is seen at the next line that has one, behind pieces of a text.
+        assert index + 1 <= line_of_error <= index + 4
 
 
 @settings(max_examples=300, deadline=None)
@@ -160,7 +202,8 @@ def test_any_bytes_as_a_line_are_an_error_with_its_number(line: bytes) -> None:
     ("before", "after", "path"),
     [
         (b'"first_token"', b'"more":1,"first_token"', r"\$: .*'more' was unexpected"),
-        (b'"of":"ReasoningDelta"', b'"of":"ReasoningDelta","more":1', "'more' was unexpected"),
+        (b'"ms":[', b'"more":1,"ms":[', "'more' was unexpected"),
+        (b'"ms":[', b'"turn":1,"ms":[', "'sub' is a dependency of 'turn'"),
         (b'"date":"2026-01-02"', b'"date":"yesterday"', r"\$\.date"),
         (b'"seconds":0.5', b'"seconds":-1', r"\$\.result\.seconds"),
     ],
@@ -181,15 +224,21 @@ def test_the_schema_knows_every_event_and_every_field(
     defs = whole["$defs"]
     place = set(defs["place"]["properties"])
     choices = [choice["$ref"].removeprefix("#/$defs/") for choice in whole["oneOf"]]
-    kinds = [kind.__name__ for kind in (TraceHeader, *every_event())]
-    assert choices == [*kinds[: (at := kinds.index("StepFinished"))], "Deltas", *kinds[at:]]
-    for kind in (TraceHeader, *every_event(), Deltas, ToolCall, ToolResult, Usage):
-        fields = msgspec.structs.fields(kind)
-        event = kind in every_event()
+    assert choices == [kind.__name__ for kind in (TraceHeader, *every_event())]
+    assert place == {each.name for each in msgspec.structs.fields(Event)} - {"session"}
+    for kind in (TraceHeader, *every_event(), ToolCall, ToolResult, Usage):
+        fields = msgspec.structs.fields(OWN_ROWS.get(kind, kind))
+        inherited = place | {"session"} if kind in every_event() else set()
         properties = set(defs[kind.__name__]["properties"]) - {"type"}
-        assert properties == {each.name for each in fields} - (place if event else set())
+        assert properties == {each.name for each in fields} - inherited
         required = set(defs[kind.__name__].get("required", ())) - {"type"}
         assert required == {each.name for each in fields if each.required}
+
+
+def test_a_row_of_its_own_has_the_fields_of_its_event() -> None:
+    for event, row in OWN_ROWS.items():
+        names = {each.name for each in msgspec.structs.fields(row)} - {"ms"}
+        assert names == {each.name for each in msgspec.structs.fields(event)} - {"session"}
 
 
 def test_the_schema_itself_takes_each_line_by_itself() -> None:
@@ -203,7 +252,7 @@ def test_the_schema_itself_takes_each_line_by_itself() -> None:
 
 async def test_a_big_file_is_read_in_flat_memory(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    await write(path, [OPENED, *(TextDelta("word " * 20) for _ in range(20_000))])
+    await write(path, [OPENED, *(TextDelta("word " * 20) for _ in range(20_000))], tick=0)
     assert path.stat().st_size > 2_000_000
     tracemalloc.start()
     with TraceReader(path) as reader:
@@ -241,16 +290,53 @@ def _file(folder: Path, data: bytes) -> Path:
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        (b'"text":[', b'"text":["more",', "Deltas has 2 times and 3 texts"),
-        (b'"time":[', b'"time":[1.5,', "Deltas has 3 times and 2 texts"),
-        (b'"of":"ReasoningDelta"', b'"of":"Warned"', "Invalid enum value 'Warned'"),
+        (b'"text":[', b'"text":["more",', "ReasoningDelta has 2 times and 3 texts"),
+        (b'"ms":[', b'"ms":[1,', "ReasoningDelta has 3 times and 2 texts"),
+        (b'"ms":[', b'"ms":[1.5,', "Expected `int`"),
+        (b'"ms":[1000', b'"ms":[' + b"9" * 400, "too large|out of range"),
     ],
 )
 def test_columns_that_do_not_fit_are_an_error(
     before: bytes, after: bytes, said: str, tmp_path: Path
 ) -> None:
-    line = next(index for index, line in enumerate(LINES) if b'"of":"ReasoningDelta"' in line)
+    line = next(index for index, line in enumerate(LINES) if b'"ReasoningDelta"' in line)
     spoilt = [*LINES[:line], LINES[line].replace(before, after), *LINES[line + 1 :]]
     with pytest.raises(TraceError, match=said) as caught:
         read_trace(_file(tmp_path, b"".join(spoilt)))
     assert caught.value.line == line + 1
+
+
+# ---- what a line leaves out ----
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            b'{"type":"ToolCallStarted","call_id":"c9","name":"f","seq":2}\n',
+            "no arguments, and no line before says those of the call 'c9'",
+        ),
+        (
+            b'{"type":"RequestSent","digest":"","size":1,"adds":[7],"seq":1,"sub":1}\n',
+            "what the event of seq 7 says, and no line since the request before has that event",
+        ),
+    ],
+)
+def test_what_no_line_before_says_is_an_error(line: bytes, said: str, tmp_path: Path) -> None:
+    with pytest.raises(TraceError, match=said) as caught:
+        read_trace(_file(tmp_path, b"".join([*LINES[:2], line])))
+    assert caught.value.line == 3
+
+
+def test_pieces_after_nothing_need_a_place(tmp_path: Path) -> None:
+    line = b'{"type":"TextDelta","ms":[1],"text":["a"]}\n'
+    with pytest.raises(TraceError, match="TextDelta has no place, and no line before has one"):
+        read_trace(_file(tmp_path, LINES[0] + line))
+
+
+def test_messages_that_no_request_holds_do_not_pile_up() -> None:
+    told = Told()
+    for seq in range(1, 3 * KEPT):
+        told.take(UserMessage("hello", seq=seq))
+    assert len(told.messages) == KEPT
+    assert max(told.messages) == 3 * KEPT - 1

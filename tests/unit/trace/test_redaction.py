@@ -25,6 +25,7 @@ from toolrun.events import (
     UserMessage,
 )
 from toolrun.journal import BATCH
+from toolrun.trace.encoder import LineEncoder
 from toolrun.trace.reader import read_trace
 from toolrun.trace.redact import Redactor
 from toolrun.values import ToolCall, ToolResult
@@ -196,15 +197,15 @@ def test_no_cut_of_a_text_lets_a_secret_through(
 ) -> None:
     whole = text + secret + text
     places = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    redactor = Redactor([secret])
+    encoder = LineEncoder(Redactor([secret]))
     lines = b""
     batch: list[Event] = []
     for (begin, end), flush in zip(itertools.pairwise(places), durable, strict=False):
         batch.append(ToolOutput("c", "stdout", whole[begin:end]))
         if flush:
-            lines += redactor.lines([*batch, UserMessage(".")])
+            lines += encoder.lines([*batch, UserMessage(".")])
             batch = []
-    lines += redactor.lines([*batch, ToolCallFinished("c", "f", ToolResult("."))])
+    lines += encoder.lines([*batch, ToolCallFinished("c", "f", ToolResult("."))])
     shown = "".join(
         each["text"] for each in map(json.loads, lines.splitlines()) if each["type"] == "ToolOutput"
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
 import stat
+from importlib import metadata
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,47 +14,126 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.trace.journals import ONE_CALL, OPENED, write
+from tests.unit.trace.journals import ONE_CALL, OPENED, Heard, record, write
 from toolrun._version import __version__
-from toolrun.events import SessionOpened, TextDelta, UserMessage, Warned
-from toolrun.journal import BATCH, Journal
-from toolrun.trace.columns import rows
+from toolrun.events import (
+    ApprovalRequested,
+    AssistantMessage,
+    RequestSent,
+    SessionOpened,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    UserMessage,
+    Warned,
+)
+from toolrun.journal import BATCH, WINDOW, Journal
 from toolrun.trace.reader import read_trace
 from toolrun.trace.writer import TraceSink, default_trace_path
-from toolrun.values import Usage
+from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from toolrun.events import Event
 
 
-async def test_a_trace_is_a_header_and_an_event_a_line(tmp_path: Path) -> None:
+async def test_a_trace_is_a_header_and_rows_that_say_nothing_twice(tmp_path: Path) -> None:
     await write(tmp_path / "t.jsonl", ONE_CALL)
     lines = [msgspec.json.decode(line) for line in (tmp_path / "t.jsonl").read_bytes().splitlines()]
     assert lines[0] == {
         "type": "TraceHeader",
-        "format": 1,
+        "format": 2,
         "toolrun": __version__,
         "session": "s",
         "created": 1_700_000_000.0,
+        "python": platform.python_version(),
+        "openai": metadata.version("openai"),
+        "harmony": metadata.version("openai-harmony"),
+        "model": "m",
     }
-    assert [line["type"] for line in lines[1:]] == [type(row).__name__ for row in rows(ONE_CALL)]
-    assert [(line.get("seq", 0), line.get("sub", 0)) for line in lines[2:6]] == [
-        (2, 0),
-        (2, 1),  # two pieces of a text in a line
-        (2, 3),
-        (2, 4),
+    assert [line["type"] for line in lines[1:]] == [
+        kind for kind, _ in groupby(map(_name, ONE_CALL))
     ]
+    assert lines[3] == {
+        "type": "ReasoningDelta",
+        "ms": [1000, 1000],
+        "text": ["I have to ", "count."],
+    }
+    assert lines[4] == {"type": "TextDelta", "ms": [1000], "text": ["Let me see."]}
+    started = next(line for line in lines if line["type"] == "ToolCallStarted")
+    assert "arguments" not in started
+    assert all("session" not in line for line in lines[1:])
 
 
 async def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    await write(path, ONE_CALL)
+    journal = Journal("s", [heard := Heard()])
+    sink = TraceSink(path, session="s", secrets=["nowhere"])
+    journal.add(sink)
+    await record(journal, [*ONE_CALL, *ODD])
+    sink.close()
     trace = read_trace(path, check=True)
-    lines = path.read_bytes().splitlines()[1:]
-    assert [msgspec.json.encode(row) for row in rows(trace.events)] == lines
+    assert trace.events == heard.events
+    assert _encoded(trace.events) == _encoded(heard.events)
     assert not trace.truncated
+
+
+async def test_pieces_that_do_not_follow_the_event_before_have_a_place(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    now = 1_700_000_000.0
+    journal = Journal("s", [heard := Heard()], clock=lambda: now)
+    await journal.record(OPENED)
+    await journal.record(UserMessage("hello"))
+    journal.add(sink := TraceSink(path, session="s"))
+    journal.observe(TextDelta("a"))  # the first of the file
+    now += 0.5
+    journal.observe(TextDelta("b"))
+    journal.sampling = True
+    now += 0.001
+    journal.observe(TextDelta("c"))  # of another step
+    sink.close()
+    lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    place = {"type": "TextDelta", "seq": 2, "turn": 1}
+    assert lines[1:] == [
+        place | {"ms": [0, 500], "text": ["a", "b"], "sub": 1, "time": 1_700_000_000.0},
+        place | {"ms": [0], "text": ["c"], "sub": 3, "time": 1_700_000_000.501, "step": 1},
+    ]
+    assert read_trace(path, check=True).events == heard.events[2:]
+
+
+async def test_arguments_that_are_not_the_calls_are_written(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    await write(path, [OPENED, *ODD])
+    lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    written = [line.get("arguments") for line in lines if line["type"] == "ToolCallStarted"]
+    # One that is as written, one of another type, one of a call that is no object, one unknown.
+    assert written == [None, {"n": 1.0}, {}, {"n": 1}]
+
+
+async def test_a_request_refers_to_what_was_said_since_the_one_before(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    said = [{"role": "user", "content": "hello"}, {"role": "user", "content": "again"}]
+    late = {"role": "tool", "tool_call_id": "b", "name": "f", "content": "2\n\nnote"}
+    soon = {"role": "tool", "tool_call_id": "a", "name": "f", "content": "1"}
+    await write(
+        path,
+        [
+            OPENED,
+            UserMessage("hello"),
+            RequestSent("0" * 64, 9, said[:1]),
+            ToolCallFinished("b", "f", ToolResult("2"), "note"),
+            ToolCallFinished("a", "f", ToolResult("1")),
+            RequestSent("0" * 64, 9, [soon, late]),
+            UserMessage("again"),
+            RequestSent("0" * 64, 9, said),  # all of it, since the history was changed
+        ],
+    )
+    lines = [msgspec.json.decode(line) for line in path.read_bytes().splitlines()]
+    adds = [line["adds"] for line in lines if line["type"] == "RequestSent"]
+    assert adds == [[2], [4, 3], [said[0], 5]]
+    requests = [e for e in read_trace(path, check=True).events if isinstance(e, RequestSent)]
+    assert [event.adds for event in requests] == [said[:1], [soon, late], said]
 
 
 async def test_the_file_is_its_owners_alone_in_a_folder_that_is_made(tmp_path: Path) -> None:
@@ -170,6 +252,25 @@ async def test_a_folder_that_cannot_be_made_does_not_stop_the_session(tmp_path: 
     assert len(logs) == 1
 
 
+async def test_what_is_observed_for_long_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = _count_writes(monkeypatch)
+    now = 1_700_000_000.0
+    sink = TraceSink(tmp_path / "t.jsonl", session="s")
+    journal = Journal("s", [sink], clock=lambda: now)
+    await journal.record(OPENED)
+    journal.observe(TextDelta("a"))
+    now += WINDOW - 0.001
+    journal.observe(TextDelta("b"))
+    assert len(writes) == 1
+    now += 0.001
+    journal.observe(TextDelta("c"))
+    assert len(writes) == 2
+    assert read_trace(tmp_path / "t.jsonl").events[-1].time == now
+    sink.close()
+
+
 async def test_half_a_surrogate_pair_costs_itself_alone(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     sink = await write(path, [OPENED, UserMessage("a\udc80b")])
@@ -221,6 +322,33 @@ def _count_writes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     monkeypatch.setattr(os, "write", counted)
     return writes
+
+
+ODD: tuple[Event, ...] = (
+    AssistantMessage(
+        None,
+        None,
+        (
+            ToolCall("one", "f", '{"n": 1}'),
+            ToolCall("float", "f", '{"n": 1}'),
+            ToolCall("none", "f", "[1]"),
+        ),
+    ),
+    ApprovalRequested("one", "f", {"n": 1}, "why"),
+    ToolCallStarted("one", "f", {"n": 1}),
+    ToolCallStarted("float", "f", {"n": 1.0}),
+    ToolCallStarted("none", "f", {}),
+    ToolCallStarted("unknown", "f", {"n": 1}),
+)
+"""Calls whose arguments cannot all be left out."""
+
+
+def _name(event: Event) -> str:
+    return type(event).__name__
+
+
+def _encoded(events: Sequence[Event]) -> list[bytes]:
+    return [msgspec.json.encode(event) for event in events]
 
 
 def _filled(kind: type) -> Event:

@@ -1,0 +1,55 @@
+"""How do events become the lines of a file? Rows, without secrets, as JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from toolrun.trace.rows import Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolrun.events import Event
+    from toolrun.trace.redact import Redactor
+    from toolrun.trace.rows import Row
+
+_encoder = msgspec.json.Encoder()
+
+
+class LineEncoder:
+    """Encodes the events of one session, in their order.
+
+    Args:
+        redactor: takes the secrets out.
+    """
+
+    def __init__(self, redactor: Redactor) -> None:
+        self._redactor = redactor
+        self._rows = Rows()
+
+    def begin(self) -> None:
+        """The next line follows a header, and no line before that is to be needed."""
+        self._rows.begin()
+
+    def lines(self, events: Sequence[Event]) -> bytes:
+        """Events that follow those before, as lines, each with its newline.
+
+        Nearly always there is no secret in them: the lines are made first, and looked at once.
+        """
+        events = self._redactor.muted(events)
+        rows = self._rows.of(events)
+        data = _encoded(rows)
+        if data is not None and self._redactor.passes(data, rows):
+            return data
+        # Rows are made of what may be written: so what they leave out is what the lines say.
+        self._rows.undo()
+        return _encoder.encode_lines(self._rows.of(self._redactor.clean(events)))
+
+
+def _encoded(rows: Sequence[Row]) -> bytes | None:
+    try:
+        return _encoder.encode_lines(rows)
+    except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
+        return None

@@ -1,0 +1,122 @@
+"""What do the lines of format 2 say? The events of `toolrun.trace.rows`, whole again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Union, get_args
+
+import msgspec
+from msgspec import structs
+
+from toolrun.events import AnyEvent, ApprovalRequested, Event, RequestSent, ToolCallStarted
+from toolrun.trace.rows import (
+    PIECES,
+    SHORTENED,
+    AskedRow,
+    ReasoningRow,
+    RequestRow,
+    StartedRow,
+    TextRow,
+    Told,
+    milliseconds,
+)
+
+if TYPE_CHECKING:
+    from toolrun.events import ReasoningDelta, TextDelta
+
+NUMBER = 2
+SCHEMA = "trace"
+
+_WHOLE: Final = [kind for kind in get_args(AnyEvent) if kind not in SHORTENED]
+_OWN: Final = [ReasoningRow, TextRow, RequestRow, StartedRow, AskedRow]
+_row: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(*_WHOLE, *_OWN)])
+
+
+class Format2:
+    """Reads the rows of a session, one after another."""
+
+    schema = SCHEMA
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._told = Told()
+
+    def events(self, line: bytes) -> list[Event]:
+        """The events of the next line.
+
+        Raises:
+            ValueError: the line is no row, or leaves out what no line before says.
+        """
+        row = _row.decode(line)
+        kind = PIECES.get(type(row))
+        if kind is not None:
+            pieces = self._pieces(kind, row)
+            self._told.last = pieces[-1]
+            return pieces
+        event = self._event(row)
+        self._told.take(event)
+        return [event]
+
+    def _event(self, row: Any) -> Event:
+        if isinstance(row, RequestRow):
+            return RequestSent(**_fields(row, adds=self._adds(row), session=self._session))
+        if isinstance(row, StartedRow):
+            arguments = self._arguments(row)
+            return ToolCallStarted(**_fields(row, arguments=arguments, session=self._session))
+        if isinstance(row, AskedRow):
+            arguments = self._arguments(row)
+            return ApprovalRequested(**_fields(row, arguments=arguments, session=self._session))
+        event: Event = row
+        if not event.session:
+            structs.force_setattr(event, "session", self._session)
+        return event
+
+    def _pieces(
+        self, kind: type[ReasoningDelta | TextDelta], row: ReasoningRow | TextRow
+    ) -> list[Event]:
+        if len(row.ms) != len(row.text) or not row.text:
+            raise ValueError(
+                f"{kind.__name__} has {len(row.ms)} times and {len(row.text)} texts, where each "
+                "piece has one of both"
+            )
+        place: Any = row
+        sub = row.sub
+        if not sub:
+            if self._told.last is None:
+                raise ValueError(f"{kind.__name__} has no place, and no line before has one")
+            place = self._told.last
+            sub = place.sub + 1
+        session, seq, turn, step = self._session, place.seq, place.turn, place.step
+        at = milliseconds(place.time)
+        pieces: list[Event] = []
+        for sub, (gap, text) in enumerate(zip(row.ms, row.text, strict=True), sub):  # noqa: B020
+            at += gap
+            time = at / 1000
+            pieces.append(
+                kind(text, session=session, seq=seq, sub=sub, time=time, turn=turn, step=step)
+            )
+        return pieces
+
+    def _adds(self, row: RequestRow) -> list[dict[str, Any]]:
+        known = self._told.messages
+        unknown = [each for each in row.adds if isinstance(each, int) and each not in known]
+        if unknown:
+            raise ValueError(
+                f"RequestSent adds what the event of seq {unknown[0]} says, and no line since the "
+                "request before has that event"
+            )
+        return [known[each] if isinstance(each, int) else each for each in row.adds]
+
+    def _arguments(self, row: StartedRow | AskedRow) -> dict[str, Any]:
+        if row.arguments is not None:
+            return row.arguments
+        found = self._told.arguments(row.call_id)
+        if found is None:
+            raise ValueError(
+                f"the row has no arguments, and no line before says those of the call "
+                f"{row.call_id!r}"
+            )
+        return found
+
+
+def _fields(row: RequestRow | StartedRow | AskedRow, **instead: Any) -> dict[str, Any]:
+    return structs.asdict(row) | instead

@@ -1,0 +1,298 @@
+"""What does a line of a trace say of an event, and what does it leave to the lines before it?
+
+A reader goes through a trace in order, so nothing is said twice: the session stands in the header,
+a message that a request adds is the event that said it, and pieces of a streamed text that follow
+each other are one line, of a column of times and one of texts. Whoever writes and whoever reads
+keep the same `Told`, and so mean the same by what is left out.
+"""
+
+from __future__ import annotations
+
+from itertools import groupby, pairwise
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import msgspec
+from msgspec import Struct, structs
+
+from toolrun.events import (
+    ApprovalRequested,
+    AssistantMessage,
+    Event,
+    ReasoningDelta,
+    RequestSent,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    UserMessage,
+)
+from toolrun.transcript import ToolMessage, message_to_openai
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+KEPT: Final = 1000
+"""Messages that lines refer to at most: so many may lie between two requests."""
+
+
+class _Row(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
+    """Where an event stands; what is 0 is left out."""
+
+    seq: int = 0
+    sub: int = 0
+    time: float = 0.0
+    turn: int = 0
+    step: int = 0
+
+
+class Pieces(_Row, frozen=True):
+    """Pieces of one text that follow each other, in columns.
+
+    Without `sub` they follow the event before, in its step. Else the place is that of the first
+    one, and `time` what its `ms` counts from.
+
+    Attributes:
+        ms: milliseconds since the event before, of each; 0 within one read.
+        text: of each.
+    """
+
+    ms: list[int]
+    text: list[str]
+
+
+class ReasoningRow(Pieces, frozen=True, tag="ReasoningDelta", gc=False):
+    """Pieces of the reasoning."""
+
+
+class TextRow(Pieces, frozen=True, tag="TextDelta", gc=False):
+    """Pieces of the text for the user."""
+
+
+class RequestRow(_Row, frozen=True, tag="RequestSent"):
+    """A request.
+
+    Where a message that it adds is what an event since the request before it says, the `seq` of
+    that event stands for it.
+    """
+
+    digest: str
+    size: int
+    adds: list[dict[str, Any] | int]
+    dialect: str = ""
+    stream: bool = False
+    via: str = ""
+
+
+class StartedRow(_Row, frozen=True, tag="ToolCallStarted"):
+    """An intent; `arguments` are there where they are not those of the call."""
+
+    call_id: str
+    name: str
+    arguments: dict[str, Any] | None = None
+    profile: str | None = None
+
+
+class AskedRow(_Row, frozen=True, tag="ApprovalRequested"):
+    """A question; `arguments` are there where they are not those of the call."""
+
+    call_id: str
+    name: str
+    reason: str
+    arguments: dict[str, Any] | None = None
+
+
+PIECES: Final[dict[type, type[ReasoningDelta | TextDelta]]] = {
+    ReasoningRow: ReasoningDelta,
+    TextRow: TextDelta,
+}
+_ROWS: Final = {ReasoningDelta: ReasoningRow, TextDelta: TextRow}
+SHORTENED: Final = (ReasoningDelta, TextDelta, RequestSent, ToolCallStarted, ApprovalRequested)
+"""The events that have a row of their own; the others are written as they are."""
+
+Row: TypeAlias = Event | _Row
+"""What one line holds."""
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder().decode
+
+
+class Told:
+    """What the lines so far have said that the next one may leave out.
+
+    Attributes:
+        last: the event before; None at the beginning of a file, and of what is added to one.
+        messages: that no request has held yet, by the `seq` of their event.
+        calls: the arguments, as the model wrote them, of the last message's calls.
+    """
+
+    def __init__(self) -> None:
+        self.last: Event | None = None
+        self.messages: dict[int, dict[str, Any]] = {}
+        self.calls: dict[str, str] = {}
+
+    def copy(self) -> Told:
+        """The same, to go back to."""
+        same = Told()
+        same.last, same.calls = self.last, self.calls
+        same.messages = self.messages.copy()
+        return same
+
+    def take(self, event: Event) -> None:
+        """An event was told."""
+        self.last = event
+        match event:
+            case UserMessage():
+                self._say(event.seq, message_to_openai(event))
+            case AssistantMessage():
+                self._say(event.seq, message_to_openai(event))
+                self.calls = {call.id: call.arguments for call in event.tool_calls}
+            case ToolCallFinished():
+                said = ToolMessage(event.call_id, event.name, event.content)
+                self._say(event.seq, message_to_openai(said))
+            case RequestSent():
+                self.messages.clear()
+            case _:
+                pass
+
+    def arguments(self, call_id: str) -> dict[str, Any] | None:
+        """Those that a call of the last message has; None where they are no object, or unknown."""
+        written = self.calls.get(call_id)
+        try:
+            found = None if written is None else _decode(written)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def _say(self, seq: int, message: dict[str, Any]) -> None:
+        self.messages[seq] = message
+        if len(self.messages) > KEPT:
+            del self.messages[next(iter(self.messages))]
+
+
+class Rows:
+    """Makes the rows of a session's events."""
+
+    def __init__(self) -> None:
+        self._told = Told()
+        self._before = self._told
+
+    def of(self, events: Sequence[Event]) -> list[Row]:
+        """The rows of events that follow those before."""
+        told = self._told
+        self._before = told.copy()
+        found: list[Row] = []
+        for (kind, _), run in groupby(events, _run):
+            if kind is TextDelta or kind is ReasoningDelta:
+                found.append(self._pieces(kind, list(run)))  # type: ignore[arg-type]
+                continue
+            for event in run:
+                found.append(self._row(event))
+                told.take(event)
+        return found
+
+    def undo(self) -> None:
+        """Forget the last call of `of`: its rows are not written."""
+        self._told = self._before
+
+    def begin(self) -> None:
+        """Leave nothing out that only lines before this say: a file begins, or is added to."""
+        self._told = Told()
+
+    def _row(self, event: Event) -> Row:
+        match event:
+            case RequestSent():
+                return RequestRow(
+                    digest=event.digest,
+                    size=event.size,
+                    adds=self._adds(event.adds),
+                    dialect=event.dialect,
+                    stream=event.stream,
+                    via=event.via,
+                    **_place(event),
+                )
+            case ToolCallStarted():
+                return StartedRow(
+                    call_id=event.call_id,
+                    name=event.name,
+                    arguments=self._arguments(event),
+                    profile=event.profile,
+                    **_place(event),
+                )
+            case ApprovalRequested():
+                return AskedRow(
+                    call_id=event.call_id,
+                    name=event.name,
+                    arguments=self._arguments(event),
+                    reason=event.reason,
+                    **_place(event),
+                )
+            case _:
+                return structs.replace(event, session="")
+
+    def _pieces(
+        self, kind: type[TextDelta | ReasoningDelta], pieces: list[TextDelta | ReasoningDelta]
+    ) -> Row:
+        first, last = pieces[0], self._told.last
+        self._told.last = pieces[-1]
+        text = [piece.text for piece in pieces]
+        times = [milliseconds(piece.time) for piece in pieces]
+        row = _ROWS[kind]
+        if last is not None and _follows(first, last):
+            times.insert(0, milliseconds(last.time))
+            return row(ms=[after - before for before, after in pairwise(times)], text=text)
+        times.insert(0, times[0])
+        ms = [after - before for before, after in pairwise(times)]
+        return row(ms=ms, text=text, **_place(first))
+
+    def _adds(self, messages: list[dict[str, Any]]) -> list[dict[str, Any] | int]:
+        """Messages, or the events that said them."""
+        known = iter(self._told.messages.items())
+        found: list[dict[str, Any] | int] = []
+        for message in messages:
+            # Both are in order, but for the results of calls that ran at once.
+            seq = next((seq for seq, said in known if said == message), None)
+            if seq is None:
+                known = iter(self._told.messages.items())
+                seq = next((seq for seq, said in known if said == message), None)
+            found.append(message if seq is None else seq)
+        return found
+
+    def _arguments(self, event: ToolCallStarted | ApprovalRequested) -> dict[str, Any] | None:
+        written = self._told.arguments(event.call_id)
+        return None if written is not None and _same(written, event.arguments) else event.arguments
+
+
+def milliseconds(time: float) -> int:
+    """A time in whole milliseconds since the epoch."""
+    return round(time * 1000)
+
+
+def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether they are one as JSON: 1, 1.0 and true are equal to Python."""
+    try:
+        return _encode(one) == _encode(other)
+    except (UnicodeEncodeError, OverflowError, RecursionError):
+        return False
+
+
+def _run(event: Event) -> tuple[type, int]:
+    """What pieces of one row have in common; their turn changes with a durable event."""
+    return type(event), event.step
+
+
+def _place(event: Event) -> dict[str, Any]:
+    return {
+        "seq": event.seq,
+        "sub": event.sub,
+        "time": event.time,
+        "turn": event.turn,
+        "step": event.step,
+    }
+
+
+def _follows(event: Event, last: Event) -> bool:
+    return (
+        event.sub == last.sub + 1
+        and event.seq == last.seq
+        and event.step == last.step
+        and event.turn == last.turn
+    )
