@@ -41,6 +41,8 @@ class Pane:
             "-c",
             str(folder),
             "env",
+            # readline, which pytest imports, has set them behind the back of os.environ.
+            *("-u", "COLUMNS", "-u", "LINES"),
             *passed,
             "sh",
             "-c",
@@ -66,6 +68,9 @@ class Pane:
     def say(self, text: str) -> None:
         self.type(text)
         self.press("Enter")
+
+    def resize(self, columns: int, rows: int = 40) -> None:
+        self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
     def shows(self, text: str, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds

@@ -1,48 +1,182 @@
-"""`toolrun replay`: a recorded session again, without model, tools or network."""
+"""`toolrun replay`: a recorded session again: to look at, to check, or with another model."""
 
 from __future__ import annotations
 
+import math
 import sys
+from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from toolrun.cli.screen import Screen
     from toolrun.events import Event
+    from toolrun.trace.reader import Trace
+
+_PLAY = Group("To look at one", sort_key=1)
+_CHECK = Group("To check many", sort_key=2)
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class PlayOptions:
+    """How a trace is played."""
+
+    speed: Annotated[
+        str | None,
+        Parameter(
+            group=_PLAY,
+            help="1: the original pace, but no wait longer than 2 s, the default at a terminal; "
+            "2: twice as fast; max: at once, the default elsewhere.",
+        ),
+    ] = None
+    step: Annotated[bool, Parameter(group=_PLAY, help="Wait for a key before each step.")] = False
+    quiet: Annotated[bool, Parameter(group=_PLAY, help="Only whether it is identical.")] = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class CheckOptions:
+    """How traces are checked."""
+
+    check: Annotated[
+        bool, Parameter(group=_CHECK, help="Replay all, a line each; 1 where one differs.")
+    ] = False
+    exit_first: Annotated[
+        bool,
+        Parameter(name=["--exit-first", "-x"], group=_CHECK, help="Stop at the first difference."),
+    ] = False
 
 
 def replay(
-    file: Path,
-    /,
-    *,
-    quiet: Annotated[bool, Parameter(help="Only whether it is identical.")] = False,
+    *files: Path,
+    playing: PlayOptions | None = None,
+    checking: CheckOptions | None = None,
+    as_json: Annotated[
+        bool,
+        Parameter(name="--json", help="What was found as one JSON object; with --check."),
+    ] = False,
 ) -> int:
     """Run a recorded session again: its trace stands in for model, tools, clock and ids.
 
-    Ends with 0 where every event is as recorded, with 1 at the first difference.
+    At a terminal it plays as it happened: space pauses, right or enter goes to the next step, + and
+    - change the speed, q leaves. Ends with 0 where every event is as recorded, with 1 at the first
+    difference.
 
     Args:
-        file: A trace.
-        quiet: Don't show the session.
+        files: A trace; with --check any number, and folders of them.
+        playing: How it is played.
+        checking: How they are checked.
+        as_json: JSON instead of lines.
     """
+    playing, checking = playing or PlayOptions(), checking or CheckOptions()
+    if not files:
+        raise ConfigError("name a trace: toolrun replay FILE")
+    if checking.check:
+        from toolrun.cli.replay_check import check
+
+        _without(playing, "--check")
+        return check(files, exit_first=checking.exit_first, as_json=as_json)
+    if as_json or checking.exit_first:
+        raise ConfigError("--json and -x are for --check: toolrun replay --check FILE")
+    if len(files) > 1:
+        raise ConfigError("one trace is played at a time; --check takes many")
+    return _play(files[0], playing)
+
+
+def _without(playing: PlayOptions, option: str) -> None:
+    """Refuse options of playing where nothing is played."""
+    if playing != PlayOptions():
+        raise ConfigError(f"--speed, --step and --quiet are for one trace that plays, not {option}")
+
+
+def _play(file: Path, playing: PlayOptions) -> int:
     import anyio
 
-    from toolrun.cli.render import Renderer
     from toolrun.cli.screen import Screen
+    from toolrun.cli.trace_files import a_trace
 
-    if not file.is_file():
-        raise ConfigError(f"there is no trace {file}")
     screen = Screen.of(sys.stdout)
-    renderer = Renderer(screen, screen, recorded=True)
-    verdict, same = anyio.run(replayed, file, None if quiet else renderer.show)
-    renderer.close()
+    keys = screen.cursor and sys.stdin.isatty() and not playing.quiet
+    if playing.step and not keys:
+        raise ConfigError("--step waits for keys, and there is no terminal to press them at")
+    speed = _speed(playing.speed, default=1.0 if screen.cursor else math.inf)
+    watched = _Watched(screen, speed, stepwise=playing.step, keys=keys)
+    verdict, same = anyio.run(_played, a_trace(file), None if playing.quiet else watched)
     print(verdict)
     return 0 if same else 1
+
+
+def _speed(text: str | None, *, default: float) -> float:
+    """The factor that a text means; infinity for "max"."""
+    if text is None:
+        return default
+    try:
+        speed = math.inf if text == "max" else float(text.removesuffix("x"))
+    except ValueError:
+        speed = 0.0
+    if not speed > 0:
+        raise ConfigError(f"--speed is a number greater than 0, or max, not {text!r}")
+    return speed
+
+
+class _Watched:
+    """How and where events are played."""
+
+    def __init__(self, screen: Screen, speed: float, *, stepwise: bool, keys: bool) -> None:
+        self._screen = screen
+        self._speed = speed
+        self._stepwise = stepwise
+        self._keys = keys
+
+    async def play(self, events: list[Event]) -> None:
+        from toolrun.cli.play import Player
+        from toolrun.cli.render import Renderer
+
+        renderer = Renderer(self._screen, self._screen, recorded=True)
+        player = Player(
+            events,
+            renderer.show,
+            self._screen,
+            speed=self._speed,
+            stepwise=self._stepwise,
+            keys=self._keys,
+        )
+        try:
+            await player.play()
+        finally:
+            renderer.close()
+
+
+async def _played(file: Path, watched: _Watched | None) -> tuple[str, bool]:
+    """Replay a trace, then play what was as recorded; how it went, and whether it is identical.
+
+    One that cannot be replayed is played all the same.
+
+    Raises:
+        TraceError: the file is no trace.
+    """
+    from toolrun.cli.watch import Interrupts
+    from toolrun.errors import TraceError
+    from toolrun.trace.reader import read_trace
+
+    trace: Trace = read_trace(file)
+    events: list[Event] = []
+    with Interrupts():
+        try:
+            verdict, same = await replayed(file, events.append)
+        except TraceError as error:
+            events[:] = trace.events
+            verdict, same = f"not replayed: {error}", False
+        if watched is not None:
+            await watched.play(events)
+    return verdict, same
 
 
 async def replayed(file: Path, show: Callable[[Event], None] | None = None) -> tuple[str, bool]:

@@ -105,6 +105,11 @@ class Screen:
             self._style = style
         self._emit([part for piece in _PARTS.findall(visible(text)) for part in self._put(piece)])
 
+    @property
+    def column(self) -> int:
+        """How many columns of the line that the cursor is in are written; 0 at its beginning."""
+        return self._column if self._style is not None else 0
+
     def end(self) -> None:
         """End the block, if there is one; what is written next begins on a line of its own."""
         if self._style is None:
@@ -112,6 +117,11 @@ class Screen:
         rest = self._flush()
         self._emit([*rest, "\n"] if self._column else rest)
         self._style = None
+
+    def fit(self) -> None:
+        """End a block that was begun when the terminal was wider or narrower than it is now."""
+        if self._style is not None and shutil.get_terminal_size().columns != self._size.columns:
+            self.end()
 
     def disturbed(self) -> None:
         """Begin a new line: a terminal has written something of its own, such as `^C`."""
@@ -216,6 +226,11 @@ def _cells(text: str) -> int:
     from wcwidth import wcswidth
 
     return max(int(wcswidth(text)), 0)
+
+
+def cut(text: str, cells: int) -> str:
+    """The beginning of a text that takes so many columns at most."""
+    return text if _cells(text) <= cells else text[: _fits(text, cells)]
 
 
 def _fits(text: str, cells: int) -> int:
