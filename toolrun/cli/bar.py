@@ -61,6 +61,10 @@ class Bar:
     def at(self, what: str) -> None:
         """Say what is done now; what was before is done."""
         self._done += 1
+        self.note(what)
+
+    def note(self, what: str) -> None:
+        """Say more of what is done now."""
         if (progress := self._progress) is not None:
             from toolrun.cli.screen import visible
 
