@@ -48,19 +48,27 @@ class Summary(Struct, frozen=True, kw_only=True):
 
 
 def traces_in(folder: Path) -> dict[str, Path]:
-    """The traces in a folder and those below it, by their names in it; links out of it are none.
+    """The traces in a folder and those below it by their names in it, the newest first.
 
+    Links that lead out of it are none.
     Further parts of a trace belong to its first, and are not listed.
     """
     root = folder.resolve()
     found = {}
-    for path in sorted(folder.rglob("*.jsonl*")):
+    for path in sorted(folder.rglob("*.jsonl*"), key=_newest_first):
         inside = path.name.endswith(_SUFFIXES) and path.resolve().is_relative_to(root)
         head = layout.head_at(path) if inside and path.is_file() else None
         plain = path.with_name(path.name.removesuffix(layout.PACKED))
         if head is not None and head.part == 1 and (plain == path or not plain.exists()):
             found[path.relative_to(folder).as_posix()] = path
     return found
+
+
+def _newest_first(path: Path) -> tuple[float, str]:
+    try:
+        return -path.stat().st_mtime, path.name
+    except OSError:  # a link to nothing
+        return 0.0, path.name
 
 
 def summary(name: str, path: Path) -> Summary:

@@ -224,7 +224,7 @@ function fileLine(event) {
 /** What is drawn for the events that are of no call. */
 const DRAWN_AS = {
   SessionOpened: event => [
-    folded("settings", "settings", [el("b", "Session"), peek([event.settings.model, event.settings.base_url, event.settings.profile].filter(Boolean).join(" \u00b7 "))],
+    folded("settings", "settings", [el("b", "Settings"), peek([event.settings.model, event.settings.base_url, event.settings.profile].filter(Boolean).join(" \u00b7 "))],
       el("dl.list", ...Object.entries({ toolrun: event.version, date: event.date, ...event.settings }).flatMap(([name, value]) =>
         [el("dt", name), el("dd.t", typeof value === "string" ? value : JSON.stringify(value))]))),
     ...(event.tools ?? []).length ? [folded("tools-list", "tools", [el("b", some(event.tools.length, "tool")), peek(event.tools.map(tool => (tool.function ?? tool).name).join(", "))],
@@ -279,7 +279,7 @@ function article(at) {
     chip(total && number(total), "in"), chip(usage.cached_tokens && `${Math.round((100 * usage.cached_tokens) / total)}%`, "cached"), chip(sampled && number(sampled), "out"),
     chip(step.sample > 50 && sampled > 1 && number(Math.round((1000 * sampled) / step.sample)), "tokens/s"),
     step.asked ? chip(duration(step.asked), "for approval") : null,
-    step.retries ? el("span.tag.bad", some(step.retries, "retry").replace("retrys", "retries")) : null,
+    step.retries ? el("span.tag.bad", step.retries === 1 ? "1 retry" : `${number(step.retries)} retries`) : null,
   ] : [
     turn.status && step.turn ? el(`span.tag.${WELL[turn.status] ?? ""}`, turn.status) : null,
     turn.steps ? el("span.chip", `${some(turn.steps, "step")} \u00b7 ${duration(turn.active)}`) : null, el("span.chip", new Date(step.at * 1000).toLocaleString()),
@@ -594,7 +594,7 @@ addEventListener("beforeprint", () => {
     total(duration(steps.reduce((all, step) => all + step.active, 0)), "at work"),
     total(number(calls.length), failed ? `calls, ${number(failed)} failed` : "calls"),
     total(number(prompt), "tokens in"), cached ? total(`${Math.round((100 * cached) / prompt)}%`, "cached") : null, total(number(sum("completion_tokens")), "out"),
-    retries ? total(number(retries), "retries") : null,
+    retries ? total(number(retries), retries === 1 ? "retry" : "retries") : null,
   ].filter(Boolean));
   for (const name of [...new Set(calls.map(([name]) => name))].sort()) $("#filter").append(el("option", { value: `tool:${name}` }, `Calls of ${name}`));
   if (index.error) main.append(notice("bad", "The trace goes wrong here, and is shown up to it", index.error));
