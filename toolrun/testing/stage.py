@@ -7,41 +7,51 @@ caller's own tools, instructions and words. What the session does by itself is d
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, cast
 
 from toolrun.errors import ConfigError, ReplayMismatch
 from toolrun.runtime import Runtime
-from toolrun.testing.part import Part
+from toolrun.testing.part import How, Part, Source
 from toolrun.trace.header import beside
+from toolrun.trace.normal import Normal
 from toolrun.trace.reader import TraceReader
+from toolrun.trace.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.options import Options
     from toolrun.parts import Parts
-
-Strictness: TypeAlias = Literal["strict", "semantic", "loose"]
-Source: TypeAlias = Literal["trace", "live"]
+    from toolrun.testing.toolboxes import Unrecorded
+    from toolrun.trace.asked import Strictness
 
 _assemble = Runtime.assemble  # a test may have put a stage in its place
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "strictness": ("strict", "semantic", "loose"),
+    "model": ("trace", "live"),
+    "tools": ("trace", "live"),
+}
 
 
 class Stage:
     """A trace that plays the outside of the sessions that a test opens.
 
     The first session that is put together has the trace itself; each further one, such as a fork,
-    has the next trace that lies beside it under the name of its session (`NAME-ID.jsonl`).
+    has the next trace that lies beside it under the name of its session (`NAME-ID.jsonl`). Nothing
+    is recorded where the model is the trace's.
 
     Args:
         path: of the trace.
-        strictness: which requests are taken for the recorded ones.
-        model: who samples the steps.
-        tools: who runs the calls.
-        volatile: regular expressions: what they match in requests is not compared.
+        strictness: "strict": a request is the recorded one to the byte, and so is every event where
+            model and tools are both the trace's. "semantic": its messages and calls are, and the
+            tools by name. "loose": the n-th request gets the n-th step.
+        model: who samples the steps; of a live one nothing is compared.
+        tools: who answers the calls; results of live ones are compared, unless loosely.
+        volatile: regular expressions: what they match in a text is not compared.
         rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
 
     Raises:
+        ConfigError: an argument does not fit.
         TraceError: the file is no trace, or cannot be replayed.
     """
 
@@ -55,12 +65,12 @@ class Stage:
         volatile: Sequence[str] = (),
         rate: float | None = None,
     ) -> None:
+        how = How(strictness, model, tools, _texts(volatile), rate)
+        _check(how)
+        Normal(how.volatile)  # refuses what does not compile, before anything is read
         self.path = Path(path)
-        if (strictness, model, tools, tuple(volatile)) != ("strict", "trace", "trace", ()):
-            raise ConfigError("a Stage plays strictly and wholly from its trace, so far")
-        self._rate = rate
-        self._parts = [Part(each, rate=rate) for each in (self.path, *_beside(self.path))]
-        self._opened: list[Part] = []
+        self._how = how
+        self._parts = [Part(each, how) for each in (self.path, *_beside(self.path))]
 
     @property
     def steps(self) -> int:
@@ -72,14 +82,23 @@ class Stage:
         """How many of them have been used so far."""
         return sum(part.used for part in self._parts)
 
+    @property
+    def unrecorded(self) -> list[Unrecorded]:
+        """The calls so far that no result is recorded of, and that were answered so."""
+        return [each for part in self._parts for each in part.unrecorded]
+
+    @property
+    def mismatch(self) -> ReplayMismatch | None:
+        """The first difference so far, whatever the session's user made of it."""
+        return next((part.mismatch for part in self._parts if part.mismatch is not None), None)
+
     def assemble(self, runtime: Runtime, session_id: str | None, options: Options) -> Parts:
         """What `Runtime.assemble` gives, with the trace in the place of the outside.
 
         Raises:
             ReplayMismatch: no session is left that the trace could play.
         """
-        live = _assemble(runtime, session_id, options)
-        left = [part for part in self._parts if part not in self._opened]
+        left = [part for part in self._parts if not part.opened]
         if not left:
             count = len(self._parts)
             sessions = "one session" if count == 1 else f"{count} sessions"
@@ -87,9 +106,12 @@ class Stage:
                 f"{self.path} holds {sessions}, and one more was opened. Open no more, or record "
                 "the test again (pytest --trace-mode=refresh)"
             )
+        chosen = runtime._chosen(options)  # noqa: SLF001 - what it would record, and without what
+        if self._how.model == "trace" or self._is_mine(chosen.get("trace")):
+            options = cast("Options", {**options, "trace": None})
+        live = _assemble(runtime, session_id, options)
         part = next((part for part in left if part.plan.session == session_id), left[0])
-        self._opened.append(part)
-        return part.assemble(live)
+        return part.assemble(live, Normal(self._how.volatile, _redact(live, chosen)))
 
     def finish(self) -> None:
         """See that all that was recorded has happened.
@@ -97,8 +119,40 @@ class Stage:
         Raises:
             ReplayMismatch: something differed, or some of it has not happened.
         """
+        if (found := self.mismatch) is not None:
+            raise found
         for part in self._parts:
             part.finish()
+
+    def _is_mine(self, wanted: Any) -> bool:
+        """Whether a session would write over the trace that plays to it."""
+        path = getattr(wanted, "path", wanted)
+        return isinstance(path, str | Path) and Path(path).resolve() == self.path.resolve()
+
+
+def _check(how: How) -> None:
+    """Refuse what does not exist, and what would make no use of a trace."""
+    for name, choices in _CHOICES.items():
+        if (value := getattr(how, name)) not in choices:
+            raise ConfigError(f"{name} is {' or '.join(map(repr, choices))}, not {value!r}")
+    if how.model == how.tools == "live":
+        raise ConfigError("nothing would come from the trace: take model or tools from it")
+    if how.rate is not None and how.rate <= 0:
+        raise ConfigError(f"rate must be greater than 0, or None for no waits, not {how.rate}")
+
+
+def _texts(volatile: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(volatile, str):
+        raise ConfigError(f"volatile is a list of regular expressions, not {volatile!r}")
+    return tuple(volatile)
+
+
+def _redact(live: Parts, chosen: Options) -> Any:
+    """Takes out of a text what would have been, had the session been recorded."""
+    key = chosen.get("api_key")
+    secrets = [key] if isinstance(key, str) else []
+    secrets += live.secrets.known(live.toolbox.tools)
+    return Redactor(secrets).text
 
 
 def _beside(path: Path) -> list[Path]:

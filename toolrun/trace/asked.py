@@ -51,6 +51,11 @@ class Asked:
         self._recorded = RecordedRequests(opened.settings, opened.tools)
         self._dialects: dict[str, Dialect] = {}
 
+    @property
+    def by_digest(self) -> bool:
+        """Whether the digest of a request tells, where there is one."""
+        return self._strictness == "strict"
+
     def sent(self, request: Request, event: RequestSent) -> tuple[RequestSent, Found | None]:
         """The event of a request, made anew; and what differs from the recorded one, strictly.
 

@@ -127,14 +127,22 @@ class Misses:
         """Something else is not as recorded."""
         return self._made(text, None, 0, self.state.transcript, nearest=False)
 
-    def result(self, index: int, name: str, found: Found, number: int) -> ReplayMismatch:
+    def called(self, index: int, name: str, found: Found) -> ReplayMismatch:
+        """A call is made with other arguments than the recorded one."""
+        return self._of_call(index, f"the call of {name} has other arguments", found)
+
+    def result(self, index: int, name: str, found: Found) -> ReplayMismatch:
         """A call came to another result than the recorded one."""
+        return self._of_call(index, f"the call of {name} came to another result", found)
+
+    def _of_call(self, index: int, what: str, found: Found) -> ReplayMismatch:
+        begun = sum(1 for step in self._plan.steps if step.begin < index)
         return self._made(
-            f"{self.place(index)}: the call of {name} came to another result than the recorded "
-            f"one: {found.text}",
+            f"{self.place(index)}: {what} than the recorded one: {found.text}",
             found,
-            number,
+            begun,
             self.state.transcript,
+            message=self._message(self._plan.events[index]),
             nearest=False,
         )
 

@@ -6,55 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from toolrun import Approve, ReplayMismatch, Runtime, Session, tool
+from tests.unit.testing.staging import put, ran, session
+from toolrun import Approve, ReplayMismatch, Session
 from toolrun.testing import ScriptedModel, call, calls, say
 from toolrun.testing.stage import Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from toolrun.options import Options
-    from toolrun.parts import Parts
-
-ran: list[str] = []
-
-
-@tool(trusted=True)
-async def double(number: int) -> int:
-    """Double a number."""
-    ran.append("double")
-    return 2 * number
-
-
-@tool(trusted=True, approve=True)
-async def send(to: str) -> str:
-    """Send a letter."""
-    ran.append("send")
-    return f"sent to {to}"
-
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "t.jsonl"
-
-
-@pytest.fixture
-def staged(monkeypatch: pytest.MonkeyPatch) -> Any:
+def staged(monkeypatch: pytest.MonkeyPatch) -> Callable[[Stage], Stage]:
     """Put a stage in the place of what puts sessions together."""
-
-    def put(stage: Stage) -> Stage:
-        def assemble(runtime: Runtime, session_id: str | None, options: Options) -> Parts:
-            return stage.assemble(runtime, session_id, options)
-
-        monkeypatch.setattr(Runtime, "assemble", assemble)
-        ran.clear()
-        return stage
-
-    return put
-
-
-def session(**options: Any) -> Session:
-    return Session(**{"tools": [double, send], **options})
+    return lambda stage: put(stage, monkeypatch)
 
 
 SCRIPT = (

@@ -1,0 +1,224 @@
+"""Who stands in for the model where the rest of a session is not a trace's?
+
+Each sampling is the next recorded one. What else happens, and when, is the session's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+import anyio.lowlevel
+
+from toolrun.events import (
+    AssistantMessage,
+    Durable,
+    RequestSent,
+    Retried,
+    ToolCallFinished,
+    TurnFinished,
+)
+from toolrun.state import State
+from toolrun.trace.cursor import STALL_S
+from toolrun.trace.replay import failure, recorded_fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from toolrun.errors import ReplayMismatch
+    from toolrun.events import Event
+    from toolrun.models.model import Observe, Request
+    from toolrun.trace.asked import Asked
+    from toolrun.trace.miss import Misses
+    from toolrun.trace.plan import Plan
+    from toolrun.trace.steps import Step
+
+
+class StepClock:
+    """The time of the recorded event that was told last, at the original pace or at once.
+
+    Args:
+        begin: seconds since the epoch.
+        rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
+    """
+
+    def __init__(self, begin: float, rate: float | None) -> None:
+        self._now = begin
+        self._rate = rate
+
+    def time(self) -> float:
+        """See `Clock.time`."""
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Clock.sleep`; what was waited for has its own time."""
+        await self.wait(seconds)
+
+    async def reach(self, time: float) -> None:
+        """Go on to the time of a recorded event; never back."""
+        await self.wait(time - self._now)
+        self._now = max(self._now, time)
+
+    async def wait(self, seconds: float) -> None:
+        """Let so much recorded time pass."""
+        if self._rate is not None and seconds > 0:
+            await anyio.sleep(seconds / self._rate)
+
+
+class Stopping(Protocol):
+    """What stops the turn that a session runs."""
+
+    def cancel(self) -> None:
+        """Stop it; it ends as cancelled."""
+
+    def time_is_up(self) -> None:
+        """End it as if its time had run out."""
+
+
+class Stops:
+    """Stops a session's turn where the recorded one was stopped. A sink of its journal."""
+
+    observes = False
+
+    def __init__(self, plan: Plan, state: State) -> None:
+        self._events = plan.events
+        self._state = state
+        self._running: Stopping | None = None
+        self._moved = anyio.Event()
+
+    def drive(self, running: Stopping) -> None:
+        """Take what stops the session's turns."""
+        self._running = running
+
+    def observe(self, event: Event) -> None:
+        """See `Sink.observe`; nothing is wanted."""
+
+    async def record(self, event: Durable) -> None:
+        """See `Sink.record`."""
+        if isinstance(event, ToolCallFinished):
+            self._moved.set()
+            self._moved = anyio.Event()
+
+    async def stop(self, index: int) -> NoReturn:
+        """End the turn as the recorded one ended after the event of this number.
+
+        Raises:
+            Exception: what the recorded turn failed with.
+        """
+        end = next((e for e in self._events[index:] if isinstance(e, TurnFinished)), None)
+        if end is not None and end.status == "failed":
+            raise failure(end.error or "")
+        await self._others(index)
+        if self._running is not None:
+            if end is not None and end.status == "limited":
+                self._running.time_is_up()
+            else:
+                self._running.cancel()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def _others(self, index: int) -> None:
+        """Return when the calls have ended that had ended before."""
+        ended: set[str] = set()
+        for event in self._events[index::-1]:
+            if isinstance(event, AssistantMessage):
+                break
+            if isinstance(event, ToolCallFinished) and event.result.outcome != "cancelled":
+                ended.add(event.call_id)
+        while not ended <= self._state.results.keys():
+            with anyio.move_on_after(STALL_S) as scope:
+                await self._moved.wait()
+            if scope.cancelled_caught:
+                return
+
+
+class StepModel:
+    """Samples the recorded steps, one after the other. See `models.model.Model`.
+
+    Args:
+        plan: of the trace.
+        asked: compares what is asked.
+        misses: makes the errors.
+        clock: is moved on.
+        stops: ends turns as they ended.
+        keep: keeps the first difference, and gives it back to be raised.
+
+    Attributes:
+        used: how many samplings have been used.
+    """
+
+    sound = True
+
+    def __init__(
+        self,
+        plan: Plan,
+        asked: Asked,
+        misses: Misses,
+        clock: StepClock,
+        stops: Stops,
+        keep: Callable[[ReplayMismatch], ReplayMismatch],
+    ) -> None:
+        self.used = 0
+        self._keep = keep
+        self._plan = plan
+        self._asked = asked
+        self._misses = misses
+        self._clock = clock
+        self._stops = stops
+        self._folded = State()
+        self._at = 0
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        """Give the next recorded step, or fail or stop as that one did.
+
+        Raises:
+            ReplayMismatch: the request is not the recorded one, or no step is left.
+        """
+        await anyio.lowlevel.checkpoint()
+        steps, events = self._plan.steps, self._plan.events
+        if self.used == len(steps):
+            place = self._misses.place(len(events))
+            raise self._keep(self._misses.unasked(self.used + 1, place, "the trace ends"))
+        step = steps[self.used]
+        self.used += 1
+        self._check_messages(step, request)
+        for event in events[step.begin : step.end]:
+            if isinstance(event, RequestSent):
+                event = self._sent(step, request, event)  # noqa: PLW2901 - the same event, made anew
+            elif event.durable:
+                break
+            await self._clock.reach(event.time)
+            if observe is not None:
+                observe(event)
+        end = events[step.end] if step.end < len(events) else None
+        if end is not None:
+            await self._clock.reach(end.time)
+        if isinstance(end, AssistantMessage):
+            return end
+        if isinstance(end, Retried):
+            raise recorded_fault(end)
+        await self._stops.stop(step.end)
+        raise AssertionError
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+    def _sent(self, step: Step, request: Request, event: RequestSent) -> RequestSent:
+        sent, found = self._asked.sent(request, event)
+        if found is not None:
+            raise self._keep(self._misses.request(step, found, request.messages))
+        return sent
+
+    def _check_messages(self, step: Step, request: Request) -> None:
+        """Compare the messages, where no digest does it."""
+        events = self._plan.events
+        for event in events[self._at : step.begin]:
+            if event.durable:
+                self._folded.apply(event)
+        self._at = step.begin
+        if self._asked.by_digest and isinstance(events[step.begin], RequestSent):
+            return
+        found = self._asked.said(request, self._folded.transcript)
+        if found is not None:
+            raise self._keep(self._misses.request(step, found, request.messages))
