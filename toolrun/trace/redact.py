@@ -8,12 +8,9 @@ overtake it; then that end is redacted, and its continuation, if it comes, too.
 
 from __future__ import annotations
 
-import json
-import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
-import msgspec
 from msgspec import Struct, structs
 
 from toolrun.events import (
@@ -24,12 +21,16 @@ from toolrun.events import (
     ToolCallFinished,
     ToolOutput,
 )
+from toolrun.trace.finding import Finder, merged
 from toolrun.trace.rows import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from toolrun.events import Event
+    from toolrun.known import Known
+    from toolrun.trace.finding import Span
+    from toolrun.trace.recording import Find
     from toolrun.trace.rows import Row
 
 MARK = "[redacted]"
@@ -37,16 +38,8 @@ MIN_TAIL = 4
 """A shorter beginning of a secret at a forced end is left: it tells nothing."""
 MOST_HELD = 1000
 """Events that are held back at most for what may be the beginning of a secret."""
-
-_KEYS = (
-    re.compile(r"(?<![A-Za-z0-9])(sk-[A-Za-z0-9_-]{16,})"),
-    re.compile(r"\bBearer\s+([A-Za-z0-9._~+/=-]{16,})"),
-)
-_HINTS = ("sk-", "Bearer")
-_OPEN_KEY = re.compile(
-    r"(?:(?<![A-Za-z0-9])sk-[A-Za-z0-9_-]{0,4096}|\bBearer\s+[^\s\"']{0,4096})\Z"
-)
-_LONGEST_KEY = 4200
+MOST_ASKED = 20_000
+"""The same where only a whole text tells whether there is one in it."""
 
 _NO_TOKENS: dict[str, Any] = {
     "prompt_token_ids": None,
@@ -55,10 +48,8 @@ _NO_TOKENS: dict[str, Any] = {
     "continues": 0,
     "logprobs": None,
 }
-_encoder = msgspec.json.Encoder()
 _Key = tuple[str, ...]
 _Pieces = list[tuple[int, str]]
-_Span = tuple[int, int]
 
 
 class Redactor:
@@ -67,21 +58,34 @@ class Redactor:
     Args:
         secrets: values to replace wherever they stand in a string, plain or JSON-escaped; empty
             ones are passed over.
+        known: further ones, of which more may become known in time.
+        patterns: see `Recording`.
+        find: see `Recording`. What it raises, everything here raises.
+        resumed: whether something may have been redacted in what was written before.
     """
 
-    def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = tuple(sorted({form for each in secrets if each for form in _forms(each)}))
-        self._looked_for = (*self._secrets, *_HINTS)
-        self._needles = tuple(_encoder.encode(text)[1:-1] for text in self._looked_for)
+    def __init__(
+        self,
+        secrets: Iterable[str] = (),
+        *,
+        known: Sequence[Known] = (),
+        patterns: Iterable[str] = (),
+        find: Find | None = None,
+        resumed: bool = False,
+    ) -> None:
+        self._finder = Finder(secrets, known=known, patterns=patterns, find=find)
         self._carried: dict[_Key, str] = {}
-        self._hit = False
+        self._cut = False
+        self._hit = resumed
 
     def passes(self, lines: bytes, rows: Sequence[Row]) -> bool:
         """Whether nothing in the lines of these rows looks like a secret.
 
         The pieces of a text, most of what there is to write, are looked at joined, too.
         """
-        if self._carried or _any_in(self._needles, lines):
+        finder = self._finder
+        finder.refresh()
+        if self._carried or self._cut or finder.asks or finder.is_in(lines):
             return False
         texts: dict[type, list[str]] = {}
         for row in rows:
@@ -89,7 +93,7 @@ class Redactor:
                 texts.setdefault(type(row), []).extend(row.text)
             elif type(row) is ToolOutput:  # it may end in the beginning of a secret
                 return False
-        return not any(_any_in(self._looked_for, "".join(text)) for text in texts.values())
+        return not any(finder.is_in_text("".join(text)) for text in texts.values())
 
     def clean(self, events: Sequence[Event]) -> list[Event]:
         """Events that follow those before, without secrets."""
@@ -104,23 +108,39 @@ class Redactor:
 
         The end of a text that may be the beginning of a secret is held back, and what follows it.
         """
-        settled = len(events)
-        for key, pieces in _texts(events).items():
-            text = self._carried.get(key, "") + "".join(piece for _, piece in pieces)
-            begin = self._open_tail(text)
-            if begin is None:
-                continue
-            end = len(text)
-            for index, piece in reversed(pieces):
-                end -= len(piece)
-                settled = min(settled, index)
-                if end <= begin:
-                    break
-        return settled if len(events) - settled < MOST_HELD else len(events)
+        self._finder.refresh()
+        texts = _texts(events)
+        if self._finder.asks:  # whole texts alone tell
+            most, settled = MOST_ASKED, _first(texts.values(), len(events))
+        else:
+            most, settled = MOST_HELD, self._before_open_ends(texts, len(events))
+        if len(events) - settled < most:
+            return settled
+        self._cut = True
+        return len(events)
+
+    def _before_open_ends(self, texts: dict[_Key, _Pieces], settled: int) -> int:
+        """The number of the first event that has to wait."""
+        held: list[tuple[int, int]] = []
+        for key, pieces in texts.items():
+            carried = self._carried.get(key, "")
+            text = carried + "".join(piece for _, piece in pieces)
+            if (begin := self._finder.open_tail(text)) is not None:
+                settled = min(settled, _index(pieces, begin - len(carried)))
+            if self._finder.is_in_text(text):
+                held += [
+                    (_index(pieces, begin - len(carried)), _index(pieces, end - 1 - len(carried)))
+                    for begin, end in self._finder.spans(text)
+                ]
+        # What waits must not begin in the middle of a secret.
+        for first, last in sorted(held, key=lambda each: each[1], reverse=True):
+            if first < settled <= last:
+                settled = first
+        return settled
 
     def text(self, text: str) -> str:
         """A string without secrets."""
-        return _mask([text], self._spans(text), text, 0)[0]
+        return _mask([text], self._finder.spans(text), text, 0)[0]
 
     def value(self, value: Any) -> Any:
         """Data without secrets, in keys, too; words of the format (`Literal`) are left."""
@@ -155,6 +175,7 @@ class Redactor:
             for index, text in self._mended(key, pieces, is_open=is_open):
                 mended = list(events) if mended is None else mended
                 mended[index] = structs.replace(mended[index], text=text)
+        self._cut = False
         if step_ended:
             self._forget(ended)
         return events if mended is None else mended
@@ -163,11 +184,11 @@ class Redactor:
         """The pieces of one text that must change."""
         carried = self._carried.pop(key, "")
         text = carried + "".join(piece for _, piece in pieces)
-        spans = self._spans(text)
-        if is_open and (begin := self._open_tail(text)) is not None:
+        spans = self._finder.spans(text)
+        if is_open and (begin := self._finder.open_tail(text)) is not None:
             self._carried[key] = text[begin:]
             if len(text) - begin >= MIN_TAIL:
-                spans = _merged([*spans, (begin, len(text))])
+                spans = merged([*spans, (begin, len(text))])
         if not spans:
             return
         masked = _mask([piece for _, piece in pieces], spans, text, len(carried))
@@ -180,39 +201,6 @@ class Redactor:
         for key in [key for key in self._carried if len(key) == 1 or key[0] in ended]:
             del self._carried[key]
 
-    def _spans(self, text: str) -> list[_Span]:
-        """Where secrets stand in a text: apart, in order."""
-        spans: list[_Span] = []
-        for secret in self._secrets:
-            at = text.find(secret)
-            while at >= 0:
-                spans.append((at, at + len(secret)))
-                at = text.find(secret, at + 1)
-        if any(hint in text for hint in _HINTS):
-            spans += [found.span(1) for key in _KEYS for found in key.finditer(text)]
-        return _merged(spans)
-
-    def _open_tail(self, text: str) -> int | None:
-        """Where the end of a text begins that more text could make a secret, or a longer one."""
-        begins = [
-            len(text) - length
-            for secret in (*self._secrets, *_HINTS)
-            for length in range(min(len(secret) - 1, len(text)), 0, -1)
-            if text.endswith(secret[:length])
-        ]
-        offset = max(0, len(text) - _LONGEST_KEY)
-        if (found := _OPEN_KEY.search(text, offset)) is not None:
-            begins.append(found.start())
-        return min(begins, default=None)
-
-
-def _any_in(wanted: Iterable[Any], whole: Any) -> bool:
-    # No generator: this is asked for each line of a trace.
-    for each in wanted:  # noqa: SIM110
-        if each in whole:
-            return True
-    return False
-
 
 def _texts(events: Sequence[Event]) -> dict[_Key, _Pieces]:
     """The texts that come in pieces, with the number of the event of each piece."""
@@ -223,6 +211,20 @@ def _texts(events: Sequence[Event]) -> dict[_Key, _Pieces]:
         elif isinstance(event, ToolOutput):
             texts.setdefault((event.call_id, event.stream), []).append((index, event.text))
     return texts
+
+
+def _first(texts: Iterable[_Pieces], settled: int) -> int:
+    """The number of the first event that has a piece of a text."""
+    return min((pieces[0][0] for pieces in texts), default=settled)
+
+
+def _index(pieces: _Pieces, offset: int) -> int:
+    """The number of the event with the piece that a character of the text stands in."""
+    for index, piece in pieces:
+        offset -= len(piece)
+        if offset < 0:
+            return index
+    return pieces[-1][0]
 
 
 def _mute(event: Event) -> Event:
@@ -242,22 +244,7 @@ def _free(kind: type[Struct]) -> tuple[str, ...]:
     return tuple(each.name for each in structs.fields(kind) if get_origin(each.type) is not Literal)
 
 
-def _forms(secret: str) -> set[str]:
-    """A secret as it is, and as it stands in JSON inside of a string."""
-    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-
-
-def _merged(spans: list[_Span]) -> list[_Span]:
-    merged: list[_Span] = []
-    for begin, end in sorted(spans):
-        if merged and begin <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((begin, end))
-    return merged
-
-
-def _mask(pieces: list[str], spans: list[_Span], text: str, offset: int) -> list[str]:
+def _mask(pieces: list[str], spans: list[Span], text: str, offset: int) -> list[str]:
     """Pieces of a text, the first of which begins at `offset`, without what stands in the spans."""
     masked: list[str] = []
     start = offset
