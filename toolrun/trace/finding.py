@@ -1,0 +1,192 @@
+"""Where do secrets stand in a text? Values, keys of well-known forms, and what users look for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolrun.known import Known
+    from toolrun.trace.recording import Find
+
+Span = tuple[int, int]
+
+_BEGIN: Final = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+_END: Final = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+_FORMS: Final = (
+    (("sk-",), r"(?<![A-Za-z0-9])(sk-[A-Za-z0-9_-]{16,})"),  # OpenAI, Anthropic, and vLLM's users
+    (("Bearer",), r"\bBearer\s+([A-Za-z0-9._~+/=-]{16,})"),
+    (("AKIA", "ASIA"), r"(?<![A-Za-z0-9])((?:AKIA|ASIA)[A-Z0-9]{16})"),  # AWS
+    (
+        ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        r"(?<![A-Za-z0-9])((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,})",
+    ),
+    (("glpat-",), r"(?<![A-Za-z0-9])(glpat-[A-Za-z0-9_-]{20,})"),  # GitLab
+    (("xox",), r"(?<![A-Za-z0-9])(xox[abeoprs]-[A-Za-z0-9-]{10,})"),  # Slack
+    (("AIza",), r"(?<![A-Za-z0-9])(AIza[A-Za-z0-9_-]{35})"),  # Google
+    (("hf_",), r"(?<![A-Za-z0-9])(hf_[A-Za-z0-9]{30,})"),  # Hugging Face
+    (("eyJ",), r"(?<![A-Za-z0-9])(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
+    (
+        ("-----BEGIN ",),
+        rf"({_BEGIN}[\s\S]*?(?:{_END}|\Z))",
+    ),
+)
+"""What a key has in it, and what it looks like: a text without the first is not looked at twice."""
+
+_KEYS: Final = tuple((hints, re.compile(form)) for hints, form in _FORMS)
+HINTS: Final = tuple(hint for hints, _ in _FORMS for hint in hints)
+_LONGEST_KEY: Final = 4200
+_OPEN_KEY: Final = re.compile(
+    r"(?:(?<![A-Za-z0-9])(?:sk-|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]?|AIza|hf_|eyJ|AKIA|ASIA)"
+    r"[A-Za-z0-9_.-]{0,4096}|\bBearer\s+[^\s\"']{0,4096})\Z"
+)
+_OPEN_BLOCK: Final = re.compile(
+    rf"-----BEGIN [A-Z0-9 ]{{0,40}}-{{0,4}}\Z|{_BEGIN}(?![\s\S]*{_END})"
+)
+_LONGEST_LINE: Final = 4096
+_encoder = msgspec.json.Encoder()
+
+
+class Finder:
+    """Finds secrets in texts.
+
+    Args:
+        secrets: values, found plain and as JSON escapes them; empty ones are passed over.
+        known: further ones, of which more may become known.
+        patterns: regular expressions: their match, or its first group, is a secret.
+        find: gives the secrets of a text.
+
+    Attributes:
+        asks: whether only the texts themselves tell, each as a whole: `patterns` or `find` do.
+    """
+
+    def __init__(
+        self,
+        secrets: Iterable[str] = (),
+        *,
+        known: Sequence[Known] = (),
+        patterns: Iterable[str] = (),
+        find: Find | None = None,
+    ) -> None:
+        self._given = tuple(secrets)
+        self._known = tuple(known)
+        self._patterns = tuple(re.compile(pattern) for pattern in patterns)
+        self._find = find
+        self.asks = bool(self._patterns) or find is not None
+        self._seen: tuple[tuple[str, ...], ...] = ()
+        self._learn()
+
+    def refresh(self) -> None:
+        """Look for what has become known since, too."""
+        for known, seen in zip(self._known, self._seen, strict=True):
+            if known.values is not seen:
+                self._learn()
+                return
+
+    def _learn(self) -> None:
+        self._seen = tuple(known.values for known in self._known)
+        values = {value for values in (self._given, *self._seen) for value in values if value}
+        self._values = tuple(sorted({form for value in values for form in _forms(value)}))
+        self._hints = (*self._values, *HINTS)
+        self._needles = tuple(_encoder.encode(text)[1:-1] for text in self._hints)
+
+    def is_in(self, lines: bytes) -> bool:
+        """Whether lines of JSON have what may be a value or a key in them."""
+        # No generator: this is asked for each line of a trace.
+        for each in self._needles:  # noqa: SIM110
+            if each in lines:
+                return True
+        return False
+
+    def is_in_text(self, text: str) -> bool:
+        """Whether a text has what may be a value or a key in it."""
+        for each in self._hints:  # noqa: SIM110 - as above
+            if each in text:
+                return True
+        return False
+
+    def spans(self, text: str) -> list[Span]:
+        """Where secrets stand in a text: apart, in order.
+
+        Raises:
+            Exception: what `find` raises, and TypeError where it gives no texts.
+        """
+        spans = [span for value in self._values for span in _places(text, value)]
+        for hints, key in _KEYS:
+            for hint in hints:
+                if hint in text:
+                    spans += [found.span(1) for found in key.finditer(text)]
+                    break
+        for pattern in self._patterns:
+            spans += [_told(found) for found in pattern.finditer(text)]
+        if self._find is not None:
+            for secret in _texts(self._find(text)):
+                spans += _places(text, secret)
+        return merged(spans)
+
+    def open_tail(self, text: str) -> int | None:
+        """Where the end of a text begins that more text could make a secret, or a longer one."""
+        begins = []
+        for sought in self._hints:
+            at = text.find(sought[0], max(0, len(text) - len(sought) + 1))
+            while at >= 0:
+                if sought.startswith(text[at:]):
+                    begins.append(at)
+                    break
+                at = text.find(sought[0], at + 1)
+        if (found := _OPEN_KEY.search(text, max(0, len(text) - _LONGEST_KEY))) is not None:
+            begins.append(found.start())
+        if (begun := text.rfind("-----BEGIN ")) >= 0 and _OPEN_BLOCK.match(text, begun):
+            begins.append(begun)
+        if self.asks and (line := text.rfind("\n") + 1) < len(text):
+            # No expression tells what it could still match: the last line is not known yet.
+            begins.append(max(line, len(text) - _LONGEST_LINE))
+        return min(begins, default=None)
+
+
+def merged(spans: Iterable[Span]) -> list[Span]:
+    """The same places, apart and in order."""
+    found: list[Span] = []
+    for begin, end in sorted(spans):
+        if begin == end:
+            continue
+        if found and begin <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((begin, end))
+    return found
+
+
+def _places(text: str, value: str) -> list[Span]:
+    found = []
+    at = text.find(value)
+    while at >= 0:
+        found.append((at, at + len(value)))
+        at = text.find(value, at + 1)
+    return found
+
+
+def _told(found: re.Match[str]) -> Span:
+    """What of a match is the secret: its first group, where it has one that matched."""
+    return found.span(1) if found.re.groups and found.start(1) >= 0 else found.span()
+
+
+def _texts(given: Any) -> list[str]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise TypeError(f"find must give a list of texts, not {type(given).__name__}")
+    found = list(given)
+    for each in found:
+        if not isinstance(each, str):
+            raise TypeError(f"find must give texts, not {type(each).__name__}")
+    return [each for each in found if each]
+
+
+def _forms(secret: str) -> set[str]:
+    """A secret as it is, and as it stands in JSON inside of a string."""
+    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
