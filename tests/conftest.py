@@ -26,7 +26,9 @@ settings.register_profile("toolrun", deadline=None, derandomize=bool(os.environ.
 settings.load_profile("toolrun")
 
 pytest_plugins = [
-    name for name in ("tests.rig.fixtures",) if importlib.util.find_spec(name) is not None
+    name
+    for name in ("pytester", "tests.rig.fixtures")
+    if name == "pytester" or importlib.util.find_spec(name) is not None
 ]
 
 

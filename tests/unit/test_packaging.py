@@ -115,6 +115,7 @@ def test_the_metadata_says_who_and_what(wheel: Path) -> None:
     assert "Requires-Python: >=3.11\n" in metadata
     assert "# toolrun" in metadata  # the README
     assert b"toolrun = toolrun.cli:main" in scripts
+    assert b"[pytest11]\ntoolrun = toolrun.integrations.pytest.plugin" in scripts
 
 
 def test_a_wheel_finds_its_own_files(installed: Path, tmp_path: Path) -> None:

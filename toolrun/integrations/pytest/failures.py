@@ -88,7 +88,7 @@ def explained(
     else:
         said = conversation(found.transcript)  # type: ignore[attr-defined]
         if scene is not None:
-            message += f"\n{_what_to_do(scene, root, test)}"
+            message += f"\n{_which(scene, root, test)}"
         if not _within(error, found):
             message += f"\nThe test itself ended with {type(error).__name__}: {error}"
     path, line = _place(error)
@@ -98,13 +98,10 @@ def explained(
     return Explanation(Crash(shown, line, first), source, said, message)
 
 
-def _what_to_do(scene: Scene, root: Path, test: str) -> str:
-    """The words that fit any difference between a session and its trace."""
+def _which(scene: Scene, root: Path, test: str) -> str:
+    """Which trace it was, and how this test alone records it anew."""
     paths = ", ".join(os.path.relpath(each, root) for each in scene.paths)
-    return (
-        f"The trace is {paths}. Mend the code; or, where the new behaviour is right, record anew "
-        f"what the model does with it: pytest --trace-mode=refresh '{test}'"
-    )
+    return f"The trace: {paths}\nTo record it again: pytest --trace-mode=refresh '{test}'"
 
 
 def attempts(scene: Scene | None) -> str:

@@ -156,9 +156,11 @@ def _found(folder: Path, name: str | os.PathLike[str]) -> Path:
     return Path(os.path.normpath(folder / name))
 
 
-def _is_many(path: object) -> bool:
+def _is_many(path: Any) -> bool:
     """Whether this is a folder or a pattern, and no trace."""
-    text = str(path)
+    if not isinstance(path, str | os.PathLike):
+        return False  # refused when the test is set up
+    text = os.fspath(path)
     return bool(_GLOB.search(text)) or not text.endswith(_SUFFIXES)
 
 

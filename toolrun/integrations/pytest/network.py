@@ -25,6 +25,7 @@ _CONNECTS: Final = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg
 _LOOKS_UP: Final = frozenset(
     {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"}
 )
+_ASKED: Final = "_asked_by_toolrun"
 _NOT_THE_CALLER: Final = tuple(
     {
         *(sysconfig.get_path(name) + os.sep for name in ("stdlib", "purelib", "platlib")),
@@ -95,7 +96,7 @@ def blocked() -> Iterator[Block]:
     if _hook is None:
         _hook = _Hook()
         sys.addaudithook(_hook)
-        _ask_at_uvloop(_hook)
+    _ask_at_uvloop(_hook)
     before = _hook.block
     _hook.block = block = Block()
     try:
@@ -110,6 +111,9 @@ def _ask_at_uvloop(hook: _Hook) -> None:
         from uvloop import Loop
     except ImportError:
         return
+    if getattr(Loop, _ASKED, False):
+        return
+    setattr(Loop, _ASKED, True)
 
     def asked(name: str, what: str) -> None:
         inner = getattr(Loop, name)

@@ -95,12 +95,12 @@ def _set_scene(item: pytest.Item, marked: marks.Marked) -> str:
     mode = _mode(item.config)
     if mode == "live":
         return ""
-    from toolrun.errors import TraceError
+    from toolrun.errors import ToolrunError
     from toolrun.integrations.pytest.scene import MissingTraceError, Scene
 
     try:
         item.stash[_scene] = Scene(marked, mode, item.nodeid)  # type: ignore[arg-type]  # one of MODES
-    except (MissingTraceError, TraceError, ValueError) as error:
+    except (MissingTraceError, ToolrunError, ValueError) as error:
         return str(error)
     return ""
 

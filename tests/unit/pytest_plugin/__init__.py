@@ -1,0 +1,1 @@
+"""Does the plugin make tests of traces?"""
