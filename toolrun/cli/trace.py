@@ -9,6 +9,7 @@ _COMMANDS = {
     "show": "Show a recorded session: what was said and done, how long, how much.",
     "diff": "Tell in what two recorded sessions differ.",
     "view": "Make a page of a trace, or of a folder, and open it in the browser.",
+    "minimize": "Write the smallest trace that still fails.",
     "export": "Write what traces hold to stdout, in another form.",
 }
 """Each lies in a module of its own, `trace_NAME`, which is imported when it is asked for."""
