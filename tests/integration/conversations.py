@@ -2,7 +2,8 @@
 
 Each is a whole session: what the model says (harmony, by step), what the user says, with which
 tools and settings. `transcript` runs one with a given model or server and writes down what was said
-in a form that does not depend on the way: ids of calls are left out, arguments compared as JSON.
+in a form that does not depend on the way: ids of calls are left out, arguments compared as JSON;
+`plain` writes down any transcript so.
 """
 
 from __future__ import annotations
@@ -277,7 +278,7 @@ async def transcript(
             said.append(await _turn(session, asked, streamed=streamed))
             if conversation.goes_on and said[-1] != "finished":
                 said.append(await _turn(session, None, streamed=streamed))
-        said += [_plain(message) for message in session.transcript]
+        said += [plain(message) for message in session.transcript]
     return [json.loads(json.dumps(said).replace(unique, UNIQUE)), sorted(went.ways)]
 
 
@@ -298,15 +299,21 @@ class Went:
 
 
 async def transcripts(
-    names: Sequence[str], workspace: Path, *, streamed: bool, **server: Any
+    names: Sequence[str], workspace: Path, *, traces: Path, streamed: bool, **server: Any
 ) -> dict[str, list[Any]]:
-    """Run conversations, several at once."""
+    """Run conversations, several at once, each traced into a file of a folder."""
     all_said: dict[str, list[Any]] = {}
     limit = anyio.Semaphore(6)
 
     async def one(name: str) -> None:
         async with limit:
-            all_said[name] = await transcript(BY_NAME[name], workspace, streamed=streamed, **server)
+            all_said[name] = await transcript(
+                BY_NAME[name],
+                workspace,
+                streamed=streamed,
+                trace=traces / f"{name}.jsonl",
+                **server,
+            )
 
     async with anyio.create_task_group() as group:
         for name in names:
@@ -314,12 +321,19 @@ async def transcripts(
     return all_said
 
 
-async def in_process(rigged: Rigged, *, workspace: str, streamed: bool) -> dict[str, list[Any]]:
+async def in_process(
+    rigged: Rigged, *, workspace: str, traces: str, streamed: bool
+) -> dict[str, list[Any]]:
     """Run all of them with a vLLM in this process; see `tests/rig/inside.py`."""
     from toolrun import HarmonyModel
 
-    model = HarmonyModel(rigged.engine)
-    return await transcripts(tuple(BY_NAME), Path(workspace), streamed=streamed, model=model)
+    return await transcripts(
+        tuple(BY_NAME),
+        Path(workspace),
+        traces=Path(traces),
+        streamed=streamed,
+        model=HarmonyModel(rigged.engine),
+    )
 
 
 def prepare(workspace: Path) -> Path:
@@ -345,7 +359,8 @@ async def _turn(session: Session, text: str | None, *, streamed: bool) -> str:
     return answer.status
 
 
-def _plain(message: object) -> Any:
+def plain(message: object) -> Any:
+    """A message in a form that does not depend on the way that it was sampled by."""
     match message:
         case UserMessage():
             return {"user": message.content}

@@ -2,75 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-import anyio
 import pytest
 
-from tests.integration import conversations
 from tests.integration.conversations import BY_NAME
+from tests.integration.said import WAYS
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from tests.integration.said import Said
     from tests.rig.inside import Inside
     from tests.rig.server import VllmServer
-
-WAYS: Final = {
-    "chat-streamed": ("chat", True),
-    "responses": ("responses", False),
-    "responses-streamed": ("responses", True),
-    "harmony": ("harmony", False),
-    "harmony-streamed": ("harmony", True),
-}
-"""What is compared with Chat Completions, unstreamed."""
-
-
-class Said:
-    """The transcripts of every way, each sampled when it is first asked for."""
-
-    def __init__(self, workspace: Path) -> None:
-        self._workspace = workspace
-        self._known: dict[tuple[str, str, bool], dict[str, list[Any]]] = {}
-
-    def by(self, server: VllmServer, via: str, *, streamed: bool) -> dict[str, list[Any]]:
-        key = (server.version, via, streamed)
-        if key not in self._known:
-            self._known[key] = anyio.run(self._sample, server, via, streamed)
-        return self._known[key]
-
-    def inside(self, inside: Inside, *, streamed: bool) -> dict[str, list[Any]]:
-        key = (inside.version, "in-process", streamed)
-        if key not in self._known:
-            self._known[key] = inside.call(
-                "tests.integration.conversations:in_process",
-                workspace=str(self._workspace),
-                streamed=streamed,
-            )
-        return self._known[key]
-
-    async def _sample(self, server: VllmServer, via: str, streamed: bool) -> dict[str, list[Any]]:  # noqa: FBT001
-        return await conversations.transcripts(
-            tuple(BY_NAME),
-            self._workspace,
-            streamed=streamed,
-            base_url=server.url,
-            model=server.model,
-            via=via,
-        )
-
-
-@pytest.fixture(scope="module")
-def said(tmp_path_factory: pytest.TempPathFactory) -> Said:
-    workspace = tmp_path_factory.mktemp("workspace")
-    for folder in (workspace, *workspace.parents[:2]):
-        folder.chmod(0o755)
-    return Said(conversations.prepare(workspace))
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", BY_NAME)
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [way for way in WAYS if way != "chat"])
 def test_a_conversation_comes_to_the_transcript_of_chat_completions(
     vllm: VllmServer, said: Said, way: str, name: str
 ) -> None:
