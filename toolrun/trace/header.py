@@ -71,8 +71,7 @@ def header_of(
         resumed: whether the recording goes on here after a break.
         opened: what the session began with, where that is known.
     """
-    settings = opened.settings if opened is not None else {}
-    urls = settings.get("base_url") or ""
+    model, urls = where(opened)
     return TraceHeader(
         format=FORMAT,
         toolrun=__version__,
@@ -83,9 +82,16 @@ def header_of(
         python=platform.python_version(),
         openai=_version("openai"),
         harmony=_version("openai-harmony"),
-        model=str(settings.get("model") or ""),
-        base_url=urls if isinstance(urls, str) else list(urls),
+        model=model,
+        base_url=urls,
     )
+
+
+def where(opened: SessionOpened | None) -> tuple[str, str | list[str]]:
+    """The name of a session's model, and the URL of its server, or servers."""
+    settings = opened.settings if opened is not None else {}
+    urls = settings.get("base_url") or ""
+    return str(settings.get("model") or ""), urls if isinstance(urls, str) else list(urls)
 
 
 @cache
