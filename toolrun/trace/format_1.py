@@ -7,15 +7,18 @@ which readers round off.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 from msgspec import Struct
 
 from toolrun.events import AnyEvent, Event, ReasoningDelta, TextDelta
+from toolrun.trace.rows import milliseconds
+from toolrun.trace.runs import Run, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from toolrun.trace.runs import Recorded
 
 NUMBER = 1
 SCHEMA = "trace-1"
@@ -40,28 +43,20 @@ class Deltas(Struct, frozen=True, tag=True, tag_field="type", gc=False):
     time: list[float]
     text: list[str]
 
-    def events(self) -> Iterator[Event]:
-        """The events that they were.
+    def run(self) -> Run:
+        """The pieces that they were.
 
         Raises:
             ValueError: the columns are of different lengths, or empty.
         """
-        if len(self.time) != len(self.text) or not self.text:
-            raise ValueError(
-                f"Deltas has {len(self.time)} times and {len(self.text)} texts, where each piece "
-                "has one of both"
-            )
         kind = TextDelta if self.of == "TextDelta" else ReasoningDelta
-        for number, (time, text) in enumerate(zip(self.time, self.text, strict=True)):
-            yield kind(
-                text,
-                session=self.session,
-                seq=self.seq,
-                sub=self.sub + number,
-                time=round(time, 3),
-                turn=self.turn,
-                step=self.step,
-            )
+        checked(kind, len(self.time), len(self.text))
+        times = [milliseconds(time) for time in self.time]
+        gaps = [0, *(after - before for before, after in pairwise(times))]
+        return Run(
+            *(kind, self.session, self.seq, self.sub, self.turn, self.step),
+            *(times[0], gaps, self.text),
+        )
 
 
 _row: msgspec.json.Decoder[Event | Deltas] = msgspec.json.Decoder(AnyEvent | Deltas)
@@ -75,14 +70,14 @@ class Format1:
     def __init__(self, session: str) -> None:
         del session  # each row has it
 
-    def events(self, line: bytes) -> list[Event]:
-        """The events of the next line.
+    def recorded(self, line: bytes) -> Recorded:
+        """What the next line holds.
 
         Raises:
             ValueError: the line is no row.
         """
         row = _row.decode(line)
         if isinstance(row, Deltas):
-            return list(row.events())
+            return row.run()
         msgspec.structs.force_setattr(row, "time", round(row.time, 3))
-        return [row]
+        return row

@@ -19,9 +19,11 @@ from toolrun.trace.rows import (
     Told,
     milliseconds,
 )
+from toolrun.trace.runs import Run, checked
 
 if TYPE_CHECKING:
     from toolrun.events import ReasoningDelta, TextDelta
+    from toolrun.trace.runs import Recorded
 
 NUMBER = 2
 SCHEMA = "trace"
@@ -40,8 +42,8 @@ class Format2:
         self._session = session
         self._told = Told()
 
-    def events(self, line: bytes) -> list[Event]:
-        """The events of the next line.
+    def recorded(self, line: bytes) -> Recorded:
+        """What the next line holds.
 
         Raises:
             ValueError: the line is no row, or leaves out what no line before says.
@@ -49,12 +51,12 @@ class Format2:
         row = _row.decode(line)
         kind = PIECES.get(type(row))
         if kind is not None:
-            pieces = self._pieces(kind, row)
-            self._told.last = pieces[-1]
-            return pieces
+            run = self._run(kind, row)
+            self._told.last = run.last
+            return run
         event = self._event(row)
         self._told.take(event)
-        return [event]
+        return event
 
     def _event(self, row: Any) -> Event:
         if isinstance(row, RequestRow):
@@ -70,14 +72,8 @@ class Format2:
             structs.force_setattr(event, "session", self._session)
         return event
 
-    def _pieces(
-        self, kind: type[ReasoningDelta | TextDelta], row: ReasoningRow | TextRow
-    ) -> list[Event]:
-        if len(row.ms) != len(row.text) or not row.text:
-            raise ValueError(
-                f"{kind.__name__} has {len(row.ms)} times and {len(row.text)} texts, where each "
-                "piece has one of both"
-            )
+    def _run(self, kind: type[ReasoningDelta | TextDelta], row: ReasoningRow | TextRow) -> Run:
+        checked(kind, len(row.ms), len(row.text))
         place: Any = row
         sub = row.sub
         if not sub:
@@ -85,16 +81,11 @@ class Format2:
                 raise ValueError(f"{kind.__name__} has no place, and no line before has one")
             place = self._told.last
             sub = place.sub + 1
-        session, seq, turn, step = self._session, place.seq, place.turn, place.step
-        at = milliseconds(place.time)
-        pieces: list[Event] = []
-        for sub, (gap, text) in enumerate(zip(row.ms, row.text, strict=True), sub):  # noqa: B020
-            at += gap
-            time = at / 1000
-            pieces.append(
-                kind(text, session=session, seq=seq, sub=sub, time=time, turn=turn, step=step)
-            )
-        return pieces
+        begin = milliseconds(place.time)
+        return Run(
+            *(kind, self._session, place.seq, sub, place.turn, place.step),
+            *(begin, row.ms, row.text),
+        )
 
     def _adds(self, row: RequestRow) -> list[dict[str, Any]]:
         known = self._told.messages

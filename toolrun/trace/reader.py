@@ -17,6 +17,7 @@ from toolrun.resources import schema
 from toolrun.trace import format_1, format_2
 from toolrun.trace.header import FORMAT, TraceHeader
 from toolrun.trace.lines import Lines
+from toolrun.trace.runs import Recorded, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,8 +39,8 @@ class Format(Protocol):
 
     schema: str
 
-    def events(self, line: bytes) -> list[Event]:
-        """The events of the next line.
+    def recorded(self, line: bytes) -> Recorded:
+        """What the next line holds: an event, or pieces of a text that follow each other.
 
         Raises:
             ValueError: it does not fit.
@@ -67,6 +68,15 @@ class Trace(Struct, frozen=True):
     lines: Sequence[int] = ()
 
 
+class RunsOfTrace(Struct, frozen=True):
+    """A whole trace, pieces of a text that follow each other as one `Run`; else as `Trace`."""
+
+    header: TraceHeader
+    events: list[Recorded]
+    truncated: bool = False
+    lines: Sequence[int] = ()
+
+
 def read_trace(path: str | Path, *, check: bool = False) -> Trace:
     """Read a trace into memory.
 
@@ -84,6 +94,21 @@ def read_trace(path: str | Path, *, check: bool = False) -> Trace:
             events.append(event)
             lines.append(reader.line)
         return Trace(reader.header, events, reader.truncated, lines)
+
+
+def read_runs(path: str | Path) -> RunsOfTrace:
+    """Read a trace into memory, pieces of a text that follow each other as one `Run`.
+
+    Raises:
+        TraceError: as `read_trace`.
+    """
+    with TraceReader(path) as reader:
+        found: list[Recorded] = []
+        lines = []
+        while (each := reader.next()) is not None:
+            found.append(each)
+            lines.append(reader.line)
+        return RunsOfTrace(reader.header, found, reader.truncated, lines)
 
 
 class TraceReader:
@@ -137,22 +162,34 @@ class TraceReader:
         return self
 
     def __next__(self) -> Event:
-        while not self._rest:
-            line = self._lines.next()
-            if line is None:
+        if not self._rest:
+            found = self.next()
+            if found is None:
                 raise StopIteration
-            if self._lines.resumed > self._resumed:
-                # What a crash took of the lines before is missing here.
-                self._resumed, self._place = self._lines.resumed, (-1, 0)
-            try:
-                self._rest.extend(self._format.events(line))
-            except (ValueError, OverflowError, RecursionError) as error:  # msgspec's among them
-                raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
-            if self._check:
-                self._hold_against_schema(line)
-        event = self._rest.popleft()
-        self._in_place(event)
-        return event
+            if not isinstance(found, Run):
+                return found
+            self._rest.extend(found.events())
+        return self._rest.popleft()
+
+    def next(self) -> Recorded | None:
+        """What the next line holds, pieces that follow each other as one; None at the end.
+
+        It is for whoever needs no events for pieces, and then reads nothing in another way.
+        """
+        line = self._lines.next()
+        if line is None:
+            return None
+        if self._lines.resumed > self._resumed:
+            # What a crash took of the lines before is missing here.
+            self._resumed, self._place = self._lines.resumed, (-1, 0)
+        try:
+            found = self._format.recorded(line)
+        except (ValueError, OverflowError, RecursionError) as error:  # msgspec's among them
+            raise self._wrong(f"{_said(error)}: {_shown(line)}") from error
+        if self._check:
+            self._hold_against_schema(line)
+        self._in_place(found)
+        return found
 
     def _begin(self) -> TraceHeader:
         line = self._lines.next()
@@ -182,7 +219,7 @@ class TraceReader:
             raise self._wrong(f"there is no format {header.format}: {_shown(line)}")
         return header
 
-    def _in_place(self, event: Event) -> None:
+    def _in_place(self, event: Recorded) -> None:
         """Refuse a line that does not follow the one before it."""
         if event.session != self.header.session:
             raise self._wrong(
@@ -190,12 +227,13 @@ class TraceReader:
             )
         seq, sub = self._place
         place = (event.seq, event.sub)
-        self._place = place
+        self._place = (event.seq, event.sub + len(event) - 1) if isinstance(event, Run) else place
         # A sink that was added to a running session begins in the middle.
         expected = (seq + 1, 0) if event.durable else (seq, sub + 1)
         if seq >= 0 and place != expected:
+            kind = event.of if isinstance(event, Run) else type(event)
             raise self._wrong(
-                f"{type(event).__name__} has seq {place[0]}, sub {place[1]}, where seq "
+                f"{kind.__name__} has seq {place[0]}, sub {place[1]}, where seq "
                 f"{expected[0]}, sub {expected[1]} comes next: a line is missing, or out of order"
             )
 
