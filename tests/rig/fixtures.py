@@ -6,6 +6,7 @@
 - `inside`: a process that has toolrun and that version's vLLM, its engines started.
 - `clients`: the environments of other frameworks, in which scripts run. `litellm_proxy`: LiteLLM's
   proxy in front of `vllm32`.
+- `browser`: a Chromium that runs for the tests of a module, which are not async then.
 - `oracle`: the oracle of `vllm`'s version. `oracle32`: that of `vllm32`.
 
 A test that asks for one is marked `vllm`, and its time-out begins when the servers run. Servers
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-from tests.rig import leaks
+from tests.rig import chromium, leaks
 from tests.rig.clients import Clients, LiteLlmProxy, install_clients
 from tests.rig.inside import Inside
 from tests.rig.oracle import Oracle
@@ -34,6 +35,8 @@ from tests.rig.versions import LATEST, OLDEST, RELEASES, release
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from playwright.sync_api import Browser
 
 _SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32", "clients"})
 _LATEST: Final = frozenset({"vllm32", "oracle32"})
@@ -205,3 +208,10 @@ def inside(vllm_version: str) -> Iterator[Inside]:
         leaks.KNOWN.add(inside.pid, inside.fds)
         inside.call("tests.rig.inside_worker:start")
         yield inside
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium."""
+    with chromium.started() as browser:
+        yield browser

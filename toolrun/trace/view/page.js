@@ -415,7 +415,7 @@ function refit() {
 
 // ---- Search: over the text as it is shown, drawn or not
 
-const search = { pattern: null, hits: [], total: 0, at: -1, run: 0 };
+const search = { query: "", pattern: null, hits: [], at: -1, run: 0 };
 const textsOf = made => [...made.querySelectorAll(".t")];
 
 /** Places of the pattern in an element, as ranges over its text nodes. */
@@ -449,7 +449,8 @@ function mayHold(lines, words) {
 
 async function find(query) {
   const run = ++search.run;
-  Object.assign(search, { pattern: null, hits: [], total: 0, at: -1 });
+  clearTimeout(find.timer);
+  Object.assign(search, { query, pattern: null, hits: [], at: -1 });
   CSS.highlights?.delete("found-now");
   query = shown(query);
   if (query) search.pattern = new RegExp(query.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "giu");
@@ -495,6 +496,10 @@ function jump(by) {
   const { top, height } = now.getBoundingClientRect();
   if (top < header.offsetHeight + 20 || top + height > innerHeight - 20) scrollBy({ top: top - innerHeight / 3 });
 }
+async function seek(by) {
+  if (search.query !== $("#query").value) await find($("#query").value);
+  jump(by);
+}
 const firstHit = by => { const found = search.hits.findIndex(([at]) => at >= current); return found < 0 ? 0 : by > 0 ? found : (found - 1 + search.hits.length) % search.hits.length; };
 
 // ---- Keys, links, theme
@@ -532,13 +537,13 @@ const KEYS = {
 addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || $("#help").open) return;
   const typing = event.target.matches("input, select, textarea");
-  if (event.target.id === "query" && event.key === "Enter") { event.preventDefault(); jump(event.shiftKey ? -1 : 1); return; }
+  if (event.target.id === "query" && event.key === "Enter") { event.preventDefault(); seek(event.shiftKey ? -1 : 1); return; }
   if (event.target.id === "query" && event.key === "Escape") { event.target.value = ""; find(""); event.target.blur(); return; }
   if (typing || !Object.hasOwn(KEYS, event.key) || (event.key === "Enter" && event.target.matches("a, button, summary"))) return;
   event.preventDefault();
   KEYS[event.key]();
 });
-$("#query").oninput = event => { clearTimeout(find.timer); find.timer = setTimeout(() => find(event.target.value), 120); };
+$("#query").oninput = event => { clearTimeout(find.timer); $("#found").textContent = "\u2026"; find.timer = setTimeout(() => find(event.target.value), 120); };
 $("#search").onsubmit = event => event.preventDefault();
 $("#next").onclick = () => jump(1);
 $("#previous").onclick = () => jump(-1);
