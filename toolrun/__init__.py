@@ -92,6 +92,7 @@ if TYPE_CHECKING:
     from toolrun.tools.builtin.citations import Annotation as Annotation
     from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
+    from toolrun.trace.recording import Recording as Recording
     from toolrun.transcript import Message as Message
     from toolrun.transcript import ToolMessage as ToolMessage
     from toolrun.values import FileChange as FileChange
@@ -139,6 +140,7 @@ _HOMES = {
     "toolrun.tools.builtin.citations": ("Annotation",),
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),
+    "toolrun.trace.recording": ("Recording",),
     "toolrun.transcript": ("Message", "ToolMessage"),
     "toolrun.values": ("FileChange", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
 }

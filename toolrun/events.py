@@ -197,6 +197,10 @@ NOT_RESTORED = "file-not-restored"
 """The code of the Warned event for a file that undoing a turn has left as it is."""
 
 
+TRACE_STOPPED = "trace-stopped"
+"""The code of the Warned event for a trace that could not be written any further."""
+
+
 class TurnUndone(Durable, frozen=True, tag=True):
     """The last turn was taken back: the transcript is what it was before its user message.
 

@@ -85,6 +85,8 @@ class Journal:
         """The number of the last durable event."""
         self._sub = 0
         self._due = 0.0
+        self._on_the_way = 0
+        self._found: list[Warned] = []
         self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._find_observers()
 
@@ -126,8 +128,14 @@ class Journal:
         self.counts[_kind(event)] += 1
         placed = self._place(event, turn, step)
         self.state.apply(placed)
-        for sink in self._sinks:
-            await sink.record(placed)
+        self._on_the_way += 1
+        try:
+            for sink in self._sinks:
+                await sink.record(placed)
+        finally:
+            self._on_the_way -= 1
+        while self._found and not self._on_the_way:
+            self.report(self._found.pop(0))
 
     def observe(self, event: Event) -> None:
         """Tell those who listen; costs nothing to speak of when nobody does."""
@@ -147,6 +155,13 @@ class Journal:
         """Observe what operators count, whether somebody listens or not."""
         self.counts[_kind(event)] += 1
         self.observe(event)
+
+    def report_of_sink(self, event: Warned) -> None:
+        """Report what a sink found out; where it was recording, once all sinks have that event."""
+        if self._on_the_way:
+            self._found.append(event)
+        else:
+            self.report(event)
 
     def _place(self, event: E, turn: int, step: int) -> E:
         return structs.replace(

@@ -21,6 +21,7 @@ from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.tools.definition import Tool, Toolset
 from toolrun.tools.secrets import Source, check_source
+from toolrun.trace.recording import Recording
 from toolrun.transcript import check_text
 from toolrun.values import Sampling
 
@@ -40,7 +41,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("workspace", (str, Path), "a path"),
     ("backend", str, "the name of a sandbox backend"),
     ("dialect", str, "the name of a kind of server"),
-    ("trace", (str, Path, bool), "a path or True"),
+    ("trace", (str, Path, bool, Recording), "a path, True or a Recording(path=..., ...)"),
     ("tenant", str, "a name"),
     ("verify_reasoning", (int, float), "a number"),
     ("max_in_flight", int, "a number"),
@@ -97,8 +98,9 @@ class Options(TypedDict, total=False):
         context: an object of yours that trusted tools find in their `CallContext`.
         sinks: hear of all events, after the trace; see `Sink`.
         messages: a Chat Completions transcript to begin with.
-        trace: the file to write a trace to; True: one below the user's state folder. Of a file that
-            is a runtime's, sessions after the first write beside it, as forks do: `NAME-ID.jsonl`.
+        trace: the file to write a trace to; True: one below the user's state folder; a `Recording`
+            says more. Of a file that is a runtime's, sessions after the first write beside it, as
+            forks do: `NAME-ID.jsonl`.
     """
 
     model: str | Model
@@ -127,7 +129,7 @@ class Options(TypedDict, total=False):
     context: Any
     sinks: Sequence[Sink]
     messages: Sequence[Mapping[str, Any]]
-    trace: str | Path | bool | None
+    trace: str | Path | bool | Recording | None
 
 
 class RuntimeOptions(Options, total=False):
@@ -195,6 +197,7 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
             raise ConfigError(f"there is no option {name!r}{hint}")
     _check_kinds(options)
     check_source(options.get("secrets"))
+    Recording.of(options.get("trace"))
     if options.get("effort") not in (None, "low", "medium", "high"):
         raise ConfigError(f"effort is low, medium or high, not {options['effort']!r}")
     if options.get("via") not in (None, "auto", "chat", "responses", "harmony"):

@@ -126,3 +126,9 @@ class Parts(Struct, frozen=True, eq=False):
         """Finish the trace."""
         if self.trace is not None:
             self.trace.close()
+
+    async def aclose(self) -> None:
+        """Finish the trace, and return when its files are as they stay."""
+        self.close()
+        if self.trace is not None:
+            await self.trace.wait()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -16,7 +16,9 @@ from msgspec import structs
 from toolrun.clock import SystemClock
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
+from toolrun.known import Known
 from toolrun.limits import Budget, Limits
+from toolrun.models.credentials import learning
 from toolrun.models.door import Timeouts
 from toolrun.models.ways import Server, open_model
 from toolrun.options import (
@@ -40,7 +42,8 @@ from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.header import beside, default_trace_path
-from toolrun.trace.writer import TraceSink
+from toolrun.trace.recording import Recording
+from toolrun.trace.sink import known_of, secrets_of, trace_sink
 from toolrun.transcript import from_openai
 from toolrun.values import Sampling
 
@@ -49,12 +52,12 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Unpack
 
-    from toolrun.journal import Sink
     from toolrun.models.fleet import Fleet
     from toolrun.models.model import Model
     from toolrun.models.ways import Via
     from toolrun.session import Session
     from toolrun.tools.definition import Tool, Toolset
+    from toolrun.trace.writer import TraceSink
 
 
 class Runtime:
@@ -85,6 +88,7 @@ class Runtime:
         self._private = False
         self._traced = False
         self._models: dict[Any, Model] = {}
+        self._keys: defaultdict[Any, Known] = defaultdict(Known)
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
@@ -201,12 +205,13 @@ class Runtime:
             extra_body=dict(chosen.get("extra_body") or {}),
         )
         values = Secrets(chosen.get("secrets"))
-        trace = self._trace(options, session_id, values.known(toolbox.tools))
-        sinks: list[Sink] = [trace] if trace is not None else []
-        sinks += chosen.get("sinks") or ()
+        journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
+        trace = self._trace(options, journal, values, toolbox, profile)
+        for sink in (*([] if trace is None else [trace]), *(chosen.get("sinks") or ())):
+            journal.add(sink)
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
         return Parts(
-            Journal(session_id, sinks, clock=self._clock.time, counts=self.counts),
+            journal,
             model,
             toolbox,
             settings,
@@ -241,7 +246,8 @@ class Runtime:
         via, dialect = options.get("via") or "auto", options.get("dialect")
         key = (urls, api_key, tuple(sorted(headers.items())), timeouts, via, dialect)
         if (ready := self._models.get(key)) is None:
-            server = Server("", api_key, headers, timeouts, dialect)
+            asked = learning(api_key, self._keys[api_key]) if callable(api_key) else api_key
+            server = Server("", asked, headers, timeouts, dialect)
             ready = self._models[key] = self._open(urls, server, via)
         return ready, model
 
@@ -273,21 +279,40 @@ class Runtime:
             gates=self._gates,
         )
 
-    def _trace(self, options: Options, session_id: str, values: list[str]) -> TraceSink | None:
+    def _trace(
+        self,
+        options: Options,
+        journal: Journal,
+        values: Secrets,
+        toolbox: Toolbox,
+        profile: str | dict[str, Any],
+    ) -> TraceSink | None:
         """The sink for the trace that the options ask for."""
         chosen = self._chosen(options)
-        wanted = chosen.get("trace")
-        if not wanted:
+        recording = Recording.of(chosen.get("trace"))
+        if recording is None:
             return None
-        path = default_trace_path(session_id) if wanted is True else Path(wanted)
+        model, key = chosen.get("model"), chosen.get("api_key")
+        secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
+        asked = [self._keys[key]] if callable(key) else []
+        return trace_sink(
+            self._trace_path(recording, options, journal.session),
+            recording,
+            journal,
+            secrets=[*secrets, *([key] if isinstance(key, str) else [])],
+            known=[values.given, *asked, *known_of(model)],
+        )
+
+    def _trace_path(self, recording: Recording, options: Options, session_id: str) -> Path:
+        if recording.path is True:
+            return default_trace_path(session_id)
+        path = Path(recording.path)
         if path.is_dir():
             raise ConfigError(f"trace: {str(path)!r} is a folder; give a file")
-        if wanted is not True and "trace" not in options:  # one path for all sessions
+        if "trace" not in options:  # one path for all sessions
             path = beside(path, session_id) if self._traced else path
             self._traced = True
-        key = chosen.get("api_key")
-        keys = [key] if isinstance(key, str) else []
-        return TraceSink(path, session=session_id, secrets=[*keys, *values])
+        return path
 
 
 def _urls(options: Options) -> str | tuple[str, ...]:

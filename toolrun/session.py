@@ -22,6 +22,7 @@ from toolrun.sandbox.resolve import over
 from toolrun.step import Proving
 from toolrun.stream import EventStream
 from toolrun.trace.header import beside
+from toolrun.trace.recording import Recording
 from toolrun.transcript import check_text, to_openai
 from toolrun.turn import close_calls, decided, run_turn
 
@@ -152,7 +153,7 @@ class Session:
             with anyio.move_on_after(CLOSING):
                 await self._running.wait()
             await self._parts.kept.aclose()
-            self._parts.close()
+            await self._parts.aclose()
             if not self._closed:
                 self._closed = True
                 await self._runtime.release(last=self._private is not None)
@@ -271,13 +272,15 @@ class Session:
     def _trace_fork(self, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002
         """See that a fork's trace is another file than this session's, which is being written."""
         wanted, mine = whole.get("trace"), self.trace_path
-        if wanted is None or isinstance(wanted, bool) or mine is None:
+        recording = Recording.of(wanted)
+        if recording is None or recording.path is True or mine is None:
             return
+        path = Path(recording.path)
         if not is_said:
-            whole["trace"] = beside(Path(wanted), id)
-        elif Path(wanted).resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
+            whole["trace"] = structs.replace(recording, path=beside(path, id))
+        elif path.resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
             raise ConfigError(
-                f"trace: {str(wanted)!r} is this session's own, which a fork would overwrite; give "
+                f"trace: {str(path)!r} is this session's own, which a fork would overwrite; give "
                 "another file, or none: it is then written beside"
             )
 

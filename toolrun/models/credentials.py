@@ -5,13 +5,29 @@ The URL stands in messages, traces and logs, where what may be a secret must not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+import binascii
+import re
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    from toolrun.known import Known
+
+SHORTEST: Final = 6
+"""Characters of a secret among others: a shorter value stands in texts that have nothing to do
+with it."""
+
+_SECRET: Final = re.compile(
+    r"(?i)(?:^|[_-])(?:\w*(?:key|token|secret|password|passwd|credentials?|cookie|signature)"
+    r"|(?:proxy-)?auth(?:orization)?|pass|pwd|dsn)(?:$|[_-])"
+)
+_USERINFO: Final = re.compile(r"(?<=://)[^/@\s:]*:([^/@\s]+)(?=@)")
+_SCHEME: Final = re.compile(r"(?:Basic|Bearer|Token|Digest|ApiKey)\s+(\S.*)", re.IGNORECASE)
 
 
 def check_url(base_url: str) -> None:
@@ -67,6 +83,41 @@ def sendable(key: object) -> str:
     if isinstance(key, str) and key and is_sendable(key):
         return key
     raise ConfigError("api_key must be of printable ASCII characters, without blanks at its ends")
+
+
+def learning(api_key: Callable[[], Awaitable[str]], known: Known) -> Callable[[], Awaitable[str]]:
+    """The user's function, of which each key that it gives becomes known."""
+
+    async def key() -> str:
+        given = await api_key()
+        known.learn(given)
+        return given
+
+    return key
+
+
+def secrets_among(named: Mapping[str, str]) -> Iterator[str]:
+    """The secrets among values with names, as headers and environment variables are.
+
+    They are told by their names ("X-Api-Key", "DB_PASSWORD"), of a URL it is the password.
+    """
+    for name, value in named.items():
+        found = [match[1] for match in _USERINFO.finditer(value)]
+        if _SECRET.search(name):
+            found += [value, *_without_scheme(value)]
+        yield from (each for each in found if len(each) >= SHORTEST)
+
+
+def _without_scheme(value: str) -> Iterator[str]:
+    """What is secret in the value of a header that begins with the name of a scheme."""
+    if (found := _SCHEME.fullmatch(value)) is None:
+        return
+    yield found[1]
+    try:
+        text = base64.b64decode(found[1], validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return
+    yield text.partition(":")[2]
 
 
 def is_sendable(text: object) -> bool:

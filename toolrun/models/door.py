@@ -16,7 +16,15 @@ from msgspec import Struct
 
 from toolrun._version import __version__
 from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
-from toolrun.models.credentials import asked, check_url, is_sendable, sendable
+from toolrun.known import Known
+from toolrun.models.credentials import (
+    asked,
+    check_url,
+    is_sendable,
+    learning,
+    secrets_among,
+    sendable,
+)
 from toolrun.models.door_errors import NO_KEY, START, DoorErrors
 from toolrun.models.transport import Line, Reply, Transport, open_transport
 from toolrun.models.waits import Waits
@@ -79,10 +87,13 @@ class Door:
         self.base_url = base_url.rstrip("/")
         self.root = self.base_url.removesuffix("/v1")
         self.timeouts = timeouts
-        self._key = asked(api_key) if callable(api_key) else None
+        self.secrets = Known(secrets_among(headers or {}))
+        """What is sent and must not be shown, as far as it is known yet."""
+        self._key = asked(learning(api_key, self.secrets)) if callable(api_key) else None
         sent = dict(_HEADERS)
         if not callable(api_key):
             sent |= _authorization(sendable(api_key or NO_KEY))
+            self.secrets.learn(api_key)
         for name, value in (headers or {}).items():
             if not (is_sendable(name) and is_sendable(value)):
                 raise ConfigError(f"headers[{name!r}] must be of printable ASCII characters")

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from toolrun.errors import ConfigError
+from toolrun.known import Known
 from toolrun.tools.context import Hidden
 from toolrun.tools.masks import SHORTEST
 
@@ -45,10 +46,14 @@ class Secrets:
 
     Args:
         source: where they are; None: there are none.
+
+    Attributes:
+        given: the values that a function gave so far.
     """
 
     def __init__(self, source: Source | None = None) -> None:
         self._source: Source = {} if source is None else source
+        self.given = Known()
 
     async def check(self, tools: Iterable[Tool]) -> None:
         """Pass where every tool can be given what it declares.
@@ -84,6 +89,7 @@ class Secrets:
             try:
                 found = self._source(name)
                 value = await found if inspect.isawaitable(found) else found
+                self.given.learn(value)
             except Exception as error:  # noqa: BLE001 - the user's code may raise anything
                 # Not its message, nor as its cause: that may hold a secret.
                 raise ConfigError(

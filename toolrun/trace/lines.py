@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import zlib
 from pathlib import Path
@@ -170,6 +171,17 @@ class Lines:
     def _wrong(self, what: str) -> TraceError:
         line = max(self.line, 1)
         return TraceError(f"{self.path}, line {line}: {what}", line)
+
+
+def holds(path: Path, text: bytes) -> bool:
+    """Whether a trace has a text in one of its lines; of one that cannot be read: that it has."""
+    if layout.found(path, 1) is None:
+        return False
+    try:
+        with contextlib.closing(Lines(path)) as lines:
+            return any(text in line for line in iter(lines.next, None))
+    except TraceError:
+        return True
 
 
 def _is_packed(file: BinaryIO) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import Struct
@@ -41,7 +41,7 @@ class Recording(Struct, frozen=True, kw_only=True):
         ConfigError: a value does not fit; the message names it and what would fit.
     """
 
-    path: str | Path | bool = True
+    path: str | Path | Literal[True] = True
     max_bytes: int | None = None
     compress: bool = False
     patterns: tuple[str, ...] = ()

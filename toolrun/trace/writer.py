@@ -12,17 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from anyio import to_thread
 
 from toolrun.events import FileChanged, SessionOpened
 from toolrun.trace.encoder import LineEncoder
 from toolrun.trace.file import TraceFile
 from toolrun.trace.header import default_trace_path, header_of
-from toolrun.trace.redact import Redactor
+from toolrun.trace.lines import holds
+from toolrun.trace.recording import Recording
+from toolrun.trace.redact import MARK, Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.events import Durable, Event
+    from toolrun.known import Known
 
 __all__ = ["TraceSink", "default_trace_path"]
 
@@ -37,7 +41,12 @@ class TraceSink:
     Args:
         path: the file; its folder is made. Only its owner may read it (0600).
         session: the id of the session.
+        recording: what else is to be known of the file and of secrets; its `path` is passed over.
         secrets: values that are replaced by "[redacted]" before anything is written.
+        known: further ones, of which more may become known in time.
+        append: go on with a trace of the same session that is there; `seq` may jump then. Where
+            there is none, a new one is begun.
+        on_failure: is told once, in a sentence, that the trace stopped, and why.
         clock: gives the time of the header, in seconds since the epoch.
 
     Attributes:
@@ -49,21 +58,32 @@ class TraceSink:
         path: str | Path,
         *,
         session: str,
+        recording: Recording = Recording(),
         secrets: Sequence[str] = (),
+        known: Sequence[Known] = (),
+        append: bool = False,
+        on_failure: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.path = Path(path)
         self.observes = True
         self.failed = False
         self._session = session
-        self._redactor = Redactor(secrets)
+        self._redactor = Redactor(
+            secrets,
+            known=known,
+            patterns=recording.patterns,
+            find=recording.find,
+            resumed=append and holds(self.path, MARK.encode()),
+        )
         self._encoder = LineEncoder(self._redactor)
         self._clock = clock
         self._opened: SessionOpened | None = None
         self._waiting: list[Event] = []
         # A function of the list's own: a stream observes each token.
         self.observe = self._waiting.append
-        self._file = TraceFile(self.path, self._header)
+        self._file = TraceFile(self.path, self._header, recording, append=append)
+        self._on_failure = on_failure
         self._closed = False
 
     async def record(self, event: Durable) -> None:
@@ -93,7 +113,7 @@ class TraceSink:
         if self.failed or self._closed or not events:
             return
         try:
-            self._file.write(self._encoder.lines(events))
+            self._file.write(self._encoder.lines(events), ends=events[-1].durable)
         except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
             self._fail(error)
 
@@ -113,8 +133,15 @@ class TraceSink:
             "trace stopped: the file cannot be written; the session goes on without it",
             path=str(self.path),
             session=self._session,
-            error=f"{type(error).__name__}: {error}",
+            error=_said(error),
         )
+        if self._on_failure is not None:
+            self._on_failure(f"the trace stopped, at {self.path}: {_said(error)}")
+
+    async def wait(self) -> None:
+        """Return when the files that are finished are compressed, where that was asked for."""
+        if self._file.packs:
+            await to_thread.run_sync(self._file.wait)
 
     def _let_go(self) -> None:
         try:
@@ -122,3 +149,9 @@ class TraceSink:
         except OSError as error:
             if not self.failed:
                 self._fail(error)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong; of an error of a user's function its type alone: it may quote a secret."""
+    name = type(error).__name__
+    return f"{name}: {error}" if isinstance(error, OSError) else name
