@@ -29,10 +29,6 @@ class LineEncoder:
         self._redactor = redactor
         self._rows = Rows()
 
-    def begin(self) -> None:
-        """The next line follows a header, and no line before that is to be needed."""
-        self._rows.begin()
-
     def lines(self, events: Sequence[Event]) -> bytes:
         """Events that follow those before, as lines, each with its newline.
 

@@ -8,7 +8,7 @@ keep the same `Told`, and so mean the same by what is left out.
 
 from __future__ import annotations
 
-from itertools import groupby, pairwise
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -28,7 +28,7 @@ from toolrun.events import (
 from toolrun.transcript import ToolMessage, message_to_openai
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 KEPT: Final = 1000
 """Messages that lines refer to at most: so many may lie between two requests."""
@@ -180,9 +180,9 @@ class Rows:
         told = self._told
         self._before = told.copy()
         found: list[Row] = []
-        for (kind, _), run in groupby(events, _run):
+        for kind, run in groupby(events, type):
             if kind is TextDelta or kind is ReasoningDelta:
-                found.append(self._pieces(kind, list(run)))  # type: ignore[arg-type]
+                found += self._pieces(kind, list(run))  # type: ignore[arg-type]
                 continue
             for event in run:
                 found.append(self._row(event))
@@ -192,10 +192,6 @@ class Rows:
     def undo(self) -> None:
         """Forget the last call of `of`: its rows are not written."""
         self._told = self._before
-
-    def begin(self) -> None:
-        """Leave nothing out that only lines before this say: a file begins, or is added to."""
-        self._told = Told()
 
     def _row(self, event: Event) -> Row:
         match event:
@@ -230,18 +226,19 @@ class Rows:
 
     def _pieces(
         self, kind: type[TextDelta | ReasoningDelta], pieces: list[TextDelta | ReasoningDelta]
-    ) -> Row:
+    ) -> Iterator[Row]:
+        if pieces[0].step != pieces[-1].step:  # their turn changes with a durable event only
+            for _, run in groupby(pieces, lambda piece: piece.step):
+                yield from self._pieces(kind, list(run))
+            return
         first, last = pieces[0], self._told.last
         self._told.last = pieces[-1]
         text = [piece.text for piece in pieces]
-        times = [milliseconds(piece.time) for piece in pieces]
         row = _ROWS[kind]
         if last is not None and _follows(first, last):
-            times.insert(0, milliseconds(last.time))
-            return row(ms=[after - before for before, after in pairwise(times)], text=text)
-        times.insert(0, times[0])
-        ms = [after - before for before, after in pairwise(times)]
-        return row(ms=ms, text=text, **_place(first))
+            yield row(ms=_gaps(last.time, pieces), text=text)
+        else:
+            yield row(ms=_gaps(first.time, pieces), text=text, **_place(first))
 
     def _adds(self, messages: list[dict[str, Any]]) -> list[dict[str, Any] | int]:
         """Messages, or the events that said them."""
@@ -274,9 +271,18 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         return False
 
 
-def _run(event: Event) -> tuple[type, int]:
-    """What pieces of one row have in common; their turn changes with a durable event."""
-    return type(event), event.step
+def _gaps(before: float, pieces: Sequence[Event]) -> list[int]:
+    """The milliseconds from each event to the one before it. A stream has thousands of them."""
+    gaps, at = [], milliseconds(before)
+    for piece in pieces:
+        if piece.time == before:
+            gaps.append(0)
+        else:
+            before = piece.time
+            now = round(before * 1000)
+            gaps.append(now - at)
+            at = now
+    return gaps
 
 
 def _place(event: Event) -> dict[str, Any]:
