@@ -13,7 +13,7 @@ from toolrun.testing.stepwise import Stepwise
 from toolrun.trace.asked import Strictness
 from toolrun.trace.miss import ADVICE
 from toolrun.trace.plan import Plan
-from toolrun.trace.reader import read_trace
+from toolrun.trace.reader import read_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,7 +56,7 @@ class Part:
 
     def __init__(self, path: Path, how: How) -> None:
         self.path = path
-        self.plan = Plan.from_trace(read_trace(path))
+        self.plan = Plan.from_trace(read_runs(path))
         self._how = how
         self._play: Exactly | Stepwise | None = None
 

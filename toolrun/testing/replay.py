@@ -15,7 +15,7 @@ from toolrun.session import Session
 from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
-from toolrun.trace.reader import read_trace
+from toolrun.trace.reader import read_runs
 from toolrun.trace.replay import Cast
 from toolrun.transcript import Message
 
@@ -61,7 +61,7 @@ async def replay_trace(
         TraceError: the file is no trace, or cannot be replayed.
         ReplayMismatch: names the first difference: line, field, expected and seen.
     """
-    plan = Plan.from_trace(read_trace(path))
+    plan = Plan.from_trace(read_runs(path))
     cast = Cast(plan, rate=rate, sinks=[_Told(on_event)] if on_event is not None else ())
     try:
         async with Session(_Replayed(plan, cast), plan.session) as session:
@@ -70,7 +70,7 @@ async def replay_trace(
             cast.comparison.ended(len(plan.events))
             return ReplayReport(
                 plan.session,
-                cast.cursor.position,
+                cast.cursor.happened,
                 sum(isinstance(act, Turn) for act in plan.acts),
                 session.transcript,
                 plan.unfinished,
@@ -99,19 +99,10 @@ async def _run(session: Session, turn: Turn, cast: Cast) -> None:
     of_time = turn.stop is not None and turn.stop.how == "seconds"
     cast.expect(turn.stop, time_is_up if of_time else session.cancel)
     try:
-        if turn.stream:
-            stream = (
-                session.stream_on()
-                if turn.text is None
-                else session.stream(turn.text, output=turn.output)
-            )
-            async with stream as events:
-                async for _ in events:
-                    pass
-        elif turn.text is not None:
-            await session.ask(turn.text, output=turn.output)
-        else:
-            await session.go_on()
+        # As `ask` and `stream` do it, without a reader who would want to hear of each piece.
+        text, output = turn.text, turn.output
+        begin = session._resuming(None) if text is None else session._saying(text, output)  # noqa: SLF001 - as above
+        await session._turn(begin, stream=turn.stream)  # noqa: SLF001 - as above
     except Exception as error:
         if error is not cast.cursor.failure:
             raise

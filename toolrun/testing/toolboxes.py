@@ -14,13 +14,14 @@ import msgspec
 from msgspec import Struct, structs
 
 from toolrun.errors import ReplayMismatch
-from toolrun.events import EgressDecided, Event
+from toolrun.events import EgressDecided
 from toolrun.state import State
 from toolrun.tools.secrets import NONE, Secrets
 from toolrun.tools.toolbox import Ready, Toolbox
 from toolrun.trace.calls import RecordedCall, RecordedCalls
 from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
+from toolrun.trace.runs import Recorded
 from toolrun.trace.shown import first_difference
 from toolrun.trace.stepwise import StepClock, Stops
 from toolrun.values import ToolCall, ToolResult
@@ -69,7 +70,7 @@ class Replies(Struct, frozen=True, eq=False):
     """
 
     calls: RecordedCalls
-    events: Sequence[Event]
+    events: Sequence[Recorded]
     state: State
     misses: Misses
     keep: Callable[[ReplayMismatch], ReplayMismatch]

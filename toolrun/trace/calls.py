@@ -20,7 +20,7 @@ from toolrun.values import FileChange, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolrun.events import Event
+    from toolrun.trace.runs import Recorded
 
 
 class RecordedCall(Struct, eq=False):
@@ -54,7 +54,7 @@ class RecordedCalls:
         begin: the number of the first that is not what the session began with.
     """
 
-    def __init__(self, events: Sequence[Event], begin: int = 1) -> None:
+    def __init__(self, events: Sequence[Recorded], begin: int = 1) -> None:
         self._by_id: dict[tuple[str, str], list[RecordedCall]] = defaultdict(list)
         self._by_arguments: dict[tuple[str, bytes], list[RecordedCall]] = defaultdict(list)
         running: dict[str, RecordedCall] = {}

@@ -10,12 +10,14 @@ import anyio
 import anyio.lowlevel
 
 from toolrun.events import SessionOpened, TurnFinished
+from toolrun.trace.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.errors import ReplayMismatch
     from toolrun.events import Event
+    from toolrun.trace.runs import Recorded
 
 STALL_S = 5.0
 """Seconds without any event after which a replay waits no longer for the one it expects."""
@@ -25,12 +27,14 @@ class Cursor:
     """How far a replay has come in the recorded events: its clock and its order.
 
     Args:
-        events: the recorded ones.
+        events: the recorded ones; pieces of a text that follow each other may be one `Run`, and
+            have one number then.
         lines: of the file in which they stand, if that is known; else each has one of its own.
         rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
 
     Attributes:
         position: the number of the event that comes next.
+        happened: how many events have happened, each piece of a run for itself.
         mismatch: the first difference, once there is one.
         stop_at: the number of the first event that something from outside the turn caused: the
             user's cancellation, the end of its time, a failure, the end of the file.
@@ -39,16 +43,20 @@ class Cursor:
     """
 
     def __init__(
-        self, events: Sequence[Event], lines: Sequence[int] = (), *, rate: float | None = None
+        self, events: Sequence[Recorded], lines: Sequence[int] = (), *, rate: float | None = None
     ) -> None:
         self.events = events
         self._lines = lines
         self.position = 0
+        self.happened = 0
         self.mismatch: ReplayMismatch | None = None
         self.stop_at: int | None = None
         self.interrupt: Callable[[], None] | None = None
         self.failure: Exception | None = None
         self._rate = rate
+        self._pieces: Sequence[Event] = ()
+        """Those of the run that comes next, or that is under way."""
+        self._piece = 0
         self._pausing = 0
         self._waiting: list[anyio.Event] = []
         self._calls: dict[tuple[str, str], list[int]] = defaultdict(list)
@@ -60,7 +68,21 @@ class Cursor:
     @property
     def expected(self) -> Event | None:
         """The event that comes next; None after the last."""
-        return self.events[self.position] if self.position < len(self.events) else None
+        if self.position >= len(self.events):
+            return None
+        found = self.events[self.position]
+        if not isinstance(found, Run):
+            return found
+        self._pieces = self._pieces or found.events()
+        return self._pieces[self._piece]
+
+    @property
+    def run(self) -> Run | None:
+        """The pieces that come next, where they may come all at once."""
+        if self._rate is not None or self._pieces or self.position >= len(self.events):
+            return None
+        found = self.events[self.position]
+        return found if isinstance(found, Run) else None
 
     @property
     def line(self) -> int:
@@ -79,12 +101,27 @@ class Cursor:
 
     def now(self) -> float:
         """The time at which the next event happened: the clock of a replay's journal."""
-        if not self.events:
-            return 0.0
-        return self.events[min(self.position, len(self.events) - 1)].time
+        if self._pieces:
+            return self._pieces[self._piece].time
+        if self.position < len(self.events):
+            return self.events[self.position].time
+        return _end(self.events[-1]).time if self.events else 0.0
 
     def advance(self) -> None:
         """The expected event happened."""
+        self.happened += 1
+        if self._piece + 1 < len(self._pieces):
+            self._piece += 1
+            return
+        self._pieces, self._piece = (), 0
+        self._move()
+
+    def take(self, run: Run) -> None:
+        """All pieces of the run that comes next happened."""
+        self.happened += len(run)
+        self._move()
+
+    def _move(self) -> None:
         self.position += 1
         if self.position == self.stop_at and self.interrupt is not None:
             self.interrupt()
@@ -131,10 +168,13 @@ class Cursor:
         """Let the time pass that lies before the next event, except between turns."""
         if self._rate is None or not 0 < self.position < len(self.events):
             return
-        before = self.events[self.position - 1]
+        if self._piece:
+            before = self._pieces[self._piece - 1]
+        else:
+            before = _end(self.events[self.position - 1])
         if isinstance(before, SessionOpened | TurnFinished):
             return
-        wait = (self.events[self.position].time - before.time) / self._rate
+        wait = (self.now() - before.time) / self._rate
         if wait > 0:
             self._pausing += 1
             try:
@@ -160,3 +200,8 @@ class Cursor:
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.set()
+
+
+def _end(found: Recorded) -> Event:
+    """The last event of what stands under one number."""
+    return found.last if isinstance(found, Run) else found

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from toolrun.errors import ReplayMismatch
-from toolrun.events import ToolCallFinished, UserMessage
+from toolrun.events import Durable, ToolCallFinished, UserMessage
 from toolrun.state import State
 from toolrun.trace.normal import Normal
 from toolrun.trace.redact import MARK
+from toolrun.trace.runs import Recorded, Run
 from toolrun.trace.steps import Step
 from toolrun.transcript import message_to_openai
 
@@ -79,7 +80,8 @@ class Misses:
             return f"line {lines[-1] + 1 if lines else index + 2}"
         line = lines[index] if lines else index + 2
         event = events[index]
-        return f"line {line} ({type(event).__name__}, turn {event.turn}, step {event.step})"
+        kind = event.of if isinstance(event, Run) else type(event)
+        return f"line {line} ({kind.__name__}, turn {event.turn}, step {event.step})"
 
     def step(self, number: int, index: int) -> Step:
         """The recorded step that the event of a number belongs to."""
@@ -185,7 +187,7 @@ class Misses:
             f"{self.place(near.step.begin)}): {same} {verb} the same."
         )
 
-    def _message(self, seen: Event) -> int | None:
+    def _message(self, seen: Recorded) -> int | None:
         """The index of the message that an event is, or becomes, in the transcript."""
         transcript = self.state.transcript
         if isinstance(seen, UserMessage):
@@ -208,7 +210,7 @@ class Misses:
         common = known = 0
         for step in self._plan.steps:
             for event in self._plan.events[at : step.begin]:
-                if event.durable:
+                if isinstance(event, Durable):
                     state.apply(event)
             at = step.begin
             if state.transcript is not kept:  # a turn was taken back

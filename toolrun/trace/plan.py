@@ -20,7 +20,6 @@ from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     Durable,
-    Event,
     ForkedFrom,
     LimitReached,
     ReasoningDelta,
@@ -37,11 +36,12 @@ from toolrun.events import (
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
+from toolrun.trace.runs import Recorded, Run
 from toolrun.trace.steps import Step, recorded_steps
 from toolrun.values import Status
 
 if TYPE_CHECKING:
-    from toolrun.trace.reader import Trace
+    from toolrun.trace.reader import RunsOfTrace, Trace
 
 
 class Stop(Struct, frozen=True):
@@ -111,12 +111,12 @@ class Plan(Struct, frozen=True):
     acts: list[Act]
     approves: bool
     unfinished: bool
-    events: list[Event]
+    events: Sequence[Recorded]
     lines: Sequence[int] = ()
     steps: Sequence[Step] = ()
 
     @classmethod
-    def from_trace(cls, trace: Trace) -> Plan:
+    def from_trace(cls, trace: Trace | RunsOfTrace) -> Plan:
         """Read a plan off a trace.
 
         Raises:
@@ -180,7 +180,7 @@ def decision_of(event: ApprovalDecided) -> Decision:
             return Deny(event.reason)
 
 
-def _approves(events: list[Event], decided: set[str]) -> bool:
+def _approves(events: Sequence[Recorded], decided: set[str]) -> bool:
     """Whether an approver was there: without one, a call that asks for approval parks the turn."""
     if any(isinstance(event, TurnFinished) and event.status == "parked" for event in events):
         return any(
@@ -189,7 +189,7 @@ def _approves(events: list[Event], decided: set[str]) -> bool:
     return any(isinstance(event, ApprovalRequested) for event in events)
 
 
-def _first_turn(events: list[Event]) -> int:
+def _first_turn(events: Sequence[Recorded]) -> int:
     """The number of the event that the first turn begins with; before it is what was imported."""
     if len(events) > 1 and isinstance(fork := events[1], ForkedFrom):
         return 2 + fork.copied
@@ -202,14 +202,14 @@ def _first_turn(events: list[Event]) -> int:
     return said
 
 
-def _end(events: list[Event], start: int) -> int:
+def _end(events: Sequence[Recorded], start: int) -> int:
     for index in range(start, len(events)):
         if isinstance(events[index], TurnFinished):
             return index + 1
     return len(events)
 
 
-def _acts(events: list[Event], start: int, end: int) -> list[Act]:
+def _acts(events: Sequence[Recorded], start: int, end: int) -> list[Act]:
     """What the user did between the end of one turn and the end of the next."""
     acts: list[Act] = []
     while start < end:
@@ -237,10 +237,10 @@ def _acts(events: list[Event], start: int, end: int) -> list[Act]:
     return acts
 
 
-_PIECES = (ReasoningDelta, TextDelta)
+_PIECES = (ReasoningDelta, TextDelta, Run)
 
 
-def _stop(events: list[Event], start: int, end: int) -> Stop | None:
+def _stop(events: Sequence[Recorded], start: int, end: int) -> Stop | None:
     last = events[end - 1]
     if not isinstance(last, TurnFinished):
         return Stop(end, "end")
@@ -259,7 +259,7 @@ def _stop(events: list[Event], start: int, end: int) -> Stop | None:
             return None
 
 
-def _was_cancelled(event: Event) -> bool:
+def _was_cancelled(event: Recorded) -> bool:
     return isinstance(event, ToolCallFinished) and event.result.outcome == "cancelled"
 
 

@@ -37,12 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.decisions import Approver, Decision
-    from toolrun.events import Durable, Event
+    from toolrun.events import Durable
     from toolrun.journal import Sink
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener
+    from toolrun.trace.runs import Run
     from toolrun.values import FileChange, ToolCall, ToolResult
 
 __all__ = ["Cast", "Comparison", "Plan", "ReplayJournal", "ReplayModel", "ReplayRunner"]
@@ -85,7 +86,7 @@ class Cast:
         self.comparison = Comparison(cursor, misses, normal, open_end=plan.unfinished)
         self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks], counts)
         misses.state = self.journal.state
-        self.model = ReplayModel(cursor, Asked(plan.opened, normal), misses)
+        self.model = ReplayModel(cursor, self.journal, Asked(plan.opened, normal), misses)
         self.runner = ReplayRunner(cursor)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
 
@@ -129,12 +130,31 @@ class ReplayJournal(Journal):
         await self._cursor.pace()
         await super().record(event)
 
+    def take(self, run: Run) -> bool:
+        """Observe pieces that are the recorded ones, where nobody wants to hear of each.
+
+        Returns:
+            Whether they were; what is not at its place is to be observed, and found to be.
+        """
+        state = self.state
+        if len(self._observers) > 1 or (run.seq, run.sub) != (self.seq, self._sub + 1):
+            return False
+        place = (self.session, state.turn, state.step + self.sampling)
+        if (run.session, run.turn, run.step) != place:
+            return False
+        self._sub += len(run)
+        self._cursor.take(run)
+        return True
+
 
 class ReplayModel:
     """Samples recorded steps, after a look at what it is asked. See `models.model.Model`."""
 
-    def __init__(self, cursor: Cursor, asked: Asked, misses: Misses) -> None:
+    def __init__(
+        self, cursor: Cursor, journal: ReplayJournal, asked: Asked, misses: Misses
+    ) -> None:
         self._cursor = cursor
+        self._journal = journal
         self._asked = asked
         self._misses = misses
         self._sampled = 0
@@ -154,6 +174,9 @@ class ReplayModel:
                 raise cursor.mismatch
             if cursor.position == cursor.stop_at:
                 await cursor.stop()
+            run = cursor.run
+            if run is not None and self._journal.take(run):
+                continue
             event = cursor.expected
             match event:
                 case AssistantMessage():
@@ -281,7 +304,7 @@ def _approver(cursor: Cursor) -> Approver:
         if index is None or cursor.stops_before(index):
             await cursor.stop()
         await cursor.reach(index)
-        event: Event = cursor.events[index]
+        event = cursor.events[index]
         assert isinstance(event, ApprovalDecided)
         return decision_of(event)
 

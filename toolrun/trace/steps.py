@@ -16,13 +16,14 @@ from toolrun.events import (
     TextDelta,
     TurnFinished,
 )
+from toolrun.trace.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolrun.events import Event
+    from toolrun.trace.runs import Recorded
 
-_SAMPLED = (RequestSent, ReasoningDelta, TextDelta, StepFinished, ServerToolCalled)
+_SAMPLED = (RequestSent, ReasoningDelta, TextDelta, Run, StepFinished, ServerToolCalled)
 """What is told of a sampling while it goes on."""
 
 
@@ -49,7 +50,7 @@ class Step(Struct, frozen=True):
         return f"step {self.step} of turn {self.turn}"
 
 
-def recorded_steps(events: Sequence[Event], begin: int = 1) -> list[Step]:
+def recorded_steps(events: Sequence[Recorded], begin: int = 1) -> list[Step]:
     """The steps of a trace, in order.
 
     Args:
@@ -76,5 +77,5 @@ def recorded_steps(events: Sequence[Event], begin: int = 1) -> list[Step]:
     return steps
 
 
-def _unfinished(events: Sequence[Event], number: int, first: int, end: int) -> Step:
+def _unfinished(events: Sequence[Recorded], number: int, first: int, end: int) -> Step:
     return Step(number, events[first].turn, events[first].step, first, end)

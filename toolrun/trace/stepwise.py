@@ -21,6 +21,7 @@ from toolrun.events import (
 from toolrun.state import State
 from toolrun.trace.cursor import STALL_S
 from toolrun.trace.replay import failure, recorded_fault
+from toolrun.trace.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,11 @@ class StepClock:
     def __init__(self, begin: float, rate: float | None) -> None:
         self._now = begin
         self._rate = rate
+
+    @property
+    def paced(self) -> bool:
+        """Whether time passes."""
+        return self._rate is not None
 
     def time(self) -> float:
         """See `Clock.time`."""
@@ -184,13 +190,15 @@ class StepModel:
         self.used += 1
         self._check_messages(step, request)
         for event in events[step.begin : step.end]:
-            if isinstance(event, RequestSent):
-                event = self._sent(step, request, event)  # noqa: PLW2901 - the same event, made anew
+            if isinstance(event, Run):
+                for piece in self._pieces(event, heard=observe is not None):
+                    await self._tell(piece, observe)
+            elif isinstance(event, RequestSent):
+                await self._tell(self._sent(step, request, event), observe)
             elif event.durable:
                 break
-            await self._clock.reach(event.time)
-            if observe is not None:
-                observe(event)
+            else:
+                await self._tell(event, observe)
         end = events[step.end] if step.end < len(events) else None
         if end is not None:
             await self._clock.reach(end.time)
@@ -204,6 +212,15 @@ class StepModel:
     async def aclose(self) -> None:
         """Nothing is open."""
 
+    def _pieces(self, run: Run, *, heard: bool) -> list[Event]:
+        """Those of a run that have to be told, or waited for."""
+        return run.events() if heard or self._clock.paced else [run.last]
+
+    async def _tell(self, event: Event, observe: Observe | None) -> None:
+        await self._clock.reach(event.time)
+        if observe is not None:
+            observe(event)
+
     def _sent(self, step: Step, request: Request, event: RequestSent) -> RequestSent:
         sent, found = self._asked.sent(request, event)
         if found is not None:
@@ -214,7 +231,7 @@ class StepModel:
         """Compare the messages, where no digest does it."""
         events = self._plan.events
         for event in events[self._at : step.begin]:
-            if event.durable:
+            if isinstance(event, Durable):
                 self._folded.apply(event)
         self._at = step.begin
         if self._asked.by_digest and isinstance(events[step.begin], RequestSent):

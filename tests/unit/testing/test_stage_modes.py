@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from tests.unit.testing.staging import double, first_line, put, ran, send, session
-from toolrun import ConfigError, Deny, Limits, ReplayMismatch, ServerError, ServerStatus, tool
+from toolrun import ConfigError, Deny, ReplayMismatch, Retries, ServerError, ServerStatus, tool
 from toolrun.testing import ScriptedModel, call, calls, say
 from toolrun.testing.stage import Stage
 from toolrun.transcript import ToolMessage
@@ -271,10 +271,11 @@ async def test_a_turn_fails_and_its_time_ends_as_they_did(
     path: Path, play: Any, strictness: Strictness
 ) -> None:
     async def late(_: Any) -> Any:
+        recorded._running.time_is_up()  # a real time would be short or long by chance
         await anyio.sleep_forever()
 
     steps = ServerStatus("busy", 503), ServerStatus("refused", 400), late, say("At last.")
-    limits = Limits(seconds=0.7)
+    quick = Retries(first_wait=0.001)
 
     async def talk(talker: Session) -> None:
         with pytest.raises(ServerError, match="refused"):
@@ -282,10 +283,10 @@ async def test_a_turn_fails_and_its_time_ends_as_they_did(
         assert (await talker.go_on()).status == "limited"
         assert (await talker.go_on()).text == "At last."
 
-    async with session(model=ScriptedModel(*steps), limits=limits, trace=path) as recorded:
+    async with session(model=ScriptedModel(*steps), retries=quick, trace=path) as recorded:
         await talk(recorded)
     stage = play(strictness=strictness)
-    async with session(model=ScriptedModel(), limits=limits) as again:
+    async with session(model=ScriptedModel(), retries=quick) as again:
         await talk(again)
     stage.finish()
 
