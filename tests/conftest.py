@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from inspect import iscoroutinefunction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 import sniffio
@@ -30,6 +30,53 @@ pytest_plugins = [
     for name in ("pytester", "tests.rig.fixtures")
     if name == "pytester" or importlib.util.find_spec(name) is not None
 ]
+
+TRIO_WITH_THE_LOADS: Final = (
+    "integration/test_bad_calls.py",
+    "integration/test_bad_input.py",
+    "integration/test_bad_tools.py",
+    "integration/test_doctor.py",
+    "integration/test_fault_load.py",
+    "integration/test_fleet.py",
+    "integration/test_fleet_load.py",
+    "integration/test_other_servers.py",
+    "integration/test_workspace.py",
+    "unit/models/harmony/test_completions.py",
+    "unit/models/test_any_bytes.py",
+    "unit/models/test_fleet.py",
+    "unit/models/test_mock_faults.py",
+    "unit/sandbox/test_egress_proxy.py",
+    "unit/sandbox/test_pool.py",
+    "unit/sandbox/test_shortage.py",
+    "unit/test_session_profiles.py",
+    "unit/tools/builtin/",
+    "unit/tools/test_generators.py",
+    "unit/tools/test_manifest.py",
+    "unit/tools/test_runners.py",
+    "unit/tools/test_sandboxes.py",
+    "unit/tools/test_secrets.py",
+)
+"""Tests that take long and of which few depend on the loop: on trio they run in `make test-all`.
+
+What does depend on it is tested on both in `make test`: transports, streams, turns, cancellation.
+"""
+
+
+@pytest.hookimpl(tryfirst=True)  # before `-m` deselects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs on trio with the loads."""
+    concerned = tuple(str(Path(__file__).parent / each) for each in TRIO_WITH_THE_LOADS)
+    for item in items:
+        spec = getattr(item, "callspec", None)
+        on_trio = spec is not None and spec.params.get("anyio_backend") == "trio"
+        if on_trio and str(item.path).startswith(concerned):
+            item.add_marker(pytest.mark.load)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Don't even import what only a real server is asked in, where `-m` leaves that out."""
+    only = collection_path.name.endswith("_vllm.py")
+    return True if only and "not vllm" in config.option.markexpr else None
 
 
 @pytest.fixture(scope="module", params=["asyncio", "trio"])
