@@ -22,7 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _console = Console(width=120)
-_PHASES = ("step", "flight", "rounds", "trace", "sse", "validation", "memory", "import", "sandbox")
+_PHASES = (
+    "step",
+    "flight",
+    "rounds",
+    "trace",
+    "replay",
+    "sse",
+    "validation",
+    "memory",
+    "import",
+    "sandbox",
+)
 _PEER_PHASES = ("step", "flight", "rounds", "memory")
 _PEER_ROUNDS = 3
 

@@ -46,6 +46,7 @@ MUSTS: Final = (
     Must("100 rounds: last to first tenth", "rounds, last to first", 1.15, 1.05),
     Must("100 rounds: mean step, to the loop", "rounds, mean to loop", 0.06, 0.03),
     Must("trace recording, of a streamed step", "trace, streamed", 0.10, 0.04),
+    Must("replayed streamed step, to the loop", "replay to loop", 0.05, 0.03),
     Must("peak RSS at 500 in flight, to the loop", "memory to loop", 1.2, 0.9),
     Must("2,000 in flight, to 500", "2,000 to 500", 1.3, 1.1),
     Must("valid call, large schema, to jsonschema", "validation, large, valid", 0.01),
