@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 _COMMANDS = {
     "run": "Run one prompt: the answer on stdout, what happens on stderr.",
     "chat": "Talk with a model that has tools.",
-    "replay": "Show a recorded session again, without a server.",
+    "replay": "Show a recorded session again, check many, or ask another model the same.",
     "serve": "Serve the OpenAI API: your tools run here, and no client forgets its reasoning.",
     "doctor": "Check a server: what it keeps, what it loses, and what mends it.",
     "demo": "One session on your server, explained step by step, with proof and replay.",
     "init": "Make a project: one tool, its settings, and a test that passes.",
     "tools": "List, check, call and show the tools of a session.",
     "sandbox": "List, show and check the profiles of sandboxes; run a command in one.",
-    "trace": "Export what a trace holds.",
+    "trace": "Check, show, compare and export recorded sessions.",
     "completion": "Print what completes commands and options in a shell.",
 }
 

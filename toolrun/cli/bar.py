@@ -21,16 +21,18 @@ class Bar:
     Args:
         total: how many things there are.
         file: the terminal.
+        alone: show it for one thing, too: it may take long.
     """
 
-    def __init__(self, total: int, file: TextIO) -> None:
+    def __init__(self, total: int, file: TextIO, *, alone: bool = False) -> None:
         self._total = total
         self._file = file
+        self._shown = total > 1 or alone
         self._done = -1
         self._progress: Progress | None = None
 
     def __enter__(self) -> Self:
-        if self._file.isatty() and self._total > 1:
+        if self._file.isatty() and self._shown:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 

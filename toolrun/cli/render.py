@@ -26,7 +26,9 @@ _VALUE: Final = 200
 class Renderer:
     """Shows events as they come."""
 
-    def __init__(self, answer: Screen, activity: Screen, *, recorded: bool = False) -> None:
+    def __init__(
+        self, answer: Screen, activity: Screen, *, recorded: bool = False, whole: bool = False
+    ) -> None:
         """Take the two screens.
 
         Args:
@@ -34,10 +36,13 @@ class Renderer:
             activity: for everything else; may be the same.
             recorded: show also what somebody who is there sees anyway: what the user said, and
                 the error that a turn raised.
+            whole: show long results and arguments in full.
         """
         self.answer = answer
         self.activity = activity
         self._recorded = recorded
+        self._longest = None if whole else _VALUE
+        self._folded = str if whole else folded
         self._text = ""
         self._reasoned = False
         self._open: dict[str, str] = {}
@@ -113,7 +118,9 @@ class Renderer:
             case ev.ToolCallStarted():
                 self._open[event.call_id] = event.name
                 where = f"sandbox {event.profile}" if event.profile else "TRUSTED, in this process"
-                self._line(s.CALL, f"{call_text(event.name, event.arguments)}  [{where}]")
+                self._line(
+                    s.CALL, f"{call_text(event.name, event.arguments, self._longest)}  [{where}]"
+                )
             case ev.ToolOutput():
                 if len(self._open) > 1 and event.call_id != self._output_of:
                     self._line(s.OUTPUT, f"({self._open.get(event.call_id, event.call_id)})")
@@ -122,12 +129,12 @@ class Renderer:
             case ev.ToolCallFinished():
                 call = self._calls.get(event.call_id)
                 if self._open.pop(event.call_id, None) is None and call is not None:
-                    arguments = shortened(call.arguments, _VALUE)
+                    arguments = shortened(call.arguments, self._longest)
                     self._line(s.CALL, f"{call.name} {arguments}  [not run]")
                 result, ok = event.result, event.result.outcome == "ok"
                 how = "" if ok else f"{result.outcome}, "
                 head = f"{event.name} ({how}{result.seconds:.2f} s): "
-                self._line(s.RESULT if ok else s.FAILED, head + folded(result.content))
+                self._line(s.RESULT if ok else s.FAILED, head + self._folded(result.content))
                 if result.note:
                     self._line(s.NOTE, result.note)
 

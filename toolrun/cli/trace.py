@@ -13,12 +13,22 @@ _COMMANDS = {
     "export": "Write what traces hold to stdout, in another form.",
 }
 """Each lies in a module of its own, `trace_NAME`, which is imported when it is asked for."""
+_EXAMPLES = {
+    "check": "traces/",
+    "show": "session.jsonl --turn 2 --no-reasoning",
+    "diff": "yesterday.jsonl today.jsonl",
+    "redact": "session.jsonl clean.jsonl --secret-env DATABASE_PASSWORD",
+    "migrate": "traces/ --output migrated/",
+    "export": "--chat traces/ > turns.jsonl",
+}
 
 app = App(
     name="trace",
-    help="Export what a trace holds.",
+    help="Check, show, compare and export recorded sessions.",
     default_parameter=Parameter(show_default=False, negative=()),
 )
 for _name, _help in _COMMANDS.items():
+    if _name in _EXAMPLES:
+        _help += f"\n\nExample: toolrun trace {_name} {_EXAMPLES[_name]}"
     _module = f"trace_{_name.replace('-', '_')}"
     app.command(f"toolrun.cli.{_module}:{_name.replace('-', '_')}", name=_name, help=_help)

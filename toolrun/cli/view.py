@@ -21,7 +21,7 @@ from toolrun.events import (
 if TYPE_CHECKING:
     from toolrun.answer import Answer
 
-_UNESCAPED: Final = re.compile(r"[\x7f-\x9f]")
+_UNESCAPED: Final = re.compile(r"[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class View:
@@ -137,5 +137,5 @@ class Screens(View):
 
 
 def json_line(encoded: bytes) -> str:
-    """JSON with the control characters escaped that JSON itself allows: C1 reaches terminals."""
+    """JSON with the characters escaped that it allows, and terminals obey: C1, and directions."""
     return _UNESCAPED.sub(lambda found: f"\\u{ord(found[0]):04x}", encoded.decode())

@@ -52,7 +52,7 @@ class _Gathered:
             case ev.ForkedFrom():
                 self._copied_to = event.seq + event.copied
             case ev.UserMessage():
-                copied = event.seq <= self._copied_to
+                copied = 0 < event.seq <= self._copied_to
                 number = event.turn or len(self._turns) + 1
                 self._turns.append(_Turn(event, number, self._settings, copied=copied))
             case ev.TurnUndone():

@@ -313,7 +313,8 @@ def test_trace_export_writes_a_line_a_turn_or_says_why_not(typed: Typed, mock: M
     )
     asked = (OPENED, UserMessage("Go."))
     written(typed.folder / "t.jsonl", [*asked, message, TurnFinished("finished")])
-    done = typed("trace", "export", "--tokens", "t.jsonl", "t.jsonl")
+    written(typed.folder / "same.jsonl", [*asked, message, TurnFinished("finished")])
+    done = typed("trace", "export", "--tokens", "t.jsonl", "same.jsonl")
     assert (done.returncode, done.stderr) == (0, "")
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert first == second
@@ -325,8 +326,8 @@ def test_trace_export_writes_a_line_a_turn_or_says_why_not(typed: Typed, mock: M
 
     written(typed.folder / "chat.jsonl", [*asked, AssistantMessage("Yes.")])
     for words, told in (
-        (("t.jsonl",), "say what to export: toolrun trace export --tokens FILE"),
-        (("--tokens",), "name a trace: toolrun trace export --tokens FILE"),
+        (("t.jsonl",), "say what to export, --chat, --markdown or --tokens"),
+        (("--tokens",), "name a trace: toolrun trace export --chat FILE"),
         (("--tokens", "no.jsonl"), "there is no trace no.jsonl"),
         (("--tokens", "chat.jsonl"), "step 1 of turn 1 was not sampled directly"),
     ):
