@@ -22,6 +22,9 @@ PICK = python=; for name in $(or $(PYTHON),python3.11 python3.12 python3.13 pyth
 	echo "No Python >= 3.11 found. Install one, or name it: make PYTHON=/path/to/python" >&2; \
 	exit 1; fi
 
+# What is compiled is kept, also where the environment says not to: tests start many processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 # Runs a command quietly: its output is shown only if it fails.
 QUIETLY = quietly() { "$$@" >>$(LOG) 2>&1 || { cat $(LOG) >&2; \
 	echo "toolrun: failed: $$*" >&2; exit 1; }; }; took() { echo $$(( $$(date +%s) - began )); }
@@ -72,8 +75,16 @@ rig:
 	@$(PICK); "$$python" -m tests.rig install --version 0.32.0
 
 .PHONY: test
-test: lint ## Lint, types, import contract and every test that needs no large server
+test: $(STAMP) ## Lint, types, import contract and every test that needs no large server
+	@$(MAKE) --no-print-directory -j2 lint compiled
 	@$(BIN)/python -m pytest -n 3 -m 'not vllm and not load'
+
+# Each process of the tests would compile all of them anew, where several begin at once.
+.PHONY: compiled
+compiled: LOG := $(VENV)/compiled.log
+compiled: $(STAMP)
+	@$(QUIETLY); : >$(LOG); \
+	quietly $(BIN)/python -m pytest --collect-only -qq -m 'not vllm and not load'
 
 .PHONY: coverage
 coverage: $(STAMP) ## The same tests, and the lines and branches that they reach
