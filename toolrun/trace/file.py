@@ -91,15 +91,18 @@ class TraceFile:
 
     def _begin(self) -> bytes:
         """Open the file, and give the line that goes first."""
+        replaces = False
         if self._append and (head := layout.head_at(self._first())) is not None:
             begun = self._go_on(head)
         else:
             begun = self._head(1, False)  # noqa: FBT003 - as declared
+            # A folder may hold thousands of traces: it is only listed where there is something.
+            replaces = any(layout.found(self.path, part) is not None for part in (1, 2))
             self._file = create(self.path)
         regular = stat.S_ISREG(os.fstat(self._file).st_mode) if self._file is not None else False
         if not regular:
             self._recording = Recording(blob_bytes=None)
-        elif self._part == 1 and self._size == 0:
+        elif replaces:
             self._clear()
         if (longest := self._recording.blob_bytes) is not None:
             self._blobs = BlobWriter(layout.blobs_of(self.path), longest)
