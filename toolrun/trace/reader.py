@@ -139,6 +139,11 @@ class TraceReader:
         return self._lines.line
 
     @property
+    def resumed(self) -> int:
+        """How often the recording went on after a break, up to the last event given."""
+        return self._resumed
+
+    @property
     def truncated(self) -> bool:
         """After the last event: whether half a line follows it."""
         return self._lines.truncated

@@ -119,6 +119,10 @@ class Redactor:
         self._cut = True
         return len(events)
 
+    def cut(self) -> None:
+        """Say that what is written next ends in the middle of texts."""
+        self._cut = True
+
     def _before_open_ends(self, texts: dict[_Key, _Pieces], settled: int) -> int:
         """The number of the first event that has to wait."""
         held: list[tuple[int, int]] = []

@@ -102,6 +102,7 @@ class TraceSink:
     def close(self) -> None:
         """Write what waits and close the file; later events are passed over."""
         if self._waiting:
+            self._redactor.cut()
             self._write(len(self._waiting))
         self._let_go()
         self._closed = True
