@@ -106,7 +106,11 @@ def test_run_gives_the_answer_on_stdout_and_the_rest_on_stderr(
 
 @pytest.mark.parametrize(
     ("sent", "state"),
-    [(signal.SIGINT, "sampling"), (signal.SIGTERM, "sampling"), (signal.SIGINT, "tool")],
+    [
+        pytest.param(signal.SIGINT, "sampling", marks=pytest.mark.load),
+        pytest.param(signal.SIGTERM, "sampling", marks=pytest.mark.load),
+        (signal.SIGINT, "tool"),
+    ],
 )
 def test_ctrl_c_cancels_the_turn(
     typed: Typed, mock: MockServer, sent: signal.Signals, state: str
@@ -131,7 +135,10 @@ def test_ctrl_c_cancels_the_turn(
     assert replayed.returncode == 0, replayed.stdout
 
 
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 0), (signal.SIGTERM, 130)])
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [(signal.SIGINT, 0), pytest.param(signal.SIGTERM, 130, marks=pytest.mark.load)],
+)
 def test_a_signal_ends_a_chat_that_waits_for_a_pipe(
     typed: Typed, sent: signal.Signals, code: int
 ) -> None:
@@ -143,6 +150,7 @@ def test_a_signal_ends_a_chat_that_waits_for_a_pipe(
         assert process.wait(20) == code
 
 
+@pytest.mark.load
 def test_a_signal_between_two_lines_ends_a_chat_at_a_terminal(pane: Pane) -> None:
     pane.shows(PROMPT)
     pane.signal(signal.SIGINT)
@@ -151,6 +159,7 @@ def test_a_signal_between_two_lines_ends_a_chat_at_a_terminal(pane: Pane) -> Non
     pane.shows("ended with 130")
 
 
+@pytest.mark.load
 def test_a_reader_that_goes_away_is_no_error(typed: Typed, mock: MockServer) -> None:
     mock.script(Step(None, "word " * 50_000))
     with typed.start("run", "hi") as process:
@@ -196,6 +205,7 @@ def pane(folder: Path, env: dict[str, str], mock: MockServer) -> Iterator[Pane]:
     pane.close()
 
 
+@pytest.mark.load
 def test_chat_keeps_the_partial_text_of_a_turn_that_ctrl_c_stops(
     pane: Pane, mock: MockServer
 ) -> None:
@@ -254,6 +264,7 @@ def test_chat_asks_before_a_call_that_waits(pane: Pane, mock: MockServer, folder
     assert "not now" not in history
 
 
+@pytest.mark.load
 def test_run_asks_a_person_before_a_call_that_waits(
     folder: Path, env: dict[str, str], mock: MockServer
 ) -> None:
@@ -283,6 +294,7 @@ def test_run_asks_a_person_before_a_call_that_waits(
         pane.close()
 
 
+@pytest.mark.load
 def test_chat_takes_back_a_preamble_and_shows_it_as_one(pane: Pane, mock: MockServer) -> None:
     text = "I will look that up for you, which takes a moment, since it is wider than the pane."
     call = Call("wait", '{"seconds":0}')

@@ -347,7 +347,14 @@ def outcome(schema: Any, value: Any, *, with_rust: bool) -> str:
     return "accepted"
 
 
-@pytest.mark.parametrize("count", [15_000, 19_000, 25_000])
+@pytest.mark.parametrize(
+    "count",
+    [
+        pytest.param(15_000, marks=pytest.mark.load),
+        pytest.param(19_000, marks=pytest.mark.load),
+        25_000,
+    ],
+)
 def test_no_more_references_are_followed_than_jsonschema_may(count: int) -> None:
     schema = {"items": {"$ref": "#/$defs/I"}, "$defs": {"I": {"type": "integer"}}}
     value = list(range(count))
