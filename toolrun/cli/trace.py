@@ -10,6 +10,8 @@ _COMMANDS = {
     "diff": "Tell in what two recorded sessions differ.",
     "view": "Make a page of a trace, or of a folder, and open it in the browser.",
     "minimize": "Write the smallest trace that still fails.",
+    "redact": "Write a trace again without secrets.",
+    "migrate": "Write traces of an older format again in the newest.",
     "export": "Write what traces hold to stdout, in another form.",
 }
 """Each lies in a module of its own, `trace_NAME`, which is imported when it is asked for."""

@@ -349,6 +349,112 @@ def test_export_markdown_makes_a_document_of_each(typed: Typed) -> None:
     assert "**Call** `delete_city` (denied, not run)" in document
 
 
+# --- redact
+
+
+def test_redact_takes_out_what_is_named_and_typed_nowhere(typed: Typed) -> None:
+    source = str(RECORDED / "two-turns.jsonl")
+    (typed.folder / "secrets.txt").write_text("Rome\n\ndegrees\n")
+    words = ("redact", source, "clean.jsonl", "--secret-file", "secrets.txt")
+    done = trace_of(typed, *words, "--secret-env", "CITY", CITY="Paris")
+    clean = (typed.folder / "clean.jsonl").read_text(encoding="utf-8")
+
+    assert (done.returncode, done.stdout) == (0, "✓ clean.jsonl: redacted in 8 of 16 events\n")
+    assert not re.search("Paris|Rome|degrees", clean)
+    assert re.search("Paris", Path(source).read_text(encoding="utf-8"))
+    assert typed("replay", "clean.jsonl", "--check").returncode == 0
+
+
+def test_redact_overwrites_only_what_it_is_told_to(typed: Typed) -> None:
+    source = str(RECORDED / "final.jsonl")
+    (typed.folder / "t.2.jsonl").write_text("not of this trace")
+    (typed.folder / "t.jsonl").write_text("mine")
+    refused = trace_of(typed, "redact", source, "t.jsonl", "--pattern", "friend")
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "t.jsonl is there already; --force overwrites it" in refused.stderr
+    assert (typed.folder / "t.jsonl").read_text() == "mine"
+    bad = trace_of(typed, "redact", source, "t.jsonl", "--pattern", "(", "--force")
+    assert bad.returncode == 2
+    assert (typed.folder / "t.jsonl").read_text() == "mine"
+
+    done = trace_of(typed, "redact", source, "t.jsonl", "--force", "--json", "--pattern", "friend")
+    assert json.loads(done.stdout)["redacted"]["changed"] > 0
+    assert trace_of(typed, "check", "t.jsonl").returncode == 0
+    assert (typed.folder / "t.2.jsonl").read_text() == "not of this trace"
+    assert sorted(each.name for each in typed.folder.glob("*t*.jsonl*")) == [
+        "t.2.jsonl",
+        "t.jsonl",
+    ]
+
+
+def test_redact_repeats_no_secret_that_was_typed_as_a_name(typed: Typed) -> None:
+    source = str(RECORDED / "final.jsonl")
+    done = trace_of(typed, "redact", source, "t.jsonl", "--secret-env", "sesame-open")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "sesame" not in done.stderr
+    assert "--secret-env takes the name of a variable" in done.stderr
+    empty = trace_of(typed, "redact", source, "t.jsonl", "--secret-env", "CITY", CITY="")
+    assert "CITY is not set, or empty" in empty.stderr
+    none = trace_of(typed, "redact", source, "t.jsonl", "--secret-file", "none.txt")
+    assert none.returncode == 2
+    assert not (typed.folder / "t.jsonl").exists()
+
+
+def test_redact_says_where_nothing_was_found(typed: Typed) -> None:
+    source = str(RECORDED / "final.jsonl")
+    done = trace_of(typed, "redact", source, "t.jsonl", "--pattern", "xyzzy")
+
+    assert done.stdout == "! t.jsonl: nothing to redact was found in 6 events\n"
+
+
+# --- migrate
+
+
+def test_migrate_writes_the_newest_format_and_overwrites_nothing(typed: Typed) -> None:
+    (typed.folder / "old" / "more").mkdir(parents=True)
+    for name in ("final.jsonl", "more/denied.jsonl"):
+        shutil.copy(str(RECORDED / Path(name).name), typed.folder / "old" / name)
+    done = trace_of(typed, "migrate", "old", "--output", "new")
+    again = trace_of(typed, "migrate", "old", "--output", "new")
+    newest = trace_of(typed, "migrate", "new", "--in-place")
+
+    assert (done.returncode, again.returncode, newest.returncode) == (0, 1, 0)
+    assert done.stdout.splitlines()[0] == (
+        "✓ old/final.jsonl -> new/final.jsonl: 6 events, format 2"
+    )
+    assert "is there already" in again.stdout
+    assert newest.stdout.splitlines()[0] == "— new/final.jsonl: has format 2, the newest, and stays"
+    for name in ("final.jsonl", "more/denied.jsonl"):
+        assert trace_of(typed, "diff", f"old/{name}", f"new/{name}").returncode == 0
+        assert typed("replay", f"new/{name}", "--quiet").returncode == 0
+
+
+def test_migrate_in_place_leaves_a_bad_trace_as_it_is(typed: Typed) -> None:
+    text = (RECORDED / "final.jsonl").read_text(encoding="utf-8")
+    (typed.folder / "good.jsonl").write_text(text, encoding="utf-8")
+    # A trace can be read whose events do not fit each other: not to be replaced.
+    bad = text.replace('"turn":1,"step":1}', '"turn":1,"step":7}')
+    (typed.folder / "bad.jsonl").write_text(bad, encoding="utf-8")
+    (typed.folder / "broken.jsonl").write_text(text.replace('"status"', '"sttus"'))
+    done = trace_of(typed, "migrate", "bad.jsonl", "broken.jsonl", "good.jsonl", "--in-place")
+
+    assert done.returncode == 1
+    assert [line[0] for line in done.stdout.splitlines()] == ["✗", "✗", "✓"]
+    assert (typed.folder / "bad.jsonl").read_text(encoding="utf-8") == bad
+    assert '"sttus"' in (typed.folder / "broken.jsonl").read_text()
+    assert '"format":2' in (typed.folder / "good.jsonl").read_text(encoding="utf-8")
+    assert [each.name for each in typed.folder.glob(".*")] == []
+
+
+@pytest.mark.parametrize(
+    "words", [("x.jsonl",), ("--in-place",), ("x", "--in-place", "--output", "y")]
+)
+def test_migrate_says_what_it_needs(typed: Typed, words: tuple[str, ...]) -> None:
+    assert trace_of(typed, "migrate", *words).returncode == 2
+
+
 # --- whatever is in them
 
 
@@ -408,7 +514,7 @@ def test_colours_are_for_those_who_want_them(typed: Typed, trace: Callable[..., 
     assert "\x1b" not in typed("trace", "show", file).stdout
 
 
-@pytest.mark.parametrize("name", ["check", "show", "diff", "export"])
+@pytest.mark.parametrize("name", ["check", "show", "diff", "redact", "migrate", "export"])
 def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command(["trace", name, "--help"]) == 0
     assert f"Example: toolrun trace {name} " in capsys.readouterr().out
