@@ -31,6 +31,7 @@ FILE: Final = "toolrun.toml"
 PREFIX: Final = "TOOLRUN_"
 MASK: Final = "***"
 _NESTED: Final = "limits"
+_TRACE: Final = "trace"
 _PATHS: Final = ("workspace", "trace")
 _CUTOFF: Final = 0.7
 _SHOWN: Final = 60
@@ -39,6 +40,7 @@ _KINDS: Final = {
     "string": "a text",
     "integer": "a whole number",
     "number": "a number",
+    "boolean": "true or false",
     "array": "a list of texts",
     "object": "a table (in a variable: a JSON object)",
 }
@@ -48,6 +50,7 @@ class Config(Struct, frozen=True, kw_only=True):
     """The settings of a session, as files, environment and command line give them.
 
     Each field is described in `schemas/config.schema.json`. The key is in no text of it.
+    `recording` has what a table `trace` says beside the path, as a `Recording` takes it.
     """
 
     model: str = "openai/gpt-oss-20b"
@@ -68,6 +71,7 @@ class Config(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     limits: Limits = Limits()
     trace: Path | None = None
+    recording: dict[str, Any] = {}
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     extra_body: dict[str, Any] = {}
 
@@ -114,16 +118,32 @@ def load_config(
     """
     merged: dict[str, Any] = {}
     limits: dict[str, Any] = {}
+    recording: dict[str, Any] = {}
     for layer in (
         _from_file(path),
         _from_environment(os.environ if env is None else env),
         _from_arguments(arguments),
     ):
         limits |= layer.get(_NESTED, {})
+        recording |= _recording(layer)
         merged |= layer
     if math.isinf(limits.get("seconds", 0)):
         limits["seconds"] = None
-    return msgspec.convert(merged | {_NESTED: limits}, Config, dec_hook=_path)
+    whole = merged | {_NESTED: limits, "recording": recording}
+    return msgspec.convert(whole, Config, dec_hook=_path)
+
+
+def _recording(layer: dict[str, Any]) -> dict[str, Any]:
+    """What a layer's table `trace` says beside the path, which is left in its place.
+
+    Another path, of a later layer, leaves it as it is: what must not be written still must not.
+    """
+    if not isinstance(layer.get(_TRACE), dict):
+        return {}
+    table = dict(layer.pop(_TRACE))
+    if "path" in table:
+        layer[_TRACE] = table.pop("path")
+    return table
 
 
 def _path(kind: type, value: object) -> object:
@@ -151,8 +171,10 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The table with its paths made to start at the folder of its file."""
     placed = dict(table)
     for key in _PATHS:
-        if key in placed:
+        if isinstance(placed.get(key), str):
             placed[key] = _placed(placed[key], folder)
+    if isinstance(trace := placed.get(_TRACE), dict) and "path" in trace:
+        placed[_TRACE] = {**trace, "path": _placed(trace["path"], folder)}
     if "tools" in placed:
         placed["tools"] = [
             each if each.startswith("builtin:") else _placed(each, folder)
@@ -260,6 +282,9 @@ def _refuse_unknown(table: dict[str, Any], source: str) -> None:
     limits = table.get(_NESTED)
     keys = [key for key in table if key != _NESTED]
     keys += [f"{_NESTED}.{key}" for key in limits] if isinstance(limits, dict) else []
+    trace = table.get(_TRACE)
+    keys += [f"{_TRACE}.{key}" for key in trace] if isinstance(trace, dict) else []
+    known += [f"{_TRACE}.{key}" for key in _schema_of(_TRACE)["properties"]]
     for key in keys:
         if key in known:
             continue
@@ -299,7 +324,7 @@ def _check(table: dict[str, Any], name: Callable[[str], str]) -> None:
 
 def _misfit(error: ValidationError, name: Callable[[str], str]) -> str:
     path = [str(part) for part in error.absolute_path]
-    key = ".".join(path[:2] if path[:1] == [_NESTED] else path[:1])
+    key = ".".join(path[:2] if path[:1] in ([_NESTED], [_TRACE]) else path[:1])
     schema = _schema_of(key)
     seen = "does not fit" if key == "api_key" else f"is {_shown(error.instance)}"
     hint = ""

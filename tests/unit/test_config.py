@@ -257,6 +257,7 @@ def test_every_key_of_the_schema_is_a_field_and_the_other_way_round() -> None:
     schema: dict[str, Any] = resources.schema("config")
     jsonschema.Draft202012Validator.check_schema(schema)
     fields = [field.name for field in msgspec.structs.fields(Config)]
+    fields.remove("recording")  # the rest of the table `trace`
     assert sorted(schema["properties"]) == sorted(fields)
     assert list(schema["properties"]["limits"]["properties"]) == [
         field.name for field in msgspec.structs.fields(Limits)
@@ -272,3 +273,42 @@ def test_jsonschema_is_imported_only_where_there_is_something_to_check(folder: P
     )
     root = Path(resources.__file__).parent.parent
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": str(root)})
+
+
+def test_a_table_says_more_of_a_trace(tmp_path: Path) -> None:
+    file = tmp_path / "toolrun.toml"
+    file.write_text('[trace]\npath = "t.jsonl"\nmax_bytes = 5000\npatterns = ["PIN (a+)"]\n')
+    config = load_config(file, env={})
+    assert config.trace == tmp_path / "t.jsonl"
+    assert config.recording == {"max_bytes": 5000, "patterns": ["PIN (a+)"]}
+    elsewhere = load_config(file, env={"TOOLRUN_TRACE": "a.jsonl"}, trace=Path("b.jsonl"))
+    assert elsewhere.trace == Path("b.jsonl")
+    assert elsewhere.recording == config.recording  # what is secret stays secret
+
+
+def test_a_table_without_a_path_records_nothing_by_itself(tmp_path: Path) -> None:
+    file = tmp_path / "toolrun.toml"
+    file.write_text("[trace]\ncompress = true\n")
+    assert load_config(file, env={}).trace is None
+    named = load_config(file, env={"TOOLRUN_TRACE": '{"path": "t.jsonl", "max_bytes": 9000}'})
+    assert named.trace == Path("t.jsonl")
+    assert named.recording == {"compress": True, "max_bytes": 9000}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("max_byte = 5000", r"unknown key 'trace.max_byte'; did you mean 'trace.max_bytes'"),
+        ("max_bytes = 5", "trace.max_bytes is 5; a whole number from 4096 fits"),
+        ('compress = "yes"', "trace.compress is 'yes'; true or false fits"),
+        ('patterns = "a"', "trace.patterns is 'a'; a list of texts fits"),
+        ('path = ""', "trace.path is ''; a text, not empty, fits"),
+    ],
+)
+def test_a_table_of_a_trace_that_does_not_fit_is_said(
+    table: str, said: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "toolrun.toml"
+    file.write_text(f"[trace]\n{table}\n")
+    with pytest.raises(ConfigError, match=said):
+        load_config(file, env={})

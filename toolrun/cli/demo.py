@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from cyclopts import Parameter
 
-from toolrun.cli.options import Common, SessionOptions, open_session, settings
+from toolrun.cli.options import Common, SessionOptions, open_session, recording, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,8 +102,9 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
         *(f"tool {each}: {each.description}" for each in lines),
         f"sandbox {may_touch(lines, config)}",
     )
+    record = recording(config, config.trace or True)
     with Interrupts() as interrupts:
-        async with open_session(config, tools=tools, trace=config.trace or True) as session:
+        async with open_session(config, tools=tools, trace=record) as session:
             try:
                 turn = session.stream(prompt)
                 answer = await watch(session, turn, narrator.show, interrupts, narrator.close)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolrun.cli.log import Mask
     from toolrun.config import Config
     from toolrun.session import Session
+    from toolrun.trace.recording import Recording
 
 STDIN = "\0"
 """What the prompt is where `-` was typed."""
@@ -211,10 +212,21 @@ def session_options(config: Config) -> dict[str, Any]:
         "profile": config.profile,
         "backend": config.backend,
         "limits": config.limits,
-        "trace": config.trace,
+        "trace": recording(config, config.trace),
         "secrets": _secrets(config),
         "tools": load_tools(config.tools),
     }
+
+
+def recording(config: Config, path: Path | Literal[True] | None) -> Recording | None:
+    """How a trace is recorded to a path; None: there is none.
+
+    Raises:
+        ConfigError: a pattern does not fit.
+    """
+    from toolrun.trace.recording import Recording
+
+    return None if path is None else Recording(path=path, **config.recording)
 
 
 def _secrets(config: Config) -> dict[str, str]:

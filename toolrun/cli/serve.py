@@ -135,7 +135,7 @@ def _check_hidden(keys: Path, config: Config) -> None:
 
 async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: socket) -> Exit:
     from toolrun.cli.exits import Exit
-    from toolrun.cli.options import session_options
+    from toolrun.cli.options import recording, session_options
     from toolrun.models.chat import ChatModel
     from toolrun.models.ways import Server
     from toolrun.runtime import Runtime
@@ -148,7 +148,7 @@ async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: s
     serving = Serving(
         model=config.model,
         tools=bool(of_sessions["tools"]),
-        trace=config.trace,
+        trace=recording(config, config.trace),
         sampling=config.sampling,
         extra=config.extra_body,
         quota=Quota(options.in_flight, options.requests_per_minute, options.tokens_per_minute),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -29,6 +28,7 @@ from toolrun.serve.responses_told import ResponsesWriting
 from toolrun.serve.running import Running
 from toolrun.serve.told import End
 from toolrun.serve.turns import Turns
+from toolrun.trace.recording import Recording
 from toolrun.values import Sampling
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Serving(Struct, frozen=True, kw_only=True):
     Attributes:
         model: the name for requests that have none.
         tools: whether the server has tools of its own.
-        trace: the folder that traces of its turns are written to.
+        trace: how its turns are recorded; the path is that of a folder.
         sampling: of a turn, where the client sets nothing.
         extra: fields of each of its requests to the server behind.
         quota: of each key.
@@ -62,7 +62,7 @@ class Serving(Struct, frozen=True, kw_only=True):
 
     model: str
     tools: bool = False
-    trace: Path | None = None
+    trace: Recording | None = None
     sampling: Sampling = Sampling()
     extra: dict[str, Any] = {}
     quota: Quota = Quota()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -18,7 +19,6 @@ from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from toolrun.answer import Answer
     from toolrun.decisions import Decision
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolrun.serve.sending import Sending
     from toolrun.serve.told import Told, Writing
     from toolrun.session import Session
+    from toolrun.trace.recording import Recording
     from toolrun.values import ToolCall
 
 _SAID = (ReasoningDelta, TextDelta, AssistantMessage)
@@ -42,7 +43,7 @@ class Turns:
         runtime: has the tools.
         sampling: what holds where the client sets nothing.
         extra: further fields of each request to the server behind.
-        traces: the folder that a trace of each turn is written to.
+        traces: how each turn is recorded; the path is that of a folder.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Turns:
         runtime: Runtime,
         sampling: Sampling = Sampling(),
         extra: dict[str, Any] | None = None,
-        traces: Path | None = None,
+        traces: Recording | None = None,
     ) -> None:
         self._runtime = runtime
         self._sampling = sampling
@@ -92,7 +93,8 @@ class Turns:
         if asked.extra:
             options["extra_body"] = {**self._extra, **asked.extra}
         if self._traces is not None:
-            options["trace"] = self._traces / f"{name}.jsonl"
+            path = Path(str(self._traces.path), f"{name}.jsonl")
+            options["trace"] = structs.replace(self._traces, path=path)
         return self._runtime.session(name, **options)
 
     async def _whole(
