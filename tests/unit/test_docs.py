@@ -252,7 +252,8 @@ class Reader:
                 served = Served(self.folder, self.url, *words[2:])
                 self.served = self.serving.enter_context(served).url
             case "toolrun":
-                return self._run(snippet, [str(Path(sys.executable).parent / words[0]), *words[1:]])
+                words = [word.replace(options.BASE_URL, self.url) for word in words[1:]]
+                return self._run(snippet, [str(Path(sys.executable).parent / "toolrun"), *words])
             case "pytest":
                 return self._run(snippet, [sys.executable, "-m", *words])
             case "make":

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 import sys
-from dataclasses import dataclass
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
+from toolrun.cli.options import Common
+from toolrun.cli.replay_options import AgainstOptions, CheckOptions, PlayOptions
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -19,49 +20,19 @@ if TYPE_CHECKING:
     from toolrun.events import Event
     from toolrun.trace.reader import Trace
 
-_PLAY = Group("To look at one", sort_key=1)
-_CHECK = Group("To check many", sort_key=2)
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class PlayOptions:
-    """How a trace is played."""
-
-    speed: Annotated[
-        str | None,
-        Parameter(
-            group=_PLAY,
-            help="1: the original pace, but no wait longer than 2 s, the default at a terminal; "
-            "2: twice as fast; max: at once, the default elsewhere.",
-        ),
-    ] = None
-    step: Annotated[bool, Parameter(group=_PLAY, help="Wait for a key before each step.")] = False
-    quiet: Annotated[bool, Parameter(group=_PLAY, help="Only whether it is identical.")] = False
-
-
-@Parameter(name="*")
-@dataclass(frozen=True, kw_only=True)
-class CheckOptions:
-    """How traces are checked."""
-
-    check: Annotated[
-        bool, Parameter(group=_CHECK, help="Replay all, a line each; 1 where one differs.")
-    ] = False
-    exit_first: Annotated[
-        bool,
-        Parameter(name=["--exit-first", "-x"], group=_CHECK, help="Stop at the first difference."),
-    ] = False
-
 
 def replay(
     *files: Path,
     playing: PlayOptions | None = None,
     checking: CheckOptions | None = None,
+    asking: AgainstOptions | None = None,
     as_json: Annotated[
         bool,
-        Parameter(name="--json", help="What was found as one JSON object; with --check."),
+        Parameter(
+            name="--json", help="What was found as one JSON object; with --check or --against."
+        ),
     ] = False,
+    common: Annotated[Any, Parameter(parse=False)] = None,
 ) -> int:
     """Run a recorded session again: its trace stands in for model, tools, clock and ids.
 
@@ -70,21 +41,39 @@ def replay(
     difference.
 
     Args:
-        files: A trace; with --check any number, and folders of them.
+        files: A trace; with --check or --against any number, and folders of them.
         playing: How it is played.
         checking: How they are checked.
+        asking: Which model is asked the same.
         as_json: JSON instead of lines.
+        common: What every command has.
     """
     playing, checking = playing or PlayOptions(), checking or CheckOptions()
+    asking = asking or AgainstOptions()
     if not files:
         raise ConfigError("name a trace: toolrun replay FILE")
+    if asking.against is not None:
+        from toolrun.cli.replay_against import against
+
+        _without(playing, "--against")
+        if checking.check:
+            raise ConfigError("--check asks nobody, and --against a model: take one of them")
+        return against(
+            files,
+            asking,
+            common or Common(),
+            exit_first=checking.exit_first,
+            as_json=as_json,
+        )
+    if asking != AgainstOptions():
+        raise ConfigError("who is to be asked? toolrun replay --against URL FILE")
     if checking.check:
         from toolrun.cli.replay_check import check
 
         _without(playing, "--check")
         return check(files, exit_first=checking.exit_first, as_json=as_json)
     if as_json or checking.exit_first:
-        raise ConfigError("--json and -x are for --check: toolrun replay --check FILE")
+        raise ConfigError("--json and -x are for --check and --against")
     if len(files) > 1:
         raise ConfigError("one trace is played at a time; --check takes many")
     return _play(files[0], playing)

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.rig.mock import Call, Step
+from tests.unit.cli.work import COUNT, READING, counting
 from toolrun.cli.exits import Interrupted
 from toolrun.cli.play import LONGEST_WAIT, Player
 from toolrun.cli.screen import Screen
 from toolrun.events import AssistantMessage, SessionOpened, TextDelta, TurnFinished, UserMessage
 
 if TYPE_CHECKING:
+    from tests.rig.mock import MockServer
     from tests.unit.cli.conftest import Typed
     from toolrun.events import Event
 
@@ -166,3 +169,94 @@ def test_options_that_do_not_fit_are_refused(typed: Typed) -> None:
     ):
         done = typed("replay", *words)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def _recorded(typed: Typed, mock: MockServer, name: str = "t.jsonl") -> None:
+    """Record two turns' worth of behaviour: a call, and an answer."""
+    counting(mock)
+    assert typed("run", "How many?", *READING, "--trace", name).returncode == 0
+    mock.reset()
+
+
+def test_a_live_model_that_does_the_same_passes(typed: Typed, mock: MockServer) -> None:
+    _recorded(typed, mock)
+    (typed.folder / "notes" / "notes.md").write_text("one")  # no tool runs: nobody counts again
+    counting(mock)
+
+    same = typed("replay", "--against", mock.url, "t.jsonl", "--record", "new")
+
+    assert (same.returncode, same.stdout.splitlines()) == (
+        0,
+        ["\u2713 t.jsonl: the same", "1 trace: 1 as recorded, 0 not (--fail-on calls)"],
+    )
+    assert mock.bodies()[1]["messages"][-1]["content"] == "4"
+    assert typed("replay", "--check", "new/t.jsonl").returncode == 0
+    again = typed("replay", "--against", mock.url, "t.jsonl", "--record", "new")
+    assert (again.returncode, "new/t.jsonl is there already" in again.stderr) == (2, True)
+
+
+def test_a_live_model_that_does_something_else_is_told_apart(
+    typed: Typed, mock: MockServer
+) -> None:
+    _recorded(typed, mock)
+    _recorded(typed, mock, "u.jsonl")
+    other = Call("word_count", '{"path":"other.md"}')
+    mock.script(
+        Step("Hm.", tool_calls=(other,)),
+        Step("It cannot be counted.", "I don't know."),
+        *(Step("I should count.", "I will count.", tool_calls=(COUNT,)), Step(None, "Four.")),
+    )
+
+    done = typed("replay", "--against", mock.url, "t.jsonl")
+
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert lines[0] == "\u2717 t.jsonl: other calls and answers"
+    at = lines.index("  argument path of word_count")
+    assert lines[at + 1 : at + 3] == ['    - "notes.md"', '    + "other.md"']
+    unrecorded = 'no result is recorded of word_count({"path":"other.md"})'
+    assert f"! turn 1, step 1: {unrecorded}" in lines
+    assert "was not run" in mock.bodies()[1]["messages"][-1]["content"]
+
+    mock.reset()
+    mock.script(Step("I should count.", "I will count.", tool_calls=(COUNT,)), Step(None, "Four."))
+    assert typed("replay", "--against", mock.url, "t.jsonl").returncode == 0
+    for fail_on, code in (("answer", 1), ("none", 0)):
+        mock.reset()
+        done = typed("replay", "--against", mock.url, "t.jsonl", "--fail-on", fail_on)
+        assert done.returncode == code, done.stdout
+
+    mock.reset()
+    report = json.loads(
+        typed("replay", "--against", mock.url, "t.jsonl", "u.jsonl", "--json").stdout
+    )
+    assert [each["failed"] for each in report["traces"]] == [True, True]
+    found = report["traces"][0]["comparison"]
+    assert (found["calls"], found["ends"], found["answers"]) == (False, True, False)
+    assert (found["recorded"]["steps"], found["live"]["steps"]) == (2, 1)
+    table = typed("replay", "--against", mock.url, "t.jsonl", "u.jsonl").stdout
+    assert "2 traces: 0 as recorded, 2 not (--fail-on calls)" in table
+    assert " 2 > 1 " in table
+    first = typed("replay", "--against", mock.url, "-x", "t.jsonl", "u.jsonl").stdout
+    assert "0 as recorded, 1 not, 1 not asked" in first
+
+
+def test_nobody_to_ask_is_no_difference(typed: Typed, mock: MockServer) -> None:
+    _recorded(typed, mock)
+    gone = typed("replay", "--against", "http://127.0.0.1:9/v1", "t.jsonl")
+    assert gone.returncode == 5
+    unknown = typed("replay", "--against", mock.url, "--model", "no-such-model", "t.jsonl")
+    assert (unknown.returncode, "no-such-model" in unknown.stderr) == (5, True)
+    for words, said in (
+        (("--against", mock.url, "--check", "t.jsonl"), "take one of them"),
+        (("--against", mock.url, "--step", "t.jsonl"), "not --against"),
+        (("--model", "m", "t.jsonl"), "who is to be asked?"),
+    ):
+        done = typed("replay", *words)
+        assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+
+
+def test_a_trace_that_cannot_be_asked_again_is_no_pass(typed: Typed, mock: MockServer) -> None:
+    (typed.folder / "bad.jsonl").write_text("no trace\n")
+    done = typed("replay", "--against", mock.url, "bad.jsonl")
+    assert (done.returncode, "bad.jsonl: not asked: " in done.stdout) == (1, True)
