@@ -89,6 +89,14 @@ def test_refresh_keeps_the_old_one_if_a_fixture_fails_at_its_end(project: Projec
     assert (project.path / "traces/paris.jsonl").read_bytes() == old
 
 
+def test_an_interrupted_recording_leaves_nothing(project: Project) -> None:
+    project.test(ASKS + "    pytest.exit('enough')\n")
+    result = project.run("--trace-mode=record")
+
+    assert result.ret != 0
+    assert [each.name for each in (project.path / "traces").iterdir()] == []
+
+
 def test_live_reads_and_writes_no_trace(project: Project) -> None:
     project.trace("traces/paris.jsonl", "Something else.")
     project.test(ASKS)
@@ -137,6 +145,41 @@ async def test_service():
     assert project.files() == {"first.jsonl", "second.jsonl"}
     assert outcomes(project.run()) == {"passed": 2}
     assert project.files() == {"first.jsonl", "second.jsonl"}
+
+
+RECORDING = """
+from toolrun import Recording
+
+@pytest.mark.trace("paris.jsonl")
+def test_it(toolrun_session):
+    own = Recording(path="own.jsonl", HOW)
+    with toolrun_session.sync(**OPTIONS, trace=own) as session:
+        answer = session.ask("How warm is Paris?" + "?" * 5000)
+    assert answer.text == "It is warm."
+"""
+
+
+def test_long_texts_come_and_go_with_their_trace(project: Project) -> None:
+    project.test(RECORDING.replace("HOW", "blob_bytes=4096, compress=True, max_bytes=4096"))
+    assert outcomes(project.run("--trace-mode=record")) == {"passed": 1}
+    files = project.files()
+    assert {name for name in files if ".blobs/" not in name} == {"paris.jsonl"}
+    assert len(files) > 1
+
+    assert outcomes(project.run()) == {"passed": 1}
+    assert outcomes(project.run("--trace-mode=refresh")) == {"passed": 1}
+    assert project.files() == files
+
+    project.test(RECORDING.replace("HOW", "blob_bytes=None"))
+    assert outcomes(project.run("--trace-mode=refresh")) == {"passed": 1}
+    assert project.files() == {"paris.jsonl"}
+
+
+def test_what_a_session_leaves_out_of_its_own_trace_is_left_out(project: Project) -> None:
+    project.test(RECORDING.replace("HOW", 'patterns=["(Paris)"]'))
+
+    assert outcomes(project.run("--trace-mode=record")) == {"passed": 1}
+    assert b"Paris" not in (project.path / "paris.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize("mode", ["replay", "record"])
@@ -192,6 +235,48 @@ def test_a_recorded_step_that_is_not_used_fails_the_test(project: Project) -> No
             "E   To record it again: pytest --trace-mode=refresh 'test_it.py::test_paris'",
         ]
     )
+
+
+def test_the_mark_says_how_strictly(project: Project) -> None:
+    project.trace("paris.jsonl")
+    code = """
+@pytest.mark.trace("paris.jsonl", HOW)
+def test_it(toolrun_session):
+    with toolrun_session.sync(**OPTIONS, instructions="Be brief.") as session:
+        session.ask("How warm is Paris?")
+"""
+    found = {}
+    for how in ("", 'strictness="semantic"', 'volatile=["Be.*"]', 'strictness="lax"'):
+        project.test(code.replace("HOW", how))
+        found[how] = outcomes(project.run())
+
+    assert found == {
+        "": {"failed": 1},
+        'strictness="semantic"': {"passed": 1},
+        'volatile=["Be.*"]': {"failed": 1},
+        'strictness="lax"': {"errors": 1},
+    }
+
+
+def test_live_tools_run_and_others_do_not(project: Project) -> None:
+    project.trace("paris.jsonl")
+    code = """
+@tool(trusted=True)
+def weather(city: str) -> str:
+    "Look up the weather."
+    RAN.append(city)
+    return f"20 C in {city}"
+
+RAN = []
+@pytest.mark.trace("paris.jsonl", tools="SOURCE")
+def test_it(toolrun_session):
+    with toolrun_session.sync(model=model(), tools=[weather]) as session:
+        session.ask("How warm is Paris?")
+    assert RAN == EXPECTED
+"""
+    for source, expected in (("live", '["Paris"]'), ("trace", "[]")):
+        project.test(code.replace("SOURCE", source).replace("EXPECTED", expected))
+        assert outcomes(project.run()) == {"passed": 1}
 
 
 @pytest.mark.parametrize(

@@ -102,6 +102,15 @@ def test_it_is_not_told_where_some_of_the_tests_run(traces: Project, part: list[
     result.stdout.no_fnmatch_line("*no test uses*")
 
 
+def test_it_is_not_told_where_a_module_could_not_be_read(traces: Project) -> None:
+    traces.test(ONE)
+    traces.test("import no_such_module", "test_other")
+    result = traces.run("--continue-on-collection-errors")
+
+    assert outcomes(result) == {"passed": 1, "errors": 1}
+    result.stdout.no_fnmatch_line("*no test uses*")
+
+
 def test_it_is_not_told_where_all_are_used(traces: Project) -> None:
     traces.test(ONE + ONE.replace("one", "two").replace(")\n\n", ")\n") + EACH)
     result = traces.run()

@@ -26,6 +26,7 @@ _scene: pytest.StashKey[Scene] = pytest.StashKey()
 _failed: pytest.StashKey[bool] = pytest.StashKey()
 _named: pytest.StashKey[set[Path]] = pytest.StashKey()
 _recorded: pytest.StashKey[set[Path]] = pytest.StashKey()
+_open: pytest.StashKey[list[Scene]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,6 +57,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"{_MODE_INI} is one of {', '.join(MODES)}, not {_mode(config)}")
     config.stash[_named] = set()
     config.stash[_recorded] = set()
+    config.stash[_open] = []
 
 
 def _mode(config: pytest.Config) -> str:
@@ -78,6 +80,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Set the scene of a marked test."""
+    item.stash[_failed] = False  # a plugin may run it again
     wrong = ""
     try:
         marked = marks.marked(item)
@@ -99,9 +102,11 @@ def _set_scene(item: pytest.Item, marked: marks.Marked) -> str:
     from toolrun.integrations.pytest.scene import MissingTraceError, Scene
 
     try:
-        item.stash[_scene] = Scene(marked, mode, item.nodeid)  # type: ignore[arg-type]  # one of MODES
+        scene = Scene(marked, mode, item.nodeid)  # type: ignore[arg-type]  # one of MODES
     except (MissingTraceError, ToolrunError, ValueError) as error:
         return str(error)
+    item.stash[_scene] = scene
+    item.config.stash[_open].append(scene)
     return ""
 
 
@@ -126,6 +131,7 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, Any, Any]:
     finally:
         if (scene := item.stash.get(_scene, None)) is not None:
             item.config.stash[_recorded].update(scene.close(keep=passed))
+            item.config.stash[_open].remove(scene)
             del item.stash[_scene]
 
 
@@ -152,7 +158,9 @@ def pytest_runtest_makereport(
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """As a worker of xdist, hand over what was used and recorded."""
+    """Leave nothing of a test that was interrupted; hand over what a worker of xdist knows."""
+    for scene in session.config.stash[_open]:
+        scene.close(keep=False)
     output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
     if output is not None:
         stash = session.config.stash
@@ -176,8 +184,9 @@ def pytest_terminal_summary(
         for each in sorted(recorded):
             terminalreporter.line(str(_shown(each, config)))
     named: set[Path] = config.stash[_named]
-    if not named:
-        return
+    errors = terminalreporter.stats.get("error", ())
+    if not named or any(isinstance(each, pytest.CollectReport) for each in errors):
+        return  # what else is named is not known
     from toolrun.integrations.pytest.used import runs_all, unused
 
     if runs_all(config) and (found := unused(named, config)):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from msgspec import structs
 
 from toolrun.errors import ReplayMismatch
 from toolrun.integrations.pytest.network import Block, blocked
 from toolrun.integrations.pytest.recording import NewTrace
 from toolrun.runtime import Runtime
 from toolrun.testing.stage import Stage
+from toolrun.trace.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,12 +83,11 @@ class Scene:
         with self._lock:
             number = self._next
             self._next += 1
-        # No trace of a production's options is written over, or into a working folder.
         if number >= len(self._roles):
             return self._further(runtime, session_id, options)
         role = self._roles[number]
         if isinstance(role, Stage):
-            return role.assemble(runtime, session_id, {**options, "trace": None})
+            return role.assemble(runtime, session_id, options)
         return _assemble(
             runtime, session_id, {**options, "trace": _written(role, runtime, options)}
         )
@@ -95,7 +97,7 @@ class Scene:
         last = self._roles[-1]
         if isinstance(last, Stage):
             try:
-                return last.assemble(runtime, session_id, {**options, "trace": None})
+                return last.assemble(runtime, session_id, options)
             except ReplayMismatch:
                 pass
         count = len(self._roles)
@@ -136,7 +138,8 @@ class Scene:
         """The first difference that was found, whatever the test made of it."""
         if self._problem is not None:
             return self._problem
-        return next((found for role in self._roles if (found := _differed(role))), None)
+        stages = [role for role in self._roles if isinstance(role, Stage)]
+        return next((stage.mismatch for stage in stages if stage.mismatch is not None), None)
 
     def close(self, *, keep: bool) -> list[Path]:
         """End it, and say which traces were recorded.
@@ -174,25 +177,8 @@ def _assembled_by(scene: Scene) -> Iterator[None]:
         Runtime.assemble = before  # type: ignore[method-assign]
 
 
-def _written(new: NewTrace, runtime: Runtime, options: Options) -> Any:
-    """The option `trace` that records there, redacted as the session's own would be."""
-    said = cast("Any", options).get("trace", runtime._options.get("trace"))  # noqa: SLF001 - no session is there yet that could be asked
-    if hasattr(said, "patterns"):
-        from msgspec import structs
-
-        return structs.replace(said, path=new.path)
-    return new.path
-
-
-def _differed(role: Stage | NewTrace) -> ReplayMismatch | None:
-    """The difference that a stage has met; that something was not used is none."""
-    if isinstance(role, NewTrace):
-        return None
-    found: list[ReplayMismatch] = []
-    for _ in range(2):
-        try:
-            role.finish()
-        except ReplayMismatch as mismatch:
-            found.append(mismatch)
-    # What was met is kept; what is missing is said anew each time.
-    return found[0] if len(found) == 2 and found[0] is found[1] else None  # noqa: PLR2004
+def _written(new: NewTrace, runtime: Runtime, options: Options) -> Recording:
+    """The option `trace` that records there, without what the session's own would leave out."""
+    said = runtime._chosen(options).get("trace")  # noqa: SLF001 - no session is there yet to ask
+    own = said if isinstance(said, Recording) else Recording()
+    return structs.replace(own, path=new.path, max_bytes=None, compress=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolrun.integrations.pytest.marks import id_of, traces_of
 
@@ -13,11 +13,26 @@ if TYPE_CHECKING:
 
     import pytest
 
+_CHOOSING: Final = (
+    *("keyword", "markexpr", "deselect", "ignore", "ignore_glob"),
+    *("lf", "stepwise", "collectonly"),
+)
+"""The options with which some of the tests do not run."""
+
 
 def runs_all(config: pytest.Config) -> bool:
     """Whether the run has all tests: then a trace that none of them names is nobody's."""
     option = config.option
-    chosen = ("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf", "stepwise")
+    chosen = (
+        "keyword",
+        "markexpr",
+        "deselect",
+        "ignore",
+        "ignore_glob",
+        "lf",
+        "stepwise",
+        "collectonly",
+    )
     if any(getattr(option, name, None) for name in chosen):
         return False
     return all(Path(each).is_dir() for each in config.args)
