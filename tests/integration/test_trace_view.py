@@ -19,6 +19,7 @@ from tests.unit.trace.journals import OPENED, written
 from toolrun.events import (
     AssistantMessage,
     ReasoningDelta,
+    RequestSent,
     StepFinished,
     ToolCallFinished,
     ToolCallStarted,
@@ -197,7 +198,15 @@ def test_search_counts_and_leads_to_each_match(page: Page, query: str) -> None:
 
 def test_what_is_not_there_is_not_found(page: Page) -> None:
     page.fill("#query", "zzz no such words")
-    assert until(page, "document.querySelector('#found').textContent") == "0"
+    until(page, "document.querySelector('#found').textContent === '0'")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#found") == "0"
+
+
+def test_who_scrolls_moves_the_mark_along(page: Page) -> None:
+    page.mouse.move(700, 400)
+    page.mouse.wheel(0, 900)
+    until(page, "document.querySelector('#rows [aria-current]').hash.startsWith('#turn-1-step')")
 
 
 def test_the_filter_leaves_what_fits(page: Page) -> None:
@@ -329,6 +338,7 @@ def long_session(steps: int) -> Iterator[Event]:
         turn, step = divmod(number, 20)
         if step == 0:
             yield UserMessage(f"What of part {turn}? {text[:200]}")
+        yield RequestSent(digest="0" * 64, size=1, adds=[])
         yield from (ReasoningDelta(text[at : at + 90]) for at in range(0, 900, 90))
         yield StepFinished(1.5, 0.2)
         last = step == 19

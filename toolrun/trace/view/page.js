@@ -317,7 +317,7 @@ const escaped = line => line.replace(HIDDEN, character => [...character].flatMap
 // ---- The window: blocks near the viewport are drawn, others are boxes of the same height
 
 const main = $("#conversation"), opened = new Set(), GUESS = 260;
-let current = -1, fits = () => true;
+let current = -1, byHand = false, fits = () => true;
 const watcher = new IntersectionObserver(entries => {
   for (const entry of entries) {
     const block = entry.target.block;
@@ -361,6 +361,7 @@ function go(at, { focus = true, link = true } = {}) {
   for (const near of model.blocks.slice(Math.max(0, place - 1), place + 2)) draw(near);
   const made = document.getElementById(steps[at].id);
   if (!made) return null;
+  byHand = false;
   made.scrollIntoView({ block: "start" });
   if (focus) made.focus({ preventScroll: true });
   mark(at);
@@ -394,7 +395,7 @@ function drawRows() {
     const step = steps[at], turn = step.home;
     const row = step.step
       ? el(`a.row${step.problems ? ".problem" : ""}`, { href: `#${step.id}`, "aria-label": `Step ${step.step} of turn ${step.turn}, ${duration(step.ms)}${step.problems ? ", with problems" : ""}` },
-        el("span.number", step.problems ? `! ${step.step}` : step.step), bar(step, step.offset, turn.active || 1), el("span.took", duration(step.ms)))
+        el("span.number", step.problems ? `! ${step.step}` : step.step), bar(step, step.offset, turn.active || 1), el("span.took", duration(step.active || step.ms)))
       : el("a.row.head", { href: `#${step.id}` }, el("span", step.turn ? `${step.turn}  ${step.words ?? ""}` : "Session"), el("span.took", turn.active ? duration(turn.active) : ""));
     row.style.top = `${(from + place) * ROW}px`;
     if (at === current) row.setAttribute("aria-current", "step");
@@ -523,10 +524,16 @@ function turnTheme() {
   try { localStorage.setItem("toolrun-theme", root.dataset.theme); } catch { /* not kept, then */ }
 }
 
+/** Remember what is unfolded: a step that leaves the window is drawn anew later. */
+function keep(details) {
+  const key = details.dataset.key, owner = details.closest("article");
+  if (key && owner) opened[details.open ? "add" : "delete"](`${owner.id}/${key}`);
+}
+
 function fold() {
   const all = [...(document.getElementById(steps[current]?.id)?.querySelectorAll("details[data-key]") ?? [])];
   const open = all.some(each => !each.open);
-  for (const each of all) each.open = open;
+  for (const each of all) { each.open = open; keep(each); }
 }
 
 const KEYS = {
@@ -552,10 +559,7 @@ $("#keys").onclick = () => $("#help").showModal();
 $("#filter").onchange = refit;
 $("#timeline-toggle").onclick = event => { event.target.setAttribute("aria-expanded", String($("#timeline").classList.toggle("open"))); drawRows(); };
 rows.onscroll = drawRows;
-main.addEventListener("toggle", event => {
-  const key = event.target.dataset.key, owner = event.target.closest("article");
-  if (key && owner) opened[event.target.open ? "add" : "delete"](`${owner.id}/${key}`);
-}, true);
+main.addEventListener("toggle", event => keep(event.target), true);
 
 const follow = () => {
   const at = steps.findIndex(step => `#${step.id}` === decodeURIComponent(location.hash));
@@ -565,12 +569,14 @@ const follow = () => {
 };
 addEventListener("hashchange", follow);
 addEventListener("resize", drawRows);
+// Who scrolls by hand moves the mark along; what a jump or a drawing scrolls does not.
+for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(hand, event => { byHand = !Object.hasOwn(KEYS, event.key ?? ""); }, { passive: true });
 addEventListener("scroll", () => {
   cancelAnimationFrame(follow.frame);
   follow.frame = requestAnimationFrame(() => {
-    const box = document.elementFromPoint(main.getBoundingClientRect().left + 60, header.offsetHeight + 60)?.closest("article");
+    const box = byHand && document.elementFromPoint(main.getBoundingClientRect().left + 60, header.offsetHeight + 60)?.closest("article");
     const at = box ? steps.findIndex(step => step.id === box.id) : -1;
-    if (at >= 0 && at !== current && !box.contains(document.activeElement)) mark(at);
+    if (at >= 0 && at !== current) mark(at);
   });
 });
 addEventListener("beforeprint", () => {
