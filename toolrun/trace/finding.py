@@ -17,21 +17,23 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int]
 
+_HERE: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4}))"
+"""Where a key begins: at no place inside of a word, but behind what JSON escapes."""
 _BEGIN: Final = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
 _END: Final = r"-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----"
 _FORMS: Final = (
-    (("sk-",), r"(?<![A-Za-z0-9])(sk-[A-Za-z0-9_-]{16,})"),  # OpenAI, Anthropic, and vLLM's users
-    (("Bearer",), r"\bBearer\s+([A-Za-z0-9._~+/=-]{16,})"),
-    (("AKIA", "ASIA"), r"(?<![A-Za-z0-9])((?:AKIA|ASIA)[A-Z0-9]{16})"),  # AWS
+    (("sk-",), _HERE + r"(sk-[A-Za-z0-9_-]{16,})"),  # OpenAI, Anthropic, and vLLM's users
+    (("Bearer",), _HERE + r"Bearer\s+([A-Za-z0-9._~+/=-]{16,})"),
+    (("AKIA", "ASIA"), _HERE + r"((?:AKIA|ASIA)[A-Z0-9]{16})"),  # AWS
     (
         ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
-        r"(?<![A-Za-z0-9])((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,})",
+        _HERE + r"((?:gh[pousr]|github_pat)_[A-Za-z0-9_]{20,})",
     ),
-    (("glpat-",), r"(?<![A-Za-z0-9])(glpat-[A-Za-z0-9_-]{20,})"),  # GitLab
-    (("xox",), r"(?<![A-Za-z0-9])(xox[abeoprs]-[A-Za-z0-9-]{10,})"),  # Slack
-    (("AIza",), r"(?<![A-Za-z0-9])(AIza[A-Za-z0-9_-]{35})"),  # Google
-    (("hf_",), r"(?<![A-Za-z0-9])(hf_[A-Za-z0-9]{30,})"),  # Hugging Face
-    (("eyJ",), r"(?<![A-Za-z0-9])(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
+    (("glpat-",), _HERE + r"(glpat-[A-Za-z0-9_-]{20,})"),  # GitLab
+    (("xox",), _HERE + r"(xox[abeoprs]-[A-Za-z0-9-]{10,})"),  # Slack
+    (("AIza",), _HERE + r"(AIza[A-Za-z0-9_-]{35})"),  # Google
+    (("hf_",), _HERE + r"(hf_[A-Za-z0-9]{30,})"),  # Hugging Face
+    (("eyJ",), _HERE + r"(eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*)"),
     (
         ("-----BEGIN ",),
         rf"({_BEGIN}[\s\S]*?(?:{_END}|\Z))",
@@ -43,8 +45,8 @@ _KEYS: Final = tuple((hints, re.compile(form)) for hints, form in _FORMS)
 HINTS: Final = tuple(hint for hints, _ in _FORMS for hint in hints)
 _LONGEST_KEY: Final = 4200
 _OPEN_KEY: Final = re.compile(
-    r"(?:(?<![A-Za-z0-9])(?:sk-|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]?|AIza|hf_|eyJ|AKIA|ASIA)"
-    r"[A-Za-z0-9_.-]{0,4096}|\bBearer\s+[^\s\"']{0,4096})\Z"
+    _HERE + r"(?:(?:sk-|gh[pousr]_|github_pat_|glpat-|xox[abeoprs]?|AIza|hf_|eyJ|AKIA|ASIA)"
+    r"[A-Za-z0-9_.-]{0,4096}|Bearer\s+[^\s\"']{0,4096})\Z"
 )
 _OPEN_BLOCK: Final = re.compile(
     rf"-----BEGIN [A-Z0-9 ]{{0,40}}-{{0,4}}\Z|{_BEGIN}(?![\s\S]*{_END})"
