@@ -87,7 +87,7 @@ class Replies(Struct, frozen=True, eq=False):
             return found
         # The model's step is recorded, so that its calls are the same ones, whatever came of them.
         by_id = self.calls.of(name, call.id)
-        if not self.exact:
+        if not self.exact or (by_id is not None and by_id.cut):
             return by_id
         if by_id is None:
             raise self.keep(
@@ -114,8 +114,7 @@ class Replies(Struct, frozen=True, eq=False):
 
     async def stopped(self, found: RecordedCall) -> None:
         """End the turn where the recorded one was stopped while this call ran."""
-        cut = found.result is None or found.result.outcome == "cancelled"
-        if cut and self.stops is not None:
+        if found.cut and self.stops is not None:
             await self.stops.stop(len(self.events) if found.end is None else found.end)
 
 

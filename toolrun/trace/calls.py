@@ -45,6 +45,11 @@ class RecordedCall(Struct, eq=False):
     result: ToolResult | None = None
     taken: int = 0
 
+    @property
+    def cut(self) -> bool:
+        """Whether the turn, or the recording, was stopped before it had come to an end."""
+        return self.result is None or self.result.outcome == "cancelled"
+
 
 class RecordedCalls:
     """The calls of a trace, to be found by what is called.
@@ -57,6 +62,7 @@ class RecordedCalls:
     def __init__(self, events: Sequence[Recorded], begin: int = 1) -> None:
         self._by_id: dict[tuple[str, str], list[RecordedCall]] = defaultdict(list)
         self._by_arguments: dict[tuple[str, bytes], list[RecordedCall]] = defaultdict(list)
+        self._unstarted: dict[str, list[RecordedCall]] = defaultdict(list)
         running: dict[str, RecordedCall] = {}
         for index in range(begin, len(events)):
             match events[index]:
@@ -72,6 +78,10 @@ class RecordedCalls:
                 case ToolCallFinished() as event if event.call_id in running:
                     call = running.pop(event.call_id)
                     call.result, call.end = event.result, index
+                case ToolCallFinished(result=ToolResult(outcome="cancelled")) as event:
+                    cut = RecordedCall(event.call_id, event.name, {}, index, index)
+                    cut.result = event.result
+                    self._unstarted[event.call_id].append(cut)
                 case _:
                     pass
 
@@ -95,8 +105,11 @@ class RecordedCalls:
         return None
 
     def of(self, name: str, call_id: str) -> RecordedCall | None:
-        """The recorded call of an id, whatever its arguments; the first that was not taken yet."""
-        calls = self._by_id.get((name, call_id), [])
+        """The recorded call of an id, whatever its arguments; the first that was not taken yet.
+
+        One that was cancelled before it ran is found, too.
+        """
+        calls = [*self._by_id.get((name, call_id), ()), *self._unstarted.get(call_id, ())]
         call = next((call for call in calls if not call.taken), None)
         if call is not None:
             call.taken += 1

@@ -13,6 +13,7 @@ import anyio.lowlevel
 from toolrun.events import (
     AssistantMessage,
     Durable,
+    LimitReached,
     RequestSent,
     Retried,
     ToolCallFinished,
@@ -88,6 +89,13 @@ class Stops:
     observes = False
 
     def __init__(self, plan: Plan, state: State) -> None:
+        self._before = len(plan.history) + 1  # SessionOpened, and what it began with
+        self._ends = [
+            index
+            for index, event in enumerate(plan.events)
+            if isinstance(event, TurnFinished) and event.seq > self._before
+        ]
+        self._ended = 0
         self._events = plan.events
         self._state = state
         self._running: Stopping | None = None
@@ -105,6 +113,20 @@ class Stops:
         if isinstance(event, ToolCallFinished):
             self._moved.set()
             self._moved = anyio.Event()
+        if isinstance(event, TurnFinished) and event.seq > self._before:
+            self._ended += 1
+
+    def end_before(self, index: int) -> int | None:
+        """The number of the end of the turn that runs, where that is before an event's number."""
+        end = self._ends[self._ended] if self._ended < len(self._ends) else index
+        return end if end < index else None
+
+    def was_stopped(self, end: int) -> bool:
+        """Whether a turn did not end by itself."""
+        event, before = self._events[end], self._events[end - 1]
+        assert isinstance(event, TurnFinished)
+        of_time = isinstance(before, LimitReached) and before.limit == "seconds"
+        return event.status in ("cancelled", "failed") or (event.status == "limited" and of_time)
 
     async def stop(self, index: int) -> NoReturn:
         """End the turn as the recorded one ended after the event of this number.
@@ -182,12 +204,8 @@ class StepModel:
             ReplayMismatch: the request is not the recorded one, or no step is left.
         """
         await anyio.lowlevel.checkpoint()
-        steps, events = self._plan.steps, self._plan.events
-        if self.used == len(steps):
-            place = self._misses.place(len(events))
-            raise self._keep(self._misses.unasked(self.used + 1, place, "the trace ends"))
-        step = steps[self.used]
-        self.used += 1
+        events = self._plan.events
+        step = await self._next()
         self._check_messages(step, request)
         for event in events[step.begin : step.end]:
             if isinstance(event, Run):
@@ -211,6 +229,19 @@ class StepModel:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+    async def _next(self) -> Step:
+        """The next recorded step, unless the turn was stopped before it."""
+        steps = self._plan.steps
+        begin = steps[self.used].begin if self.used < len(steps) else len(self._plan.events)
+        end = self._stops.end_before(begin)
+        if end is not None and self._stops.was_stopped(end):
+            await self._stops.stop(end)
+        if self.used == len(steps):
+            place = self._misses.place(begin)
+            raise self._keep(self._misses.unasked(self.used + 1, place, "the trace ends"))
+        self.used += 1
+        return steps[self.used - 1]
 
     def _pieces(self, run: Run, *, heard: bool) -> list[Event]:
         """Those of a run that have to be told, or waited for."""

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from toolrun import ReplayMismatch, Runtime, Session
-from toolrun.events import TurnFinished
+from toolrun.events import ApprovalDecided, TurnFinished
 from toolrun.options import Settings
 from toolrun.state import fold
 from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
@@ -52,7 +52,7 @@ def options_of(plan: Plan) -> dict[str, Any]:
     options["messages"] = to_openai(fold(plan.history).transcript)
     options["tools"] = plan.tools()
     if plan.approves:
-        options["approve"] = _approver(plan)
+        options["approve"] = approver_of(plan)
     return options
 
 
@@ -92,9 +92,8 @@ async def _turn(session: Session, turn: Turn) -> None:
             pass
 
 
-def _approver(plan: Plan) -> Any:
-    from toolrun.events import ApprovalDecided
-
+def approver_of(plan: Plan) -> Any:
+    """Decides as was decided."""
     by_call: dict[str, list[Any]] = {}
     for event in plan.events:
         if isinstance(event, ApprovalDecided):

@@ -8,7 +8,16 @@ import anyio
 import pytest
 
 from tests.unit.testing.staging import double, first_line, put, ran, send, session
-from toolrun import ConfigError, Deny, ReplayMismatch, Retries, ServerError, ServerStatus, tool
+from toolrun import (
+    ConfigError,
+    Deny,
+    Limits,
+    ReplayMismatch,
+    Retries,
+    ServerError,
+    ServerStatus,
+    tool,
+)
 from toolrun.testing import ScriptedModel, call, calls, say
 from toolrun.testing.stage import Stage
 from toolrun.transcript import ToolMessage
@@ -362,3 +371,18 @@ async def test_one_request_more_than_recorded_is_a_miss(
 def test_what_does_not_fit_is_refused(how: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=said):
         Stage(tmp_path / "none.jsonl", **how)
+
+
+@EVERY
+async def test_a_turn_may_end_elsewhere_where_not_every_event_counts(
+    path: Path, play: Any, strictness: Strictness
+) -> None:
+    async with session(
+        model=ScriptedModel(*CALLED), limits=Limits(steps=1), trace=path
+    ) as recorded:
+        assert (await recorded.ask("What is twice 2?")).status == "limited"
+        await recorded.go_on()
+    stage = play(strictness=strictness, tools="live")
+    async with session(model=ScriptedModel()) as again:
+        assert (await again.ask("What is twice 2?")).text == "It is four."
+    stage.finish()

@@ -40,7 +40,7 @@ async def test_another_tool_is_another_session(path: Path) -> None:
     options = options_of(plan)
     options["tools"] = options["tools"][1:]
     for strictness in ("strict", "semantic"):
-        stage = Stage(path, strictness=strictness)  # type: ignore[arg-type]
+        stage = Stage(path, strictness=strictness)
         with pytest.raises(ReplayMismatch, match=r"tools.*get_weather"):
             async with Staged(stage, **options) as runtime, Session(runtime) as session:
                 await drive(session, plan)
