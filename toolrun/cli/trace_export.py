@@ -28,6 +28,9 @@ def export(
     tokens: Annotated[
         bool, Parameter(help="The tokens of each turn, one JSON a line: ready for training.")
     ] = False,
+    steps: Annotated[
+        bool, Parameter(help="With --chat: a line for each step, which is what it teaches.")
+    ] = False,
     unfinished: Annotated[
         bool, Parameter(help="With --chat: limited, failed and other unfinished turns, too.")
     ] = False,
@@ -48,17 +51,18 @@ def export(
         chat: What to export.
         markdown: What to export.
         tokens: What to export.
+        steps: A line a step.
         unfinished: All turns.
     """
     if chat + markdown + tokens != 1:
         raise ConfigError(f"say what to export, {_FORMS}: toolrun trace export --chat FILE")
-    if unfinished and not chat:
-        raise ConfigError("--unfinished is for --chat: the other forms hold all turns")
+    if (unfinished or steps) and not chat:
+        raise ConfigError("--steps and --unfinished are for --chat: the other forms hold all")
     if not files:
         raise ConfigError("name a trace: toolrun trace export --chat FILE")
     found = traces(files)
     if chat:
-        _chat(found, unfinished=unfinished)
+        _chat(found, unfinished=unfinished, steps=steps)
     elif markdown:
         _markdown(found)
     else:
@@ -66,25 +70,27 @@ def export(
     return 0
 
 
-def _chat(files: Sequence[Path], *, unfinished: bool) -> None:
+def _chat(files: Sequence[Path], *, unfinished: bool, steps: bool) -> None:
     from toolrun.cli import screen as s
     from toolrun.trace.chat import chat_records
 
     screen = s.Screen.of(sys.stderr)
-    records = turns = preambles = 0
+    lines = left_out = preambles = 0
     for file in files:
-        exported = chat_records(file, unfinished=unfinished)
+        exported = chat_records(file, unfinished=unfinished, steps=steps)
         for record in exported.records:
             print(json_line(json.encode(record)))
         for turn, why in exported.left_out.items():
             screen.line(s.WARNING, f"{file}, turn {turn}: left out: {why}")
-        records += len(exported.records)
-        turns += len(exported.records) + len(exported.left_out)
+        lines += len(exported.records)
+        left_out += len(exported.left_out)
         preambles += exported.preambles
     if preambles:
         which = "1 text beside a call" if preambles == 1 else f"{preambles:,} texts beside calls"
         screen.line(s.WARNING, f"dropped: {which}; the template of gpt-oss has no place for that")
-    screen.line(s.NOTE, f"{records:,} of {turns:,} turns")
+    which = "1 line" if lines == 1 else f"{lines:,} lines"
+    turns = "1 turn" if left_out == 1 else f"{left_out:,} turns"
+    screen.line(s.NOTE, f"{which}; {turns} left out" if left_out else which)
 
 
 def _markdown(files: Sequence[Path]) -> None:

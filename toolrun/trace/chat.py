@@ -1,9 +1,11 @@
 """How do recorded turns become chat messages that gpt-oss can be fine-tuned on?
 
 A record is one turn, and the turns before it as the model read them: without their reasoning. It
-fits the chat template that gpt-oss comes with on Hugging Face, which TRL uses: the reasoning of a
-step stands in `thinking`, the arguments of a call are an object (the template would encode a text
-once more), a message has one call, and never both `thinking` and a text beside a call.
+fits the chat template that gpt-oss comes with on Hugging Face, and TRL's for training: the
+reasoning of a step stands in `thinking`, the arguments of a call are an object (the template would
+encode a text once more), a message has one call, and never both `thinking` and a text beside a
+call. The template drops the reasoning of calls that an answer follows in the same record; where a
+record is one step, which ends it, that of all calls is in the text, as it was for the model.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from toolrun.trace.behaviour import behaviour
 from toolrun.trace.reader import read_trace
@@ -31,7 +33,8 @@ class ChatRecord(Struct, frozen=True, kw_only=True):
 
     Attributes:
         messages: of Chat Completions, with `thinking` where the model reasoned. `weight` is 0 on
-            what is not to be learnt: the turns before, and calls that did not fit.
+            what is not to be learnt: the turns before, and calls that did not fit; where a record
+            is a step, all but the last.
         tools: as the model was told of them.
         chat_template_kwargs: the reasoning effort, where the session set one.
     """
@@ -58,7 +61,7 @@ class _NotLearnt(Exception):
     """A turn that makes no record; the message says why."""
 
 
-def chat_records(path: str | Path, *, unfinished: bool = False) -> ChatRecords:
+def chat_records(path: str | Path, *, unfinished: bool = False, steps: bool = False) -> ChatRecords:
     """The records of a trace, one a turn, in order.
 
     Turns that were undone are left out, and those that a fork or `messages=` began with.
@@ -67,14 +70,15 @@ def chat_records(path: str | Path, *, unfinished: bool = False) -> ChatRecords:
         path: of the trace.
         unfinished: turns that were limited, failed, cancelled or parked make records, too: up to
             their last complete step.
+        steps: one record a step instead, in which all before that step is only read.
 
     Raises:
         TraceError: the file is no trace.
     """
-    return records_of(behaviour(read_trace(path).events), unfinished=unfinished)
+    return records_of(behaviour(read_trace(path).events), unfinished=unfinished, steps=steps)
 
 
-def records_of(session: Behaviour, *, unfinished: bool = False) -> ChatRecords:
+def records_of(session: Behaviour, *, unfinished: bool = False, steps: bool = False) -> ChatRecords:
     """The same, of a session whose events stand together."""
     records: list[ChatRecord] = []
     left_out: dict[int, str] = {}
@@ -85,7 +89,8 @@ def records_of(session: Behaviour, *, unfinished: bool = False) -> ChatRecords:
             left_out[turn.number] = "it was undone"
             continue
         try:
-            records.append(_record(session, before, turn, unfinished=unfinished))
+            record = _record(session, before, turn, unfinished=unfinished)
+            records += _by_step(record) if steps else [record]
             preambles += sum(bool(step.content and step.calls) for step in turn.steps)
         except _NotLearnt as why:
             left_out[turn.number] = str(why)
@@ -127,6 +132,17 @@ def _record(
         tools=session.tools or UNSET,
         chat_template_kwargs={"reasoning_effort": effort} if effort else UNSET,
     )
+
+
+def _by_step(record: ChatRecord) -> Iterator[ChatRecord]:
+    """A record for each message of a record that is to be learnt."""
+    read: list[dict[str, Any]] = []
+    for message in record.messages:
+        if message["role"] != "assistant" or "weight" in message:
+            read.append(message)
+            continue
+        yield structs.replace(record, messages=[*read, message])
+        read.append({**message, "weight": 0})
 
 
 def _messages(steps: Sequence[Step], *, learn: bool) -> Iterator[dict[str, Any]]:

@@ -318,17 +318,19 @@ def test_export_chat_says_what_is_left_out(typed: Typed) -> None:
     assert done.stderr.splitlines() == [
         "! too-many-steps.jsonl, turn 1: left out: its status is limited",
         "! dropped: 1 text beside a call; the template of gpt-oss has no place for that",
-        "— 4 of 5 turns",
+        "— 4 lines; 1 turn left out",
     ]
     more = trace_of(typed, "export", "--chat", "--unfinished", "too-many-steps.jsonl")
-    assert len(more.stdout.splitlines()) == 1
+    assert (len(more.stdout.splitlines()), more.stderr) == (1, "— 1 line\n")
+    steps = trace_of(typed, "export", "--chat", "--steps", "one-call.jsonl")
+    assert (len(steps.stdout.splitlines()), steps.stderr) == (2, "— 2 lines\n")
 
 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
         (("--chat", "--markdown", "t.jsonl"), "say what to export, --chat, --markdown or --tokens"),
-        (("--markdown", "--unfinished", "t.jsonl"), "--unfinished is for --chat"),
+        (("--markdown", "--unfinished", "t.jsonl"), "--steps and --unfinished are for --chat"),
         (("--chat",), "name a trace: toolrun trace export --chat FILE"),
         (("--chat", "state"), "there is no trace"),
     ],

@@ -43,6 +43,16 @@ MORE: Final[tuple[ev.Event, ...]] = (
     ev.AssistantMessage("Any time.", "Polite.", turn=2, step=1),
     ev.TurnFinished("finished", turn=2),
 )
+LOOKS: Final[tuple[ev.Event, ...]] = (
+    ev.AssistantMessage(
+        None, "First.", (ToolCall("a", "weather", '{"city":"Rome"}'),), turn=1, step=1
+    ),
+    ev.ToolCallFinished("a", "weather", ToolResult("20")),
+    ev.AssistantMessage(
+        None, "Second.", (ToolCall("b", "weather", '{"city":"Oslo"}'),), turn=1, step=2
+    ),
+    ev.ToolCallFinished("b", "weather", ToolResult("4")),
+)
 
 
 def records(*events: ev.Event, unfinished: bool = False) -> ChatRecords:
@@ -141,6 +151,23 @@ def test_turns_before_are_read_and_not_learnt() -> None:
     ]
     assert [each.get("weight") for each in before] == [0, 0, 0]
     assert not any("thinking" in each for each in before)
+
+
+def test_a_line_a_step_has_all_reasoning_up_to_it_in_the_text() -> None:
+    events = [*SESSION[:2], *LOOKS, *SESSION[5:]]
+    (whole,) = records(*events).records
+    steps = records_of(behaviour(events), steps=True).records
+    texts = [rendered(to_builtins(record)) for record in steps]
+
+    # The template drops it where an answer follows.
+    assert "<analysis>First" not in rendered(to_builtins(whole))
+    assert [text.count("<analysis>") for text in texts] == [1, 2, 1]
+    assert texts[1].index("<analysis>First") < texts[1].index("<analysis>Second")
+    assert texts[1].endswith('<call weather>{"city": "Oslo"}')
+    for record, message in zip(steps, whole.messages[2::2], strict=True):
+        assert record.messages[-1] == message
+        said = [each for each in record.messages if each["role"] == "assistant"]
+        assert ["weight" in each for each in said] == [True] * (len(said) - 1) + [False]
 
 
 def test_what_was_undone_is_nowhere() -> None:
