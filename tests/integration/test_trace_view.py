@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,18 +28,18 @@ from toolrun.events import (
     TurnFinished,
     UserMessage,
 )
-from toolrun.trace.view.folder import write_file
+from toolrun.trace.view.folder import write_file, write_folder
 from toolrun.values import ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from playwright.sync_api import Browser, Page
 
     from toolrun.events import Event
 
 pytestmark = pytest.mark.load
+TRACES = Path(__file__).parents[1] / "traces" / "format-1"
 DENIED = "#turn-2-step-1"
 
 
@@ -388,6 +390,23 @@ def test_50_megabytes_open_at_once_and_scroll(big: Path, browser: Browser) -> No
         print(f"searched in {time.monotonic() - began:.2f} s")
         page.keyboard.press("Enter")
         assert current(page) == "turn-62-step-15"
+
+
+def test_traces_of_every_kind_open(tmp_path: Path, browser: Browser) -> None:
+    index, wrong = write_folder(TRACES, tmp_path / "out")
+    pages = sorted(index.parent.glob("*.jsonl.html"))
+    assert (len(pages), wrong) == (len([*TRACES.glob("*.jsonl")]), [])
+
+    with closing(browser.new_context()) as own:
+        page = own.new_page()
+        seen = Seen(page)
+        for each in pages[::3]:  # all of them take half a minute
+            page.goto(each.as_uri())
+            assert page.locator("article .t").count() > 0
+            page.keyboard.press("j")
+            for key in ("o", "r"):
+                page.keyboard.press(key)
+        assert seen.trouble == []
 
 
 def test_a_folder_is_served(tmp_path: Path, browser: Browser) -> None:
