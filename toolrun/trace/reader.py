@@ -134,8 +134,13 @@ class TraceReader:
             raise
 
     @property
+    def path(self) -> Path:
+        """The file that the last event given stands in: a trace may have several."""
+        return self._lines.path
+
+    @property
     def line(self) -> int:
-        """The line of the last event given, from 1."""
+        """The line of the last event given in its file, from 1."""
         return self._lines.line
 
     @property
