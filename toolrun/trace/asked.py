@@ -56,15 +56,22 @@ class Asked:
         """Whether the digest of a request tells, where there is one."""
         return self._strictness == "strict"
 
-    def sent(self, request: Request, event: RequestSent) -> tuple[RequestSent, Found | None]:
+    def sent(
+        self, request: Request, event: RequestSent, length: int
+    ) -> tuple[RequestSent, Found | None]:
         """The event of a request, made anew; and what differs from the recorded one, strictly.
 
         The recorded event stands for one that differs only in what is not compared.
+
+        Args:
+            request: of the session.
+            event: of the recorded request.
+            length: of the recorded transcript at that request.
         """
         dialect = self._dialect(event.dialect)
         body = encoder(event.via)(request, dialect)
         added = added_messages(request)
-        self._recorded.add(event.adds, len(request.messages))
+        self._recorded.add(event.adds, length)
         digest = hashlib.sha256(body).hexdigest()
         if digest == event.digest:
             return RequestSent(

@@ -16,6 +16,7 @@ from toolrun.errors import ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
+    Durable,
     EgressDecided,
     FileChanged,
     RequestSent,
@@ -25,6 +26,7 @@ from toolrun.events import (
     TurnUndone,
 )
 from toolrun.journal import Journal
+from toolrun.state import State
 from toolrun.trace.asked import Asked
 from toolrun.trace.comparison import Comparison
 from toolrun.trace.cursor import Cursor
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.decisions import Approver, Decision
-    from toolrun.events import Durable
+    from toolrun.events import Event
     from toolrun.journal import Sink
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
@@ -158,6 +160,7 @@ class ReplayModel:
         self._asked = asked
         self._misses = misses
         self._sampled = 0
+        self._folded, self._at = State(), 0
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Give the recorded step, or fail or wait as the recorded one did.
@@ -185,27 +188,41 @@ class ReplayModel:
                 case Retried():
                     raise recorded_fault(event)
                 case RequestSent():
-                    observe(self._checked(request, event))
+                    self._tell(observe, self._checked(request, event))
                 case None:
                     raise self._unasked("the trace ends")
                 case _ if event.durable:
                     raise self._unasked(f"{type(event).__name__} is expected")
                 case _:
                     await cursor.pace()
-                    observe(event)
+                    self._tell(observe, event)
 
     async def aclose(self) -> None:
         """Nothing is open."""
 
     def _checked(self, request: Request, event: RequestSent) -> RequestSent:
         """The event of the request, made anew."""
-        sent, found = self._asked.sent(request, event)
+        position = self._cursor.position
+        for recorded in self._cursor.events[self._at : position]:
+            if isinstance(recorded, Durable):
+                self._folded.apply(recorded)
+        self._at = position
+        sent, found = self._asked.sent(request, event, len(self._folded.transcript))
         if found is None:
             return sent
         step = self._misses.step(self._sampled, self._cursor.position)
         mismatch = self._misses.request(step, found, request.messages)
         self._cursor.break_off(mismatch)
         raise mismatch
+
+    def _tell(self, observe: Observe, event: Event) -> None:
+        """Say what the model observes; one that nobody hears of would be said for ever."""
+        cursor, before = self._cursor, self._cursor.happened
+        observe(event)
+        if cursor.happened == before and cursor.mismatch is None:
+            lost = self._misses.plain(f"{cursor.place}: the session does not tell of it")
+            cursor.break_off(lost)
+            raise lost
 
     def _unasked(self, instead: str) -> ReplayMismatch:
         cursor = self._cursor

@@ -253,7 +253,7 @@ class StepModel:
             observe(event)
 
     def _sent(self, step: Step, request: Request, event: RequestSent) -> RequestSent:
-        sent, found = self._asked.sent(request, event)
+        sent, found = self._asked.sent(request, event, len(self._folded.transcript))
         if found is not None:
             raise self._keep(self._misses.request(step, found, request.messages))
         return sent
