@@ -7,7 +7,9 @@ caller's own tools, instructions and words. What the session does by itself is d
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from toolrun.errors import ConfigError, ReplayMismatch
 from toolrun.runtime import Runtime
@@ -15,7 +17,7 @@ from toolrun.testing.part import How, Part, Source
 from toolrun.trace.header import beside
 from toolrun.trace.normal import Normal
 from toolrun.trace.reader import TraceReader
-from toolrun.trace.redact import Redactor
+from toolrun.trace.recording import Recording
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,6 +71,7 @@ class Stage:
         _check(how)
         Normal(how.volatile)  # refuses what does not compile, before anything is read
         self.path = Path(path)
+        self._place = self.path.resolve()
         self._how = how
         self._parts = [Part(each, how) for each in (self.path, *_beside(self.path))]
 
@@ -106,12 +109,11 @@ class Stage:
                 f"{self.path} holds {sessions}, and one more was opened. Open no more, or record "
                 "the test again (pytest --trace-mode=refresh)"
             )
-        chosen = runtime._chosen(options)  # noqa: SLF001 - what it would record, and without what
-        if self._how.model == "trace" or self._is_mine(chosen.get("trace")):
-            options = cast("Options", {**options, "trace": None})
-        live = _assemble(runtime, session_id, options)
+        live = _assemble(runtime, session_id, self._unwritten(runtime, options))
+        # What would not have been written of the session is not compared, either.
+        redact = live.trace.redacted if live.trace is not None else None
         part = next((part for part in left if part.plan.session == session_id), left[0])
-        return part.assemble(live, Normal(self._how.volatile, _redact(live, chosen)))
+        return part.assemble(live, Normal(self._how.volatile, redact))
 
     def finish(self) -> None:
         """See that all that was recorded has happened.
@@ -124,10 +126,18 @@ class Stage:
         for part in self._parts:
             part.finish()
 
-    def _is_mine(self, wanted: Any) -> bool:
-        """Whether a session would write over the trace that plays to it."""
-        path = getattr(wanted, "path", wanted)
-        return isinstance(path, str | Path) and Path(path).resolve() == self.path.resolve()
+    def _unwritten(self, runtime: Runtime, options: Options) -> Options:
+        """A session's options with a trace that knows its secrets, and is nowhere.
+
+        A live model may be recorded as ever, but not over the trace that plays to it.
+        """
+        own = options.get("trace") or runtime._options.get("trace")  # noqa: SLF001 - there is no session yet that could be asked
+        recording = Recording.of(own) or Recording()
+        if self._how.model == "live":
+            is_mine = recording.path is not True and Path(recording.path).resolve() == self._place
+            return {**options, "trace": None} if is_mine else options
+        nowhere = self.path.with_name(f"{self.path.name}.replayed")
+        return {**options, "trace": structs.replace(recording, path=nowhere)}
 
 
 def _check(how: How) -> None:
@@ -145,14 +155,6 @@ def _texts(volatile: Sequence[str]) -> tuple[str, ...]:
     if isinstance(volatile, str):
         raise ConfigError(f"volatile is a list of regular expressions, not {volatile!r}")
     return tuple(volatile)
-
-
-def _redact(live: Parts, chosen: Options) -> Any:
-    """Takes out of a text what would have been, had the session been recorded."""
-    key = chosen.get("api_key")
-    secrets = [key] if isinstance(key, str) else []
-    secrets += live.secrets.known(live.toolbox.tools)
-    return Redactor(secrets).text
 
 
 def _beside(path: Path) -> list[Path]:

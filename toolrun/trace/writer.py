@@ -95,6 +95,10 @@ class TraceSink:
         self._waiting.append(kept)
         self._write(len(self._waiting))
 
+    def redacted(self, text: str) -> str:
+        """A text as it would be written."""
+        return self._redactor.text(text)
+
     def flush(self) -> None:
         """Write what waits, but for what may be half a secret; see `journal.Sink`."""
         self._write(self._redactor.settled(self._waiting))

@@ -12,6 +12,7 @@ from toolrun import (
     ConfigError,
     Deny,
     Limits,
+    Recording,
     ReplayMismatch,
     Retries,
     ServerError,
@@ -20,6 +21,7 @@ from toolrun import (
 )
 from toolrun.testing import ScriptedModel, call, calls, say
 from toolrun.testing.stage import Stage
+from toolrun.trace.reader import read_trace
 from toolrun.transcript import ToolMessage
 
 if TYPE_CHECKING:
@@ -386,3 +388,36 @@ async def test_a_turn_may_end_elsewhere_where_not_every_event_counts(
     async with session(model=ScriptedModel()) as again:
         assert (await again.ask("What is twice 2?")).text == "It is four."
     stage.finish()
+
+
+@pytest.mark.parametrize("strictness", ["strict", "semantic"])
+async def test_what_a_pattern_kept_out_of_the_trace_is_not_compared(
+    path: Path, play: Any, strictness: Strictness
+) -> None:
+    recording = Recording(path=path, patterns=(r"card \d+",))
+    async with session(model=ScriptedModel(*CALLED), trace=recording) as recorded:
+        await recorded.ask("Twice card 4711?")
+    assert b"4711" not in path.read_bytes()  # noqa: ASYNC240 - a small file of the test
+    for said, same in (("Twice card 4712?", True), ("Twice card x?", False)):
+        stage = play(strictness=strictness)
+        async with session(model=ScriptedModel(), trace=recording) as again:
+            if same:
+                await again.ask(said)
+                stage.finish()
+            else:
+                with pytest.raises(ReplayMismatch, match=r"\[redacted\]"):
+                    await again.ask(said)
+    assert sorted(each.name for each in path.parent.iterdir()) == ["t.jsonl"]
+
+
+async def test_a_live_model_is_recorded_but_not_over_what_plays(path: Path, play: Any) -> None:
+    await record(path)
+    before = path.read_bytes()  # noqa: ASYNC240 - as above
+    other = path.with_name("other.jsonl")
+    for wanted in (path, other):
+        stage = play(model="live")
+        async with session(model=ScriptedModel(*CALLED), trace=wanted) as again:
+            await again.ask("What is twice 2?")
+        stage.finish()
+    assert path.read_bytes() == before  # noqa: ASYNC240 - as above
+    assert len(read_trace(other).events) == len(read_trace(path).events)
