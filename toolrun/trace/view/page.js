@@ -136,7 +136,7 @@ const model = { blocks: [], turns: [], problems: 0 };
 const blockOf = at => model.blocks.find(block => at < block.to);
 const linesOf = at => { const block = blockOf(at); return block.data.textContent.split("\n\n")[at - block.from].split("\n"); };
 
-const MARKS = { ok: ["\u2713", "good"], denied: ["\u2298", "warn"], cancelled: ["\u2298", "warn"], invalid: ["\u2717 arguments", "bad"], timeout: ["\u23f1", "bad"] };
+const MARKS = { ok: ["\u2713", "good"], denied: ["\u2298", "warn"], cancelled: ["\u2298", "warn"], invalid: ["\u2717 arguments", "bad"] };
 const WELL = { finished: "good", parked: "warn", limited: "warn", cancelled: "warn", failed: "bad" };
 
 function bar(step, offset, whole) {
@@ -598,12 +598,13 @@ addEventListener("beforeprint", () => {
   const prompt = sum("prompt_tokens"), cached = sum("cached_tokens"), retries = steps.reduce((all, step) => all + step.retries, 0);
   const status = model.turns.at(-1)?.status;
   const total = (value, words) => el("div", el("dt", words), el("dd", value));
+  const count = (value, one, more = "") => total(number(value), `${one}${value === 1 ? "" : "s"}${more}`);
   $("#totals").append(...[
     status ? el("div", el("dt", { hidden: "" }, "status"), el("dd", el(`span.tag.${WELL[status] ?? ""}`, status))) : null,
     total(new Date(index.header.created * 1000).toLocaleString(), ""),
-    total(number(model.turns.filter(turn => turn.turn).length), "turns"), total(number(steps.filter(step => step.step).length), "steps"),
+    count(model.turns.filter(turn => turn.turn).length, "turn"), count(steps.filter(step => step.step).length, "step"),
     total(duration(steps.reduce((all, step) => all + step.active, 0)), "at work"),
-    total(number(calls.length), failed ? `calls, ${number(failed)} failed` : "calls"),
+    count(calls.length, "call", failed ? `, ${number(failed)} failed` : ""),
     total(number(prompt), "tokens in"), cached ? total(`${Math.round((100 * cached) / prompt)}%`, "cached") : null, total(number(sum("completion_tokens")), "out"),
     retries ? total(number(retries), retries === 1 ? "retry" : "retries") : null,
   ].filter(Boolean));

@@ -29,16 +29,17 @@ if TYPE_CHECKING:
 _HERE: Final = Path(__file__).parent
 _BLOCK_BYTES, _BLOCK_STEPS = 64 * 1024, 16
 
-# What could end a data block or begin another, and what makes text read in another order than it
-# stands (marks, embeddings, overrides and isolates of Unicode). Inside of JSON's strings alone.
-_ACTIVE = re.compile(
-    rb"[<>&]|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xd8\x9c|\xef\xbb\xbf"
-)
+# What could end a data block or begin another. In JSON they stand inside of strings alone.
+_MARKUP: Final = ((b"<", b"\\u003c"), (b">", b"\\u003e"), (b"&", b"\\u0026"))
+# What ends lines, is not seen, or makes text read in another order than it stands.
+_HIDDEN = re.compile(rb"\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]|\xd8\x9c|\xef\xbb\xbf")
 
 
 def inert(json: bytes) -> bytes:
     """JSON that may stand in a data block of a page, and says the same."""
-    return _ACTIVE.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), json)
+    for character, escape in _MARKUP:
+        json = json.replace(character, escape)
+    return _HIDDEN.sub(lambda found: b"\\u%04x" % ord(found[0].decode()), json)
 
 
 def write_page(trace: Path, out: BinaryIO, *, home: str = "") -> None:
