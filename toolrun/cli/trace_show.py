@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 200
 """Characters of a line of --events, where it is no terminal that says how many fit."""
+_NARROW = 60
+"""Columns of a terminal that has no room for times."""
 
 
 def show(
@@ -103,10 +105,9 @@ def _as_lines(reader: TraceReader, events: Iterator[Event]) -> None:
     for event in events:
         began = event.time if began is None else began
         place = f"{event.seq}.{event.sub}" if event.sub else f"{event.seq}"
-        line = (
-            f"{reader.line:>5} {place:<6} {event.time - began:>8.3f} {event.turn}.{event.step} "
-            f"{type(event).__name__} {told(event)}"
-        ).rstrip()
+        where = f"{event.time - began:>8.3f} {event.turn}.{event.step} "
+        line = f"{reader.line:>5} {place:<6} {where}" if room > _NARROW else f"{place:<6} "
+        line = f"{line}{type(event).__name__} {told(event)}".rstrip()
         # A control character may take more room as a sign than as itself.
         print(s.cut(s.visible(line).replace("\n", " ").replace("\t", " "), room))
 

@@ -59,12 +59,17 @@ def check_trace(path: Path, on_events: Callable[[int], None] | None = None) -> C
     events = 0
     with TraceReader(path, check=True) as reader:
         told = _Told()
+        breaks = 0
         for event in reader:
             events += 1
+            if reader.resumed > breaks:  # what a crash took may be missing
+                breaks = reader.resumed
+                told.forget()
             wrong = told.take(event)
             if wrong is not None:
                 name = type(event).__name__
-                raise TraceError(f"{path}, line {reader.line}: {name}: {wrong}", reader.line)
+                where = f"{reader.path}, line {reader.line}"
+                raise TraceError(f"{where}: {name}: {wrong}", reader.line)
             if on_events is not None and events % _TOLD == 0:
                 on_events(events)
         files = list(_files(path))
@@ -114,6 +119,10 @@ class _Told:
         self._calls: Counter[str] | None = None
         """How many calls of the last message have no result yet, by their ids."""
         self._asked: set[str] = set()
+
+    def forget(self) -> None:
+        """Take whatever comes next."""
+        self._turn = self._step = self._calls = None
 
     def take(self, event: ev.Event) -> str | None:
         """What of an event does not fit those before it; None: all does."""

@@ -230,6 +230,17 @@ def test_show_events_is_a_line_each(
     ]
 
 
+def test_show_events_fits_a_narrow_terminal(
+    typed: Typed, trace: Callable[[Sequence[ev.Event]], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    lines = trace_of(typed, "show", "--events", trace(ONE_CALL), TERM="xterm").stdout.splitlines()
+
+    assert max(map(len, lines)) == 40
+    assert lines[1] == '2      UserMessage "How long is notes.tx'
+
+
 def test_show_json_is_the_events_whatever_the_format(typed: Typed) -> None:
     file = RECORDED / "denied-streamed.jsonl"
     lines = trace_of(typed, "show", "--json", str(file)).stdout.splitlines()
