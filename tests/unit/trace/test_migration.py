@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import pytest
 
 from toolrun.events import AnyEvent
 from toolrun.testing import replay_trace
+from toolrun.trace.header import FORMAT
+from toolrun.trace.migrate import migrate
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from toolrun.events import Event
 
 FOLDER: Final = Path(__file__).parents[2] / "traces"
 FORMATS: Final = sorted(FOLDER.glob("format-*"))
 TRACES: Final = [path for each in FORMATS for path in sorted(each.glob("*.jsonl"))]
+OLDER: Final = [path for path in TRACES if path.parent.name.split("-")[1] != str(FORMAT)]
 
 
 @pytest.fixture(scope="module", params=["asyncio", pytest.param("trio", marks=pytest.mark.load)])
@@ -32,6 +37,13 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
 
 def _name(path: Path) -> str:
     return f"{path.parent.name}-{path.stem}"
+
+
+def _some(paths: list[Path]) -> Iterator[Any]:
+    """Each eighth one; the others with the loads."""
+    for number, path in enumerate(paths):
+        marks = [pytest.mark.load] if number % 8 else []
+        yield pytest.param(path, id=_name(path), marks=marks)
 
 
 def test_the_traces_of_each_format_are_there() -> None:
@@ -55,12 +67,28 @@ async def test_a_trace_of_a_released_version_loads_and_happens_again(path: Path)
     assert report.transcript
 
 
-@pytest.mark.parametrize("path", TRACES, ids=_name)
-def test_a_trace_says_nothing_of_the_machine_that_recorded_it(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", [*_some(OLDER)])
+async def test_a_trace_of_an_older_format_is_the_same_session_in_the_newest(
+    path: Path, tmp_path: Path
+) -> None:
+    newest = tmp_path / "newest.jsonl"
+    seen: list[Event] = []
 
-    assert '"workspace":"/srv/agent/workspace"' in text
-    assert not re.search(r'[" ](/tmp|/root|/home|/work|/builds)/', text)
+    count = migrate(path, newest)
+    report = await replay_trace(newest, on_event=seen.append)
+
+    before, after = read_trace(path), read_trace(newest, check=True)
+    assert after.header.format == FORMAT
+    assert _bytes(after.events) == _bytes(before.events)
+    assert _bytes(seen) == _bytes(before.events)
+    assert report.events == count == len(before.events)
+
+
+def test_a_trace_says_nothing_of_the_machine_that_recorded_it() -> None:
+    for path in TRACES:
+        text = path.read_text(encoding="utf-8")
+        assert '"workspace":"/srv/agent/workspace"' in text, path
+        assert not re.search(r'[" ](/tmp|/root|/home|/work|/builds)/', text), path
 
 
 def _bytes(events: list[Event]) -> list[bytes]:
