@@ -201,6 +201,10 @@ TRACE_STOPPED = "trace-stopped"
 """The code of the Warned event for a trace that could not be written any further."""
 
 
+ANOTHER_BACKEND = "another-backend"
+"""The code of the Warned event for sandboxes that another backend than the first makes."""
+
+
 class TurnUndone(Durable, frozen=True, tag=True):
     """The last turn was taken back: the transcript is what it was before its user message.
 

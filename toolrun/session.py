@@ -13,7 +13,14 @@ from msgspec import structs
 from toolrun.answer import Answer, answer_of
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
-from toolrun.events import NOT_RESTORED, SessionOpened, TurnUndone, UserMessage, Warned
+from toolrun.events import (
+    ANOTHER_BACKEND,
+    NOT_RESTORED,
+    SessionOpened,
+    TurnUndone,
+    UserMessage,
+    Warned,
+)
 from toolrun.journal import forked
 from toolrun.options import check_options
 from toolrun.output import Output
@@ -129,7 +136,7 @@ class Session:
             )
             await self._journal.record(opened)
             for fallback in fallbacks:
-                self._journal.report(Warned("another-backend", fallback))
+                self._journal.report(Warned(ANOTHER_BACKEND, fallback))
             for event in parts.history:
                 await self._journal.record(event)
         except BaseException:

@@ -57,7 +57,7 @@ class Exactly:
             live,
             journal=cast.journal,
             model=cast.model,
-            toolbox=RecordedToolbox(live.toolbox, cast.runner),
+            toolbox=RecordedToolbox(live.toolbox, cast.runner, plan.fallbacks),
             settings=replayed(live.settings, _said(live.settings, plan.opened.settings)),
             trace=None,
             date=plan.opened.date,

@@ -13,6 +13,7 @@ from toolrun.parts import Parts
 from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.testing.recorded import Unwaiting, replayed
+from toolrun.testing.toolboxes import RecordedToolbox
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
 from toolrun.trace.reader import read_runs
@@ -139,10 +140,11 @@ class _Replayed(Runtime):
             settings = msgspec.convert(recorded, Settings)
         except msgspec.ValidationError as error:
             raise TraceError(f"line 2: the settings can't be used: {error}", 2) from error
+        tools = Toolbox(plan.tools(), trusted=cast.runner, sandboxed=cast.runner)
         return Parts(
             cast.journal,
             cast.model,
-            Toolbox(plan.tools(), trusted=cast.runner, sandboxed=cast.runner),
+            RecordedToolbox(tools, cast.runner, plan.fallbacks),
             replayed(settings, recorded),
             cast.approver,
             plan.history,

@@ -80,7 +80,7 @@ class Stepwise:
             plan, Asked(plan.opened, normal, strictness), misses, clock, stops, self._keep
         )
         replies = Replies(
-            RecordedCalls(plan.events, len(plan.history) + 1),
+            RecordedCalls(plan.events, plan.begin),
             plan.events,
             self.state,
             misses,
@@ -106,7 +106,7 @@ class Stepwise:
         if tools_are_live:
             changed["toolbox"] = ComparedToolbox(live.toolbox, replies)
         else:
-            changed["toolbox"] = RecordedToolbox(live.toolbox, CallRunner(replies))
+            changed["toolbox"] = RecordedToolbox(live.toolbox, CallRunner(replies), plan.fallbacks)
             changed |= {"secrets": NoSecrets(), "restore": self._restore}
         self.parts = structs.replace(live, **changed)
 

@@ -168,9 +168,14 @@ class CallRunner:
 class RecordedToolbox(Toolbox):
     """The session's own tools, whose calls are checked as ever and answered by the trace."""
 
-    def __init__(self, live: Toolbox, runner: Runner) -> None:
+    def __init__(self, live: Toolbox, runner: Runner, fallbacks: list[str]) -> None:
         super().__init__(live.tools, trusted=runner, sandboxed=runner)
         self._live = live
+        self._fallbacks = fallbacks
+
+    async def prepare(self) -> list[str]:
+        """See `Toolbox.prepare`; no sandbox is opened, what was warned of is the trace's."""
+        return self._fallbacks
 
     def profile(self, tool: Tool) -> str | None:
         """See `Toolbox.profile`."""

@@ -16,6 +16,7 @@ from msgspec import Struct
 from toolrun.decisions import Approve, Decision, Deny, Edit
 from toolrun.errors import TraceError
 from toolrun.events import (
+    ANOTHER_BACKEND,
     NOT_RESTORED,
     ApprovalDecided,
     ApprovalRequested,
@@ -103,6 +104,7 @@ class Plan(Struct, frozen=True):
         unfinished: whether the trace ends in the middle of a turn.
         lines: of the file in which the events stand.
         steps: that were sampled, without those that it began with.
+        begin: the number of the first event that it did not begin with.
     """
 
     session: str
@@ -114,6 +116,7 @@ class Plan(Struct, frozen=True):
     events: Sequence[Recorded]
     lines: Sequence[int] = ()
     steps: Sequence[Step] = ()
+    begin: int = 1
 
     @classmethod
     def from_trace(cls, trace: Trace | RunsOfTrace) -> Plan:
@@ -152,7 +155,18 @@ class Plan(Struct, frozen=True):
             events=events,
             lines=trace.lines,
             steps=recorded_steps(events, begin),
+            begin=begin,
         )
+
+    @property
+    def fallbacks(self) -> list[str]:
+        """Why another backend made the sandboxes, as was warned of when the session opened."""
+        found: list[str] = []
+        for event in self.events[1:]:
+            if not isinstance(event, Warned) or event.code != ANOTHER_BACKEND:
+                break
+            found.append(event.message)
+        return found
 
     def tools(self) -> list[Tool]:
         """The session's tools as the model saw them, without their functions."""
@@ -191,8 +205,9 @@ def _approves(events: Sequence[Recorded], decided: set[str]) -> bool:
 
 def _first_turn(events: Sequence[Recorded]) -> int:
     """The number of the event that the first turn begins with; before it is what was imported."""
-    if len(events) > 1 and isinstance(fork := events[1], ForkedFrom):
-        return 2 + fork.copied
+    at = next((i for i, e in enumerate(events) if i and not isinstance(e, Warned)), 0)
+    if isinstance(fork := events[at], ForkedFrom):
+        return at + 1 + fork.copied
     said = len(events)
     for index, event in enumerate(events):
         if isinstance(event, UserMessage):

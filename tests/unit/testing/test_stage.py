@@ -8,8 +8,10 @@ import pytest
 
 from tests.unit.testing.staging import put, ran, session
 from toolrun import Approve, ReplayMismatch, Session
-from toolrun.testing import ScriptedModel, call, calls, say
+from toolrun.events import Warned
+from toolrun.testing import Events, ScriptedModel, call, calls, replay_trace, say
 from toolrun.testing.stage import Stage
+from toolrun.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,15 +85,43 @@ async def test_other_words_are_another_session(path: Path, staged: Any) -> None:
         stage.finish()
 
 
-async def test_forks_have_traces_of_their_own(path: Path, staged: Any) -> None:
+async def prepare(_: Toolbox) -> list[str]:
+    """Say that another backend makes the boxes."""
+    return ["no bubblewrap here: sandlock makes the boxes"]
+
+
+async def test_what_a_session_warns_of_at_its_start_is_the_traces(
+    path: Path, staged: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Toolbox, "prepare", prepare)
+        await record(path)
+    assert (await replay_trace(path)).turns == 3
+    for strictness in ("strict", "semantic"):
+        heard = Events()
+        stage = staged(Stage(path, strictness=strictness))
+        async with session(model=ScriptedModel(), sinks=[heard]) as again:
+            await talk(again)
+        stage.finish()
+        assert [event.code for event in heard.of(Warned)] == ["another-backend"]
+
+
+@pytest.mark.parametrize("strictness", ["strict", "semantic", "loose"])
+@pytest.mark.parametrize("warned", [False, True])
+async def test_forks_have_traces_of_their_own(
+    path: Path, staged: Any, strictness: Any, monkeypatch: pytest.MonkeyPatch, *, warned: bool
+) -> None:
     async def fork() -> None:
         async with session(model=ScriptedModel("One.", "Two."), trace=path) as first:
             await first.ask("Count.")
             async with first.fork() as second:
                 await second.ask("And on.")
 
-    await fork()
-    stage = staged(Stage(path))
+    with monkeypatch.context() as patch:
+        if warned:
+            patch.setattr(Toolbox, "prepare", prepare)
+        await fork()
+    stage = staged(Stage(path, strictness=strictness))
     assert stage.steps == 2
     await fork()
     stage.finish()
