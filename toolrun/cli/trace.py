@@ -12,6 +12,7 @@ _COMMANDS = {
     "minimize": "Write the smallest trace that still fails.",
     "redact": "Write a trace again without secrets.",
     "migrate": "Write traces of an older format again in the newest.",
+    "to-test": "Write a test for pytest from a trace.",
     "export": "Write what traces hold to stdout, in another form.",
 }
 """Each lies in a module of its own, `trace_NAME`, which is imported when it is asked for."""
