@@ -9,6 +9,8 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.rig.prompter import saying
 from tests.rig.scripts import analysis, call, final
 from tests.rig.versions import REPOSITORY
@@ -80,6 +82,7 @@ def recorded_traces(said: str) -> list[str]:
     return [line for line in section if line.endswith(".jsonl")]
 
 
+@pytest.mark.load
 def test_a_copy_passes_without_a_server(tmp_path: Path) -> None:
     folder = copied(tmp_path)
     before = {path: path.read_bytes() for path in folder.rglob("*.jsonl")}

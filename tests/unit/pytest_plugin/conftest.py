@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -17,7 +18,15 @@ from toolrun.testing import ScriptedModel, call, say
 if TYPE_CHECKING:
     from pathlib import Path
 
-AGENT = '''
+with contextlib.suppress(ImportError):
+    import uvloop  # noqa: F401 - as above
+
+# What the plugins of this run cost at each start, the tests of the project do not need.
+_WITHOUT: Final = [
+    *("-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:hypothesispytest", "-p", "no:timeout"),
+    *("-p", "no:pytest_cov", "--no-header"),
+]
+AGENT: Final = '''
 from toolrun import Runtime, Session, tool
 from toolrun.testing import ScriptedModel, call, say
 
@@ -74,7 +83,7 @@ class Project:
 
     def run(self, *args: str) -> pytest.RunResult:
         """Run them, in this process."""
-        return self._pytester.runpytest_inprocess("-p", "no:cacheprovider", *args)
+        return self._pytester.runpytest_inprocess(*_WITHOUT, *args)
 
     def run_apart(self, *args: str) -> pytest.RunResult:
         """Run them in a process of their own."""

@@ -79,6 +79,7 @@ def test_refresh_replaces_a_trace_if_the_test_passes(project: Project) -> None:
     assert outcomes(project.run()) == {"passed": 1}
 
 
+@pytest.mark.load
 def test_refresh_keeps_the_old_one_if_a_fixture_fails_at_its_end(project: Project) -> None:
     old = project.trace("traces/paris.jsonl", "How warm is it in Paris?").read_bytes()
     project.test(
@@ -105,6 +106,7 @@ def test_live_reads_and_writes_no_trace(project: Project) -> None:
     assert project.files() == {"traces/paris.jsonl"}
 
 
+@pytest.mark.load
 def test_the_mode_and_the_folder_may_be_settings(
     project: Project, pytester: pytest.Pytester
 ) -> None:
@@ -159,6 +161,7 @@ def test_it(toolrun_session):
 """
 
 
+@pytest.mark.load
 def test_long_texts_come_and_go_with_their_trace(project: Project) -> None:
     project.test(RECORDING.replace("HOW", "blob_bytes=4096, compress=True, max_bytes=4096"))
     assert outcomes(project.run("--trace-mode=record")) == {"passed": 1}
@@ -180,6 +183,7 @@ def test_what_a_session_leaves_out_of_its_own_trace_is_left_out(project: Project
 
     assert outcomes(project.run("--trace-mode=record")) == {"passed": 1}
     assert b"Paris" not in (project.path / "paris.jsonl").read_bytes()
+    assert outcomes(project.run()) == {"passed": 1}
 
 
 @pytest.mark.parametrize("mode", ["replay", "record"])
@@ -237,6 +241,7 @@ def test_a_recorded_step_that_is_not_used_fails_the_test(project: Project) -> No
     )
 
 
+@pytest.mark.load
 def test_the_mark_says_how_strictly(project: Project) -> None:
     project.trace("paris.jsonl")
     code = """
@@ -315,6 +320,7 @@ def test_the_fixture_wants_a_mark(project: Project) -> None:
     result.stdout.fnmatch_lines(["toolrun_session needs a trace: mark the test with *"])
 
 
+@pytest.mark.load
 def test_a_test_that_is_skipped_or_expected_to_fail_needs_no_trace(project: Project) -> None:
     project.test("@pytest.mark.skip\n" + ASKS.strip())
     assert outcomes(project.run("--strict-markers")) == {"skipped": 1}

@@ -56,6 +56,8 @@ WAYS = {
     ),
 }
 
+RARE = ("connect without an error", "a reference of before", "http")
+
 
 def listening() -> socket.socket:
     listener = socket.create_server(("127.0.0.1", 0))
@@ -76,7 +78,9 @@ def was_reached(listener: socket.socket) -> bool:
     return True
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=[pytest.mark.load] if way in RARE else []) for way in WAYS]
+)
 def test_a_connection_is_refused_and_named(project: Project, way: str) -> None:
     tries, says = WAYS[way]
     project.trace("paris.jsonl")

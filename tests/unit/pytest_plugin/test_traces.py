@@ -65,6 +65,7 @@ def test_a_pattern_goes_into_folders_and_other_parameters_stand_beside_it(traces
     }
 
 
+@pytest.mark.load
 def test_trace_files_parametrise_too(traces: Project) -> None:
     traces.test(
         """
@@ -102,6 +103,21 @@ def test_it_is_not_told_where_some_of_the_tests_run(traces: Project, part: list[
     result.stdout.no_fnmatch_line("*no test uses*")
 
 
+def test_it_is_not_told_of_folders_that_were_not_run(
+    traces: Project, pytester: pytest.Pytester
+) -> None:
+    # Another folder's tests may name what lies there.
+    traces.test(ONE.replace("traces/", "../traces/"))
+    pytester.mkdir("sub")
+    for name in ("test_it.py", "agent.py"):
+        (traces.path / name).rename(traces.path / "sub" / name)
+    result = traces.run("sub")
+
+    assert outcomes(result) == {"passed": 1}
+    result.stdout.no_fnmatch_line("*no test uses*")
+    traces.run(".").stdout.fnmatch_lines(["*traces that no test uses*", "traces/two.jsonl"])
+
+
 def test_it_is_not_told_where_a_module_could_not_be_read(traces: Project) -> None:
     traces.test(ONE)
     traces.test("import no_such_module", "test_other")
@@ -111,6 +127,7 @@ def test_it_is_not_told_where_a_module_could_not_be_read(traces: Project) -> Non
     result.stdout.no_fnmatch_line("*no test uses*")
 
 
+@pytest.mark.load
 def test_it_is_not_told_where_all_are_used(traces: Project) -> None:
     traces.test(ONE + ONE.replace("one", "two").replace(")\n\n", ")\n") + EACH)
     result = traces.run()
