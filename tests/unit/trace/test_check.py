@@ -92,16 +92,15 @@ def _recorded(path: Path, recording: Recording, *events: Event) -> None:
 
 def test_all_files_of_a_trace_are_checked(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    turns = [(ev.UserMessage("x" * 3_000), CALLS, DONE, ev.AssistantMessage(".")) for _ in range(3)]
-    turns[-1] = (*turns[-1][:3], ev.ToolCallFinished("z", "t", ToolResult("1")))
-    good = [event for turn in turns[:-1] for event in turn]
+    asked = (ev.UserMessage("x" * 3_000), CALLS, DONE)
+    good = [*asked, ev.AssistantMessage("."), *asked, ev.AssistantMessage(".")]
     parted = Recording(max_bytes=4_096, blob_bytes=None)
     _recorded(path, parted, OPENED, *good)
     checked = check_trace(path)
 
     assert (checked.parts, checked.turns) == (2, 2)
     assert checked.size == sum(each.stat().st_size for each in tmp_path.iterdir())
-    _recorded(path, parted, OPENED, *good, *turns[-1])
+    _recorded(path, parted, OPENED, *good, *asked, ev.ToolCallFinished("z", "t", DONE.result))
     with pytest.raises(
         TraceError, match=r"t\.3\.jsonl, line 5: ToolCallFinished: call_id"
     ) as error:
