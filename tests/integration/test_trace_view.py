@@ -215,7 +215,7 @@ def test_the_filter_leaves_what_fits(page: Page) -> None:
     page.select_option("#filter", "problems")
     assert page.locator("#rows .row").count() == 4
     page.select_option("#filter", "tool:refund")
-    assert page.locator("article").count() == 1
+    until(page, "document.querySelectorAll('article').length === 1")
     assert page.locator(f"{DENIED} .call").count() == 2
     # A link to what the filter hides shows all again.
     page.evaluate("location.hash = '#turn-1-step-2'")
@@ -402,7 +402,7 @@ def test_traces_of_every_kind_open(tmp_path: Path, browser: Browser) -> None:
         seen = Seen(page)
         for each in pages[::3]:  # all of them take half a minute
             page.goto(each.as_uri())
-            assert page.locator("article .t").count() > 0
+            page.wait_for_selector("article .t", state="attached")
             page.keyboard.press("j")
             for key in ("o", "r"):
                 page.keyboard.press(key)

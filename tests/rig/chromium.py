@@ -104,6 +104,7 @@ def looking_at(
         page = own.new_page()
         seen = Seen(page)
         page.goto(file.as_uri() + place)
+        page.wait_for_selector("article, tbody")
         yield page, seen
         assert seen.trouble == []
         assert {url.partition("#")[0] for url in seen.requests} == {file.as_uri()}
