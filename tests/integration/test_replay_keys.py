@@ -62,6 +62,7 @@ def test_steps_and_pauses_and_a_terminal_that_gets_narrow(playing: Callable[...,
     assert "[" not in screen.replace("[TRUSTED", "").replace("[sandbox", "").replace("[[script", "")
 
 
+@pytest.mark.load
 def test_a_text_that_is_paused_in_the_middle_goes_on_in_a_narrow_terminal(
     playing: Callable[..., Pane],
 ) -> None:
