@@ -13,10 +13,13 @@ from msgspec import structs
 from toolrun.events import TurnFinished
 from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.testing.toolboxes import NoSecrets, RecordedToolbox
+from toolrun.trace.miss import advice
 from toolrun.trace.plan import Turn
 from toolrun.trace.replay import Cast
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from toolrun.errors import ReplayMismatch
     from toolrun.events import Durable, Event
     from toolrun.options import Settings
@@ -35,6 +38,7 @@ class Exactly:
 
     Args:
         plan: of the trace.
+        path: where it lies.
         live: the parts of the session.
         normal: takes out of both sides what is not compared.
         rate: see `toolrun.trace.cursor.Cursor`.
@@ -44,12 +48,14 @@ class Exactly:
         state: of the session.
     """
 
-    def __init__(self, plan: Plan, live: Parts, normal: Normal, rate: float | None) -> None:
+    def __init__(
+        self, plan: Plan, path: Path, live: Parts, normal: Normal, rate: float | None
+    ) -> None:
         self._plan = plan
         turns = _Turns(plan)
         sinks = [turns, *(sink for sink in live.journal.sinks if sink is not live.trace)]
         self._cast = cast = Cast(
-            plan, rate=rate, sinks=sinks, counts=live.journal.counts, normal=normal
+            plan, rate=rate, sinks=sinks, counts=live.journal.counts, normal=normal, do=advice(path)
         )
         turns.cast = cast
         self.state: State = cast.journal.state

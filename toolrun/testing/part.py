@@ -11,7 +11,7 @@ from toolrun.errors import ReplayMismatch
 from toolrun.testing.exactly import Exactly
 from toolrun.testing.stepwise import Stepwise
 from toolrun.trace.asked import Strictness
-from toolrun.trace.miss import ADVICE
+from toolrun.trace.miss import advice
 from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_runs
 
@@ -93,11 +93,11 @@ class Part:
             normal: takes out of both sides what is not compared.
         """
         if self._how.exact:
-            exactly = self._play = Exactly(self.plan, live, normal, self._how.rate)
+            exactly = self._play = Exactly(self.plan, self.path, live, normal, self._how.rate)
             return exactly.parts
         how = self._how
         stepwise = self._play = Stepwise(
-            *(self.plan, live, normal, how.rate),
+            *(self.plan, self.path, live, normal, how.rate),
             strictness=how.strictness,
             model_is_live=how.model == "live",
             tools_are_live=how.tools == "live",
@@ -126,12 +126,12 @@ class Part:
             made = "none" if not self.used else str(self.used)
             raise ReplayMismatch(
                 f"{self.path}: {step.name} was not used: {self.steps} requests are recorded, and "
-                f"the session made {made}.\n{ADVICE}",
+                f"the session made {made}.\n{advice(self.path)}",
                 request=step.number,
                 nearest=step,
                 transcript=play.state.transcript,
             )
         raise ReplayMismatch(
-            f"{self.path}: {left} was recorded, and did not happen.\n{ADVICE}",
+            f"{self.path}: {left} was recorded, and did not happen.\n{advice(self.path)}",
             transcript=play.state.transcript,
         )

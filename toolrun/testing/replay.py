@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec import Struct
 
+from toolrun._version import __version__
 from toolrun.errors import ConfigError, ReplayMismatch, TraceError
 from toolrun.options import Settings
 from toolrun.parts import Parts
@@ -63,7 +64,11 @@ async def replay_trace(
         ReplayMismatch: names the first difference: line, field, expected and seen.
     """
     plan = Plan.from_trace(read_runs(path))
-    cast = Cast(plan, rate=rate, sinks=[_Told(on_event)] if on_event is not None else ())
+    do = (
+        f"{path} was recorded by toolrun {plan.opened.version}, and this is {__version__}: if it "
+        "does something else on purpose, record the trace again."
+    )
+    cast = Cast(plan, rate=rate, sinks=[_Told(on_event)] if on_event is not None else (), do=do)
     try:
         async with Session(_Replayed(plan, cast), plan.session) as session:
             for act in plan.acts:

@@ -23,11 +23,12 @@ from toolrun.testing.toolboxes import (
 )
 from toolrun.trace.asked import Asked
 from toolrun.trace.calls import RecordedCalls
-from toolrun.trace.miss import Misses
+from toolrun.trace.miss import Misses, advice
 from toolrun.trace.stepwise import StepClock, StepModel, Stops
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from toolrun.errors import ReplayMismatch
     from toolrun.parts import Parts
@@ -42,6 +43,7 @@ class Stepwise:
 
     Args:
         plan: of the trace.
+        path: where it lies.
         live: the parts of the session.
         normal: takes out of both sides what is not compared.
         rate: see `toolrun.trace.stepwise.StepClock`.
@@ -59,6 +61,7 @@ class Stepwise:
     def __init__(
         self,
         plan: Plan,
+        path: Path,
         live: Parts,
         normal: Normal,
         rate: float | None,
@@ -73,7 +76,7 @@ class Stepwise:
         clock = StepClock(plan.opened.time, rate)
         journal = live.journal if model_is_live else _journal(plan, live, clock)
         self.state = journal.state
-        misses = Misses(plan, normal, self.state)
+        misses = Misses(plan, normal, self.state, advice(path))
         stops = Stops(plan, self.state)
         journal.add(stops)
         self._model = StepModel(

@@ -27,14 +27,18 @@ if TYPE_CHECKING:
     from toolrun.trace.shown import Found
     from toolrun.transcript import Message
 
-ADVICE: Final = (
-    "If it is meant, record the trace again (pytest --trace-mode=refresh); if not, mend what made "
-    "the difference."
-)
 _REDACTED: Final = (
     "The trace was redacted there. What stands in its place is redacted, too, where the session "
     "has the same secrets and trace=Recording(patterns=..., find=...)."
 )
+
+
+def advice(trace: object = "the trace") -> str:
+    """What a person is told to do about a difference from a trace."""
+    return (
+        f"If it is meant, record {trace} again (pytest --trace-mode=refresh); if not, mend what "
+        "made the difference."
+    )
 
 
 class Nearest(Struct, frozen=True):
@@ -58,7 +62,7 @@ class Misses:
         plan: of the trace.
         normal: takes out of texts what is not compared.
         state: of the session; None until it is there.
-        advice: what to do about a difference.
+        do: what is said to do about a difference; as `advice` where empty.
     """
 
     def __init__(
@@ -66,12 +70,12 @@ class Misses:
         plan: Plan,
         normal: Normal | None = None,
         state: State | None = None,
-        advice: str = ADVICE,
+        do: str = "",
     ) -> None:
         self.state = state or State()
         self._plan = plan
         self._normal = normal or Normal()
-        self._advice = advice
+        self._do = do or advice()
 
     def place(self, index: int) -> str:
         """Where an event stands in file and session."""
@@ -165,7 +169,7 @@ class Misses:
         if near is not None:
             lines.append(self._said(near, number))
         return ReplayMismatch(
-            "\n".join([*lines, self._advice]),
+            "\n".join([*lines, self._do]),
             request=number,
             index=message if found is None or found.message is None else found.message,
             field="" if found is None else found.field,
@@ -181,10 +185,14 @@ class Misses:
             same = "its one message" if near.common else "not even its one message"
         verb = "is" if near.messages == 1 else "are"
         if near.step.number == number:
-            return f"No recorded step is nearer than the one expected here: {same} {verb} the same."
+            return (
+                f"No recorded step is nearer than the one expected here, {near.step.name} (request "
+                f"{number}): {same} {verb} the same."
+            )
+        line = self.place(near.step.begin).partition(" (")[0]
         return (
-            f"The nearest recorded step is {near.step.name} (request {near.step.number}, "
-            f"{self.place(near.step.begin)}): {same} {verb} the same."
+            f"The nearest recorded step is {near.step.name} (request {near.step.number}, {line}): "
+            f"{same} {verb} the same."
         )
 
     def _message(self, seen: Recorded) -> int | None:

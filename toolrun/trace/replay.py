@@ -30,7 +30,7 @@ from toolrun.state import State
 from toolrun.trace.asked import Asked
 from toolrun.trace.comparison import Comparison
 from toolrun.trace.cursor import Cursor
-from toolrun.trace.miss import ADVICE, Misses
+from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
 from toolrun.trace.plan import Plan, Stop, decision_of
 
@@ -60,7 +60,7 @@ class Cast:
         sinks: hear of each event after it was found to be as recorded.
         counts: see `Journal`.
         normal: takes out of both sides what is not compared.
-        advice: what a person is told to do about a difference.
+        do: what a person is told to do about a difference; see `Misses`.
 
     Attributes:
         cursor: how far the replay has come; its `now` is the clock.
@@ -80,11 +80,11 @@ class Cast:
         sinks: Sequence[Sink] = (),
         counts: Counter[str] | None = None,
         normal: Normal | None = None,
-        advice: str = ADVICE,
+        do: str = "",
     ) -> None:
         normal = normal or Normal()
         self.cursor = cursor = Cursor(plan.events, plan.lines, rate=rate)
-        self.misses = misses = Misses(plan, normal, advice=advice)
+        self.misses = misses = Misses(plan, normal, do=do)
         self.comparison = Comparison(cursor, misses, normal, open_end=plan.unfinished)
         self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks], counts)
         misses.state = self.journal.state
