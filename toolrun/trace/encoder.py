@@ -38,16 +38,16 @@ class LineEncoder:
             return _encoder.encode_lines(self._rows.of(events))
         events = self._redactor.muted(events)
         rows = self._rows.of(events)
-        data = _encoded(rows)
-        if data is not None and self._redactor.passes(data, rows):
-            return data
+        lines = _encoded(rows)
+        if lines is not None and self._redactor.passes(lines, rows):
+            return b"".join(lines)
         # Rows are made of what may be written: so what they leave out is what the lines say.
         self._rows.undo()
         return _encoder.encode_lines(self._rows.of(self._redactor.clean(events)))
 
 
-def _encoded(rows: Sequence[Row]) -> bytes | None:
+def _encoded(rows: Sequence[Row]) -> list[bytes] | None:
     try:
-        return _encoder.encode_lines(rows)
+        return [_encoder.encode_lines((row,)) for row in rows]
     except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
         return None

@@ -78,22 +78,30 @@ class Redactor:
         self._cut = False
         self._hit = resumed
 
-    def passes(self, lines: bytes, rows: Sequence[Row]) -> bool:
+    def passes(self, lines: Sequence[bytes], rows: Sequence[Row]) -> bool:
         """Whether nothing in the lines of these rows looks like a secret.
 
-        The pieces of a text, most of what there is to write, are looked at joined, too.
+        The pieces of a text, most of what there is to write, are looked at joined, once.
         """
         finder = self._finder
         finder.refresh()
-        if self._carried or self._cut or finder.asks or finder.is_in(lines):
+        if self._carried or self._cut or finder.asks:
             return False
         texts: dict[type, list[str]] = {}
-        for row in rows:
+        others: list[bytes] = []
+        for line, row in zip(lines, rows, strict=True):
             if isinstance(row, Pieces):
                 texts.setdefault(type(row), []).extend(row.text)
-            elif type(row) is ToolOutput:  # it may end in the beginning of a secret
+                continue
+            if type(row) is ToolOutput:  # it may end in the beginning of a secret
                 return False
-        return not any(finder.is_in_text("".join(text)) for text in texts.values())
+            others.append(line)
+        if finder.is_in(b"".join(others)):
+            return False
+        for text in texts.values():  # noqa: SIM110 - no generator: asked for each write
+            if finder.is_in_text("".join(text)):
+                return False
+        return True
 
     def clean(self, events: Sequence[Event]) -> list[Event]:
         """Events that follow those before, without secrets."""
