@@ -153,12 +153,19 @@ async def test_a_replay_opens_no_socket_and_always_sees_the_same(
 
 
 async def test_calls_at_once_end_in_the_recorded_order(recording: Recording) -> None:
+    @tool(trusted=True)
+    async def after(other: str) -> str:
+        """Wait for another call."""
+        while other and other not in session.state.results:
+            await anyio.lowlevel.checkpoint()
+        return "done"
+
     calls = tuple(
-        Call("slow", f'{{"seconds": {seconds}}}', id=f"c{number}")
-        for number, seconds in enumerate((0.12, 0.0, 0.06))
+        Call("after", f'{{"other": "{other}"}}', id=f"c{number}")
+        for number, other in enumerate(("c2", "", "c1"))
     )
     recording.mock.script(Step(tool_calls=calls), DONE)
-    async with recording.session() as session:
+    async with recording.session(tools=[after]) as session:
         await recording.ask(session, "Wait.")
     await recording.replay()
     finished = [
