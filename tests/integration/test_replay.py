@@ -12,6 +12,7 @@ import pytest
 
 from tests.integration.printing_tools import tell
 from tests.rig.mock import Call, MockServer, Step
+from tests.unit.testing.driving import Staged
 from toolrun import (
     Approve,
     Deny,
@@ -28,6 +29,7 @@ from toolrun.errors import ReplayMismatch, TraceError
 from toolrun.events import ToolCallFinished
 from toolrun.models import chat_body
 from toolrun.testing.replay import replay_trace
+from toolrun.testing.stage import Stage
 from toolrun.trace import cursor
 from toolrun.trace.reader import read_trace
 
@@ -182,6 +184,28 @@ async def test_what_sandboxed_tools_print_is_printed_again(recording: Recording)
     async with recording.session(tools=[tell]) as session:
         await recording.ask(session, "Tell me.")
     assert (await recording.replay()).count("ToolOutput") >= 4
+
+
+@pytest.mark.parametrize("tools", ["trace", "live"])
+async def test_sandboxed_tools_run_again_where_only_the_model_is_the_traces(
+    recording: Recording, tools: Any
+) -> None:
+    calls = tuple(Call("tell", f'{{"word": "{word}"}}') for word in ("one", "two"))
+    recording.mock.script(Step(tool_calls=calls), DONE)
+    async with recording.session(tools=[tell]) as session:
+        await recording.ask(session, "Tell me.")
+        said = session.transcript
+    recording.mock.reset()
+    stage = Stage(recording.path, tools=tools)
+    async with (
+        Staged(stage, base_url=recording.mock.url, model=recording.mock.model) as runtime,
+        runtime.session(tools=[tell], retries=Retries(first_wait=0.01)) as session,
+    ):
+        await recording.ask(session, "Tell me.")
+        again = session.transcript
+    stage.finish()
+    assert [each.content for each in again] == [each.content for each in said]
+    assert not recording.mock.requests()
 
 
 async def test_wrong_calls_are_wrong_again(recording: Recording) -> None:
