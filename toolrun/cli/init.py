@@ -69,7 +69,7 @@ profile = "workspace-ro"  # and they may only read it
 _IGNORED: Final = """__pycache__/
 .pytest_cache/
 .venv/
-*.jsonl
+/*.jsonl
 """
 _NOTES: Final = "Seven words stand in this short note.\n"
 _README: Final = """# An agent with a tool
@@ -84,6 +84,9 @@ $ toolrun run "How many words are in hello.txt?"
 ```
 
 The last one needs gpt-oss on a vLLM; `toolrun run` says how to start one where there is none.
+
+What the model says then can be a test: mark one with `@pytest.mark.trace("traces/NAME.jsonl")`,
+record it once with `python -m pytest --trace-mode=record`, and commit the trace.
 """
 _FILES: Final = {
     "my_tools.py": _TOOLS,
