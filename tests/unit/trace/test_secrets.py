@@ -6,7 +6,7 @@ import base64
 import gzip
 import itertools
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
 import pytest
@@ -16,21 +16,30 @@ from toolrun import (
     AssistantMessage,
     CallContext,
     ChatModel,
+    Event,
     ReasoningDelta,
     Recording,
     Runtime,
     Session,
+    SessionOpened,
     TextDelta,
     ToolCall,
+    ToolCallFinished,
+    ToolOutput,
+    ToolResult,
+    UserMessage,
     Warned,
     tool,
 )
+from toolrun.events import Durable
+from toolrun.journal import Journal
 from toolrun.known import MOST, Known
 from toolrun.models.credentials import secrets_among
 from toolrun.testing import replay_trace
 from toolrun.trace.finding import Finder
 from toolrun.trace.reader import read_trace
 from toolrun.trace.recording import SMALLEST
+from toolrun.trace.writer import TraceSink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -353,3 +362,61 @@ def test_a_key_of_a_known_form_is_found_whole_and_its_beginning_held(secret: str
         assert begin is not None
         assert begin <= 6
     assert finder.open_tail(f"it is {BLOCK}.") is None
+
+
+async def record(path: Path, events: Sequence[Event], **options: Any) -> str:
+    """Record events as they come slowly, each later than what is observed may wait."""
+    sink = TraceSink(path, session="s", **options)
+    journal = Journal("s", [sink], clock=Ticking().time)
+    for event in (SessionOpened("1", "2026-01-01", {}), *events):
+        if isinstance(event, Durable):
+            await journal.record(event)
+        else:
+            journal.observe(event)
+    sink.close()
+    return path.read_text()  # noqa: ASYNC240 - nothing else runs
+
+
+PINS = Recording(patterns=(r"PIN \d{6}",))
+
+
+async def test_a_pattern_is_found_in_pieces_that_come_slowly_and_nothing_else_goes(
+    tmp_path: Path,
+) -> None:
+    said = "Hello there, PIN 483920 is it, and here is more to say."
+    pieces = [TextDelta(said[at : at + 3]) for at in range(0, len(said), 3)]
+    events = [UserMessage("?"), *pieces, AssistantMessage(said)]
+    data = await record(tmp_path / "t.jsonl", events, recording=PINS)
+    assert "483" not in data
+    shown = "".join(e.text for e in read_trace(tmp_path / "t.jsonl").events if is_text(e))
+    assert shown == said.replace(PIN, "[redacted]")
+
+
+def is_text(event: Event) -> TypeGuard[TextDelta]:
+    return isinstance(event, TextDelta)
+
+
+async def test_a_pattern_that_another_call_comes_between_is_not_shown_in_part(
+    tmp_path: Path,
+) -> None:
+    done = ToolResult("1")
+    events = [
+        ToolOutput("a", "stdout", "first line\nthe PIN 4839"),
+        ToolCallFinished("b", "g", done),
+        ToolOutput("a", "stdout", "20 it is\nlast line"),
+        ToolCallFinished("a", "f", done),
+    ]
+    data = await record(tmp_path / "t.jsonl", events, recording=PINS)
+    assert "4839" not in data
+    assert '"20 it' not in data
+    assert "first line" in data
+    assert "last line" in data
+
+
+@pytest.mark.parametrize("options", [{"secrets": ["hunter2"]}, {"recording": PINS}])
+async def test_what_may_be_half_a_secret_where_a_trace_ends_is_not_shown(
+    options: Any, tmp_path: Path
+) -> None:
+    events = [UserMessage("?"), TextDelta("it is PIN 48, hunte")]
+    data = await record(tmp_path / "t.jsonl", events, **options)
+    assert ("hunte" if "secrets" in options else "PIN") not in data
