@@ -56,7 +56,7 @@ def replay(
         from toolrun.cli.replay_against import against
 
         _without(playing, "--against")
-        if checking.check:
+        if checking.check or checking.strictness != "strict":
             raise ConfigError("--check asks nobody, and --against a model: take one of them")
         return against(
             files,
@@ -71,9 +71,14 @@ def replay(
         from toolrun.cli.replay_check import check
 
         _without(playing, "--check")
-        return check(files, exit_first=checking.exit_first, as_json=as_json)
-    if as_json or checking.exit_first:
-        raise ConfigError("--json and -x are for --check and --against")
+        return check(
+            files,
+            strictness=checking.strictness,
+            exit_first=checking.exit_first,
+            as_json=as_json,
+        )
+    if as_json or checking != CheckOptions():
+        raise ConfigError("--json and -x are for --check and --against, --strictness for --check")
     if len(files) > 1:
         raise ConfigError("one trace is played at a time; --check takes many")
     return _play(files[0], playing)

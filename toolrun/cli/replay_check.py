@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from toolrun.trace.asked import Strictness
+
 
 class Checked(Struct, frozen=True, omit_defaults=True):
     """What the replay of one trace came to.
@@ -25,7 +27,7 @@ class Checked(Struct, frozen=True, omit_defaults=True):
     Attributes:
         result: "ok": every event is as recorded; "differs"; or "not replayable".
         what: the first difference, or why it cannot be replayed; "" where it is ok.
-        events: that were as recorded.
+        events: of the trace, where it is ok.
         unfinished: whether the trace ends in the middle of a turn.
     """
 
@@ -36,11 +38,12 @@ class Checked(Struct, frozen=True, omit_defaults=True):
     unfinished: bool = False
 
 
-def check(files: Sequence[Path], *, exit_first: bool, as_json: bool) -> int:
+def check(files: Sequence[Path], *, strictness: Strictness, exit_first: bool, as_json: bool) -> int:
     """Replay traces, and say of each how it went; 0 where all are as recorded, else 1.
 
     Args:
         files: traces, and folders of them.
+        strictness: of the replay; see `toolrun.testing.stage.Stage`.
         exit_first: check no more after the first that is not ok.
         as_json: one object with all, instead of a line each.
 
@@ -48,7 +51,7 @@ def check(files: Sequence[Path], *, exit_first: bool, as_json: bool) -> int:
         ConfigError: there is no such file or folder.
     """
     found = traces(files)
-    checked = anyio.run(_checked, found, exit_first, not as_json)
+    checked = anyio.run(_checked, found, strictness, exit_first, not as_json)
     bad = [each for each in checked if each.result != "ok"]
     if as_json:
         report: dict[str, Any] = {"traces": checked, "left_out": len(found) - len(checked)}
@@ -58,13 +61,18 @@ def check(files: Sequence[Path], *, exit_first: bool, as_json: bool) -> int:
     return 1 if bad else 0
 
 
-async def _checked(found: list[Path], exit_first: bool, shown: bool) -> list[Checked]:  # noqa: FBT001
+async def _checked(
+    found: list[Path],
+    strictness: Strictness,
+    exit_first: bool,  # noqa: FBT001
+    shown: bool,  # noqa: FBT001
+) -> list[Checked]:
     checked: list[Checked] = []
     screen = s.Screen.of(sys.stdout)
     with Bar(len(found), sys.stdout if shown else sys.stderr) as bar:
         for path in found:
             bar.at(str(path))
-            each = await check_one(path)
+            each = await check_one(path, strictness)
             checked.append(each)
             if shown:
                 with bar.aside():
@@ -74,23 +82,37 @@ async def _checked(found: list[Path], exit_first: bool, shown: bool) -> list[Che
     return checked
 
 
-async def check_one(path: Path) -> Checked:
+async def check_one(path: Path, strictness: Strictness = "strict") -> Checked:
     """Replay one trace; see `toolrun.testing.replay_trace`."""
-    from toolrun.testing.replay import replay_trace
-
-    events = 0
-
-    def count(_: object) -> None:
-        nonlocal events
-        events += 1
-
+    replayed = _strictly(path) if strictness == "strict" else _less_strictly(path, strictness)
     try:
-        report = await replay_trace(path, on_event=count)
+        return await replayed
     except ReplayMismatch as error:
-        return Checked(str(path), "differs", str(error), events)
+        return Checked(str(path), "differs", str(error))
     except TraceError as error:
         return Checked(str(path), "not replayable", _apart(str(error), path))
+
+
+async def _strictly(path: Path) -> Checked:
+    from toolrun.testing.replay import replay_trace
+
+    report = await replay_trace(path)
     return Checked(str(path), "ok", "", report.events, report.unfinished)
+
+
+async def _less_strictly(path: Path, strictness: Strictness) -> Checked:
+    """Ask all again, with the trace for model and tools."""
+    from toolrun.testing.again import ask_all, options_of
+    from toolrun.testing.stage import Stage
+    from toolrun.trace.plan import Plan
+    from toolrun.trace.reader import read_trace
+
+    trace = read_trace(path)
+    plan = Plan.from_trace(trace)
+    stage = Stage(path, strictness=strictness)
+    await ask_all(plan, stage, options_of(plan, trace.events))
+    stage.finish()
+    return Checked(str(path), "ok", "", len(trace.events), plan.unfinished)
 
 
 def _apart(said: str, path: Path) -> str:
@@ -110,7 +132,7 @@ def _line(each: Checked) -> tuple[s.Style, str]:
 
 def _summary(checked: Sequence[Checked], total: int) -> str:
     counts = {
-        "identical": sum(each.result == "ok" for each in checked),
+        "as recorded": sum(each.result == "ok" for each in checked),
         "different": sum(each.result == "differs" for each in checked),
         "not replayable": sum(each.result == "not replayable" for each in checked),
         "not looked at": total - len(checked),

@@ -38,6 +38,13 @@ class CheckOptions:
     check: Annotated[
         bool, Parameter(group=_CHECK, help="Replay all, a line each; 1 where one differs.")
     ] = False
+    strictness: Annotated[
+        Literal["strict", "semantic", "loose"],
+        Parameter(
+            group=_CHECK,
+            help="strict: every byte; semantic: messages and calls; loose: the order of steps.",
+        ),
+    ] = "strict"
     exit_first: Annotated[
         bool,
         Parameter(name=["--exit-first", "-x"], group=_CHECK, help="Stop at the first difference."),

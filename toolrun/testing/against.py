@@ -6,50 +6,28 @@ of calls: no tool runs. The model is live.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
-import msgspec
-from msgspec import Struct, structs
+from msgspec import Struct
 
-from toolrun.decisions import Deny
-from toolrun.errors import (
-    MissingExtra,
-    ModelNotFound,
-    ServerUnreachable,
-    ToolrunError,
-    TraceError,
-)
-from toolrun.events import ApprovalDecided, ApprovalRequested, Event, ToolCallStarted
-from toolrun.options import Settings
-from toolrun.runtime import Runtime
-from toolrun.session import Session
+from toolrun.testing.again import ask_all, options_of
 from toolrun.testing.stage import Stage
 from toolrun.testing.toolboxes import Unrecorded
-from toolrun.tools.decorator import Options as ToolOptions
 from toolrun.trace.behaviour import behaviour
 from toolrun.trace.difference import Difference, differences
-from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from toolrun.decisions import Decision
-    from toolrun.events import Durable
+    from toolrun.events import Durable, Event
     from toolrun.models.ways import Via
-    from toolrun.options import Options
-    from toolrun.parts import Parts
-    from toolrun.tools.definition import Tool
     from toolrun.trace.turns import Behaviour
-    from toolrun.values import ToolCall
 
 FailOn: TypeAlias = Literal["calls", "answer", "none"]
-_UNDECIDED: Final = "no decision on this call is recorded"
 _COMPARED: Final = ("turn", "step", "text", "call", "argument", "decision", "outcome", "status")
-_GOES_ON: Final = ("limited", "cancelled", "failed")
 
 
 class Side(Struct, frozen=True):
@@ -136,84 +114,18 @@ async def ask_again(
     """
     trace = read_trace(path)
     plan = Plan.from_trace(trace)
-    try:
-        recorded = msgspec.convert(plan.opened.settings, Settings)
-    except msgspec.ValidationError as error:
-        raise TraceError(f"line 2: the settings can't be used: {error}", 2) from error
+    asked = options_of(plan, trace.events)
     heard = _Heard()
-    asked: dict[str, Any] = {
-        "model": model or recorded.model,
+    asked |= {
         "base_url": base_url,
-        "via": via or recorded.via,
-        "instructions": recorded.instructions,
-        "effort": recorded.effort,
-        "sampling": recorded.sampling,
-        "tool_choice": recorded.tool_choice,
-        "limits": recorded.limits,
-        "budget": recorded.budget,
-        "retries": recorded.retries,
-        "extra_body": {**recorded.extra_body, **(extra_body or {})},
-        "tools": _stand_ins(plan, trace.events),
-        "approve": _Recorded(trace.events),
+        "extra_body": {**asked["extra_body"], **(extra_body or {})},
         "trace": record,
         "sinks": [heard],
-        **options,
     }
+    asked |= {name: value for name, value in (("model", model), ("via", via)) if value}
     stage = Stage(path, strictness="loose", model="live", tools="trace")
-    async with _Asked(stage, plan) as runtime, Session(runtime, **cast("Options", asked)) as live:
-        for act in plan.acts:
-            await _act(live, act)
+    await ask_all(plan, stage, {**asked, **options})
     return _compared(behaviour(trace.events), behaviour(heard.events), stage.unrecorded)
-
-
-async def _act(session: Session, act: Turn | Decide | Undo) -> None:
-    """Do what the user did, where there is still something to do it to."""
-    state = session.state
-    try:
-        if isinstance(act, Undo):
-            if state.turns_from:
-                await session.undo()
-        elif isinstance(act, Turn):
-            await _turn(session, act)
-    except (ServerUnreachable, ModelNotFound, MissingExtra):
-        raise
-    except ToolrunError:
-        # The turn has failed, which its events say.
-        if state.finished is None or state.finished.status != "failed":
-            raise
-
-
-async def _turn(session: Session, turn: Turn) -> None:
-    if turn.text is None:
-        finished = session.state.finished
-        # A live turn may have come to its end where the recorded one had to be gone on with.
-        if finished is None or finished.status not in _GOES_ON:
-            return
-    if not turn.stream:
-        if turn.text is None:
-            await session.go_on()
-        else:
-            await session.ask(turn.text, output=turn.output)
-        return
-    stream = (
-        session.stream_on() if turn.text is None else session.stream(turn.text, output=turn.output)
-    )
-    async with stream as events:
-        async for _ in events:
-            pass
-
-
-class _Asked(Runtime):
-    """A runtime whose one session has a trace's results, and what it began with."""
-
-    def __init__(self, stage: Stage, plan: Plan) -> None:
-        super().__init__()
-        self._stage = stage
-        self._plan = plan
-
-    def assemble(self, session_id: str | None, options: Options) -> Parts:
-        parts = self._stage.assemble(self, session_id, options)
-        return structs.replace(parts, history=self._plan.history)
 
 
 class _Heard:
@@ -229,59 +141,6 @@ class _Heard:
 
     async def record(self, event: Durable) -> None:
         self.events.append(event)
-
-
-class _Recorded:
-    """An approver that decides as it was decided on the same call."""
-
-    def __init__(self, events: Sequence[Event]) -> None:
-        requests: dict[str, bytes] = {}
-        self._decisions: dict[bytes, list[Decision]] = defaultdict(list)
-        for event in events:
-            if isinstance(event, ApprovalRequested):
-                requests[event.call_id] = _exact(event.name, event.arguments)
-            elif isinstance(event, ApprovalDecided) and event.call_id in requests:
-                self._decisions[requests[event.call_id]].append(decision_of(event))
-
-    async def __call__(self, call: ToolCall) -> Decision:
-        arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-        known = self._decisions.get(_exact(call.name, arguments))
-        if not known:
-            return Deny(_UNDECIDED)
-        return known.pop(0) if known[1:] else known[0]
-
-
-def _stand_ins(plan: Plan, events: Sequence[Event]) -> list[Tool]:
-    """The recorded tools; one that asked for approval asks again, unless it is known not to."""
-    asked: dict[str, set[bytes]] = defaultdict(set)
-    free: set[bytes] = set()
-    requested = {e.call_id for e in events if isinstance(e, ApprovalRequested)}
-    for event in events:
-        if isinstance(event, ApprovalRequested):
-            asked[event.name].add(_exact(event.name, event.arguments))
-        elif isinstance(event, ToolCallStarted) and event.call_id not in requested:
-            free.add(_exact(event.name, event.arguments))
-
-    def asks(name: str, arguments: dict[str, Any]) -> bool:
-        exact = _exact(name, arguments)
-        return exact in asked[name] or (bool(asked[name]) and exact not in free)
-
-    return [
-        structs.replace(
-            tool,
-            # None runs: where it would is nothing to look for on this machine.
-            options=ToolOptions(
-                trusted=True,
-                approve=partial(asks, tool.name),
-                repeatable=tool.options.repeatable,
-            ),
-        )
-        for tool in plan.tools()
-    ]
-
-
-def _exact(name: str, arguments: dict[str, Any]) -> bytes:
-    return msgspec.json.encode([name, arguments], order="sorted")
 
 
 def _compared(recorded: Behaviour, live: Behaviour, unrecorded: Sequence[Unrecorded]) -> Comparison:

@@ -144,14 +144,41 @@ def test_many_are_checked_with_a_line_each(typed: Typed) -> None:
     assert lines[0].startswith("\u2713 traces/a.jsonl  ")
     assert lines[1].startswith("\u2717 traces/b.jsonl: line ")
     assert lines[2].startswith("\u2717 traces/deep/c.jsonl: not replayable: line 1: not a trace")
-    assert lines[3] == "\u2014 3 traces: 1 identical, 1 different, 1 not replayable"
+    assert lines[3] == "\u2014 3 traces: 1 as recorded, 1 different, 1 not replayable"
 
     first = typed("replay", "--check", "-x", "traces", "traces/a.jsonl")
-    assert "1 identical, 1 different, 1 not looked at" in first.stdout
+    assert "1 as recorded, 1 different, 1 not looked at" in first.stdout
     assert typed("replay", "--check", "traces/a.jsonl").returncode == 0
     report = json.loads(typed("replay", "--check", "--json", "traces").stdout)
     assert [each["result"] for each in report["traces"]] == ["ok", "differs", "not replayable"]
     assert report["traces"][1]["what"].splitlines()[0] in lines[1]
+
+
+def test_a_check_may_be_less_strict(typed: Typed) -> None:
+    good = (TRACES / "one-call.jsonl").read_text()
+    digest = json.loads(next(line for line in good.splitlines() if "RequestSent" in line))["digest"]
+    other = good.replace(digest, "0" * 64, 1)
+    (typed.folder / "bytes.jsonl").write_text(other)
+    said = '"role":"user","content":"'
+    assert good.count(said) == 1
+    (typed.folder / "words.jsonl").write_text(good.replace(said, f"{said}No: "))
+
+    results = {
+        (strictness, name): typed(
+            "replay", "--check", "--strictness", strictness, f"{name}.jsonl"
+        ).returncode
+        for strictness in ("strict", "semantic", "loose")
+        for name in ("bytes", "words")
+    }
+
+    assert results == {
+        ("strict", "bytes"): 1,
+        ("strict", "words"): 1,
+        ("semantic", "bytes"): 0,
+        ("semantic", "words"): 1,
+        ("loose", "bytes"): 0,
+        ("loose", "words"): 0,
+    }
 
 
 def test_options_that_do_not_fit_are_refused(typed: Typed) -> None:
@@ -165,6 +192,7 @@ def test_options_that_do_not_fit_are_refused(typed: Typed) -> None:
         ((trace, "--speed", "0"), "--speed is a number greater than 0, or max, not '0'"),
         ((trace, "--step"), "--step waits for keys, and there is no terminal"),
         ((trace, "--check", "--quiet"), "not --check"),
+        ((trace, "--strictness", "loose"), "--strictness for --check"),
         (("--check", "notes"), "there is no trace (*.jsonl) in notes"),
     ):
         done = typed("replay", *words)
