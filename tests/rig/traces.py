@@ -1,8 +1,8 @@
 """How are the traces of a released version made? `python -m tests.rig.traces FOLDER`.
 
 Every conversation that all ways of sampling are compared by (`tests/integration/conversations.py`)
-is had with a real vLLM, streamed and not, a few also over Responses and sampled directly. A trace
-says nothing of the machine: the workspace and the server are those of an example.
+is had with a real vLLM, streamed, some unstreamed, a few also over Responses and sampled directly.
+A trace says nothing of the machine: the workspace and the server are those of an example.
 """
 
 from __future__ import annotations
@@ -45,8 +45,14 @@ class Take:
         self.file = "-".join(filter(None, parts)) + ".jsonl"
 
 
+UNSTREAMED: Final = (
+    *("final-without-reasoning", "one-call", "preamble", "two-turns", "invalid-json"),
+    *("malformed-then-right", "limited-then-on", "denied", "nudged", "imported"),
+)
+"""Those that are had unstreamed, too: most of a trace is what both have in common."""
 TAKES: Final = (
-    *(Take(name, streamed=streamed) for name in BY_NAME for streamed in (False, True)),
+    *(Take(name, streamed=True) for name in BY_NAME),
+    *(Take(name, streamed=False) for name in UNSTREAMED),
     *(Take(name, streamed=True, via=via) for name in IN_OTHER_WAYS for via in OTHER_WAYS),
 )
 
