@@ -159,25 +159,26 @@ def test_a_check_may_be_less_strict(typed: Typed) -> None:
     digest = json.loads(next(line for line in good.splitlines() if "RequestSent" in line))["digest"]
     other = good.replace(digest, "0" * 64, 1)
     (typed.folder / "bytes.jsonl").write_text(other)
-    said = '"role":"user","content":"'
-    assert good.count(said) == 1
-    (typed.folder / "words.jsonl").write_text(good.replace(said, f"{said}No: "))
+    lines = good.splitlines(keepends=True)
+    at = next(n for n, line in enumerate(lines) if '"ToolCallStarted"' in line)
+    lines[at] = lines[at].replace('"Paris"', '"Rome"')
+    (typed.folder / "call.jsonl").write_text("".join(lines))
 
     results = {
         (strictness, name): typed(
             "replay", "--check", "--strictness", strictness, f"{name}.jsonl"
         ).returncode
         for strictness in ("strict", "semantic", "loose")
-        for name in ("bytes", "words")
+        for name in ("bytes", "call")
     }
 
     assert results == {
         ("strict", "bytes"): 1,
-        ("strict", "words"): 1,
+        ("strict", "call"): 1,
         ("semantic", "bytes"): 0,
-        ("semantic", "words"): 1,
+        ("semantic", "call"): 1,
         ("loose", "bytes"): 0,
-        ("loose", "words"): 0,
+        ("loose", "call"): 0,
     }
 
 
