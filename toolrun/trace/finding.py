@@ -98,23 +98,21 @@ class Finder:
         values = {value for values in (self._given, *self._seen) for value in values if value}
         self._values = tuple(sorted({form for value in values for form in _forms(value)}))
         self._hints = (*self._values, *HINTS)
-        self._in_text = _sought(self._hints)
-        escaped = _sought(_encoder.encode(text)[1:-1].decode() for text in self._hints)
-        self._in_lines = {
-            char.encode(): re.compile(form.pattern.encode()) for char, form in escaped.items()
-        }
+        # Each session looks for the same keys: theirs are made once.
+        self._in_text = (*_KEYS_IN_TEXT, *_sought(self._values))
+        self._in_lines = (*_KEYS_IN_LINES, *_in_lines(self._values))
 
     def is_in(self, lines: bytes) -> bool:
         """Whether lines of JSON have what may be a value or a key in them."""
         # No generator: this is asked for each line of a trace.
-        for char, form in self._in_lines.items():  # noqa: SIM110
+        for char, form in self._in_lines:  # noqa: SIM110
             if char in lines and form.search(lines):
                 return True
         return False
 
     def is_in_text(self, text: str) -> bool:
         """Whether a text has what may be a value or a key in it."""
-        for char, form in self._in_text.items():  # noqa: SIM110 - as above
+        for char, form in self._in_text:  # noqa: SIM110 - as above
             if char in text and form.search(text):
                 return True
         return False
@@ -158,7 +156,7 @@ class Finder:
         return min(begins, default=None)
 
 
-def _sought(texts: Iterable[str]) -> dict[str, re.Pattern[str]]:
+def _sought(texts: Iterable[str]) -> list[tuple[str, re.Pattern[str]]]:
     """Expressions that find any of the texts, each by its rarest character.
 
     A single character is found twenty times as fast as a text, and most are not there at all:
@@ -169,9 +167,19 @@ def _sought(texts: Iterable[str]) -> dict[str, re.Pattern[str]]:
         at = min(range(len(text)), key=lambda index: _COMMON.find(text[index]))
         before = f"(?<={re.escape(text[: at + 1])})" if at else ""
         forms.setdefault(text[at], []).append(before + re.escape(text[at + 1 :]))
-    return {
-        char: re.compile(f"{re.escape(char)}(?:{'|'.join(rest)})") for char, rest in forms.items()
-    }
+    return [
+        (char, re.compile(f"{re.escape(char)}(?:{'|'.join(rest)})")) for char, rest in forms.items()
+    ]
+
+
+def _in_lines(texts: Iterable[str]) -> list[tuple[bytes, re.Pattern[bytes]]]:
+    """The same for bytes of JSON."""
+    escaped = _sought(_encoder.encode(text)[1:-1].decode() for text in texts)
+    return [(char.encode(), re.compile(form.pattern.encode())) for char, form in escaped]
+
+
+_KEYS_IN_TEXT: Final = tuple(_sought(HINTS))
+_KEYS_IN_LINES: Final = tuple(_in_lines(HINTS))
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

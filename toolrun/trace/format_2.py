@@ -17,6 +17,7 @@ from toolrun.trace.rows import (
     StartedRow,
     TextRow,
     Told,
+    message_of,
     milliseconds,
 )
 from toolrun.trace.runs import Run, checked
@@ -88,14 +89,14 @@ class Format2:
         )
 
     def _adds(self, row: RequestRow) -> list[dict[str, Any]]:
-        known = self._told.messages
+        known = self._told.saying
         unknown = [each for each in row.adds if isinstance(each, int) and each not in known]
         if unknown:
             raise ValueError(
                 f"RequestSent adds what the event of seq {unknown[0]} says, and no line since the "
                 "request before has that event"
             )
-        return [known[each] if isinstance(each, int) else each for each in row.adds]
+        return [message_of(known[each]) if isinstance(each, int) else each for each in row.adds]
 
     def _arguments(self, row: StartedRow | AskedRow) -> dict[str, Any]:
         if row.arguments is not None:

@@ -105,6 +105,7 @@ PIECES: Final[dict[type, type[ReasoningDelta | TextDelta]]] = {
     TextRow: TextDelta,
 }
 _ROWS: Final = {ReasoningDelta: ReasoningRow, TextDelta: TextRow}
+_SAYING: Final = frozenset({UserMessage, AssistantMessage, ToolCallFinished})
 SHORTENED: Final = (ReasoningDelta, TextDelta, RequestSent, ToolCallStarted, ApprovalRequested)
 """The events that have a row of their own; the others are written as they are."""
 
@@ -120,38 +121,34 @@ class Told:
 
     Attributes:
         last: the event before; None at the beginning of a file, and of what is added to one.
-        messages: that no request has held yet, by the `seq` of their event.
+        saying: the events, by their `seq`, whose messages no request has held yet.
         calls: the arguments, as the model wrote them, of the last message's calls.
     """
 
     def __init__(self) -> None:
         self.last: Event | None = None
-        self.messages: dict[int, dict[str, Any]] = {}
+        self.saying: dict[int, Event] = {}
         self.calls: dict[str, str] = {}
 
     def copy(self) -> Told:
         """The same, to go back to."""
         same = Told()
         same.last, same.calls = self.last, self.calls
-        same.messages = self.messages.copy()
+        same.saying = self.saying.copy()
         return same
 
     def take(self, event: Event) -> None:
         """An event was told."""
         self.last = event
-        match event:
-            case UserMessage():
-                self._say(event.seq, message_to_openai(event))
-            case AssistantMessage():
-                self._say(event.seq, message_to_openai(event))
+        kind = type(event)
+        if kind in _SAYING:
+            self.saying[event.seq] = event
+            if len(self.saying) > KEPT:
+                del self.saying[next(iter(self.saying))]
+            if isinstance(event, AssistantMessage):
                 self.calls = {call.id: call.arguments for call in event.tool_calls}
-            case ToolCallFinished():
-                said = ToolMessage(event.call_id, event.name, event.content)
-                self._say(event.seq, message_to_openai(said))
-            case RequestSent():
-                self.messages.clear()
-            case _:
-                pass
+        elif kind is RequestSent:
+            self.saying.clear()
 
     def arguments(self, call_id: str) -> dict[str, Any] | None:
         """Those that a call of the last message has; None where they are no object, or unknown."""
@@ -162,10 +159,13 @@ class Told:
             return None
         return found if isinstance(found, dict) else None
 
-    def _say(self, seq: int, message: dict[str, Any]) -> None:
-        self.messages[seq] = message
-        if len(self.messages) > KEPT:
-            del self.messages[next(iter(self.messages))]
+
+def message_of(event: Event) -> dict[str, Any]:
+    """The message that an event says, in the form of Chat Completions."""
+    if isinstance(event, ToolCallFinished):
+        return message_to_openai(ToolMessage(event.call_id, event.name, event.content))
+    assert isinstance(event, UserMessage | AssistantMessage)
+    return message_to_openai(event)
 
 
 class Rows:
@@ -194,35 +194,16 @@ class Rows:
         self._told = self._before
 
     def _row(self, event: Event) -> Row:
-        match event:
-            case RequestSent():
-                return RequestRow(
-                    digest=event.digest,
-                    size=event.size,
-                    adds=self._adds(event.adds),
-                    dialect=event.dialect,
-                    stream=event.stream,
-                    via=event.via,
-                    **_place(event),
-                )
-            case ToolCallStarted():
-                return StartedRow(
-                    call_id=event.call_id,
-                    name=event.name,
-                    arguments=self._arguments(event),
-                    profile=event.profile,
-                    **_place(event),
-                )
-            case ApprovalRequested():
-                return AskedRow(
-                    call_id=event.call_id,
-                    name=event.name,
-                    arguments=self._arguments(event),
-                    reason=event.reason,
-                    **_place(event),
-                )
-            case _:
-                return structs.replace(event, session="")
+        kind = type(event)
+        if kind not in SHORTENED:
+            return structs.replace(event, session="")
+        fields = structs.asdict(event)
+        del fields["session"]
+        if isinstance(event, RequestSent):
+            return RequestRow(**fields | {"adds": self._adds(event.adds)})
+        assert isinstance(event, ToolCallStarted | ApprovalRequested)
+        fields["arguments"] = self._arguments(event)
+        return (StartedRow if kind is ToolCallStarted else AskedRow)(**fields)
 
     def _pieces(
         self, kind: type[TextDelta | ReasoningDelta], pieces: list[TextDelta | ReasoningDelta]
@@ -242,14 +223,15 @@ class Rows:
 
     def _adds(self, messages: list[dict[str, Any]]) -> list[dict[str, Any] | int]:
         """Messages, or the events that said them."""
-        known = iter(self._told.messages.items())
+        known = [(seq, message_of(event)) for seq, event in self._told.saying.items()]
+        rest = iter(known)
         found: list[dict[str, Any] | int] = []
         for message in messages:
             # Both are in order, but for the results of calls that ran at once.
-            seq = next((seq for seq, said in known if said == message), None)
+            seq = next((seq for seq, said in rest if said == message), None)
             if seq is None:
-                known = iter(self._told.messages.items())
-                seq = next((seq for seq, said in known if said == message), None)
+                rest = iter(known)
+                seq = next((seq for seq, said in rest if said == message), None)
             found.append(message if seq is None else seq)
         return found
 
@@ -273,16 +255,11 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _gaps(before: float, pieces: Sequence[Event]) -> list[int]:
     """The milliseconds from each event to the one before it. A stream has thousands of them."""
-    gaps, at = [], milliseconds(before)
-    for piece in pieces:
-        if piece.time == before:
-            gaps.append(0)
-        else:
-            before = piece.time
-            now = round(before * 1000)
-            gaps.append(now - at)
-            at = now
-    return gaps
+    times = [piece.time for piece in pieces]
+    return [
+        0 if time == last else round((time - last) * 1000)
+        for last, time in zip([before, *times], times, strict=False)
+    ]
 
 
 def _place(event: Event) -> dict[str, Any]:

@@ -339,5 +339,5 @@ def test_messages_that_no_request_holds_do_not_pile_up() -> None:
     told = Told()
     for seq in range(1, 3 * KEPT):
         told.take(UserMessage("hello", seq=seq))
-    assert len(told.messages) == KEPT
-    assert max(told.messages) == 3 * KEPT - 1
+    assert len(told.saying) == KEPT
+    assert max(told.saying) == 3 * KEPT - 1
