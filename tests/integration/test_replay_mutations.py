@@ -20,7 +20,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.integration import recorded
-from tests.integration.mutations import MUTATIONS, Mutation, Took
+from tests.integration.mutations import MUTATIONS, Mutation
+from tests.integration.regressions import Took
 from toolrun import ReplayMismatch, Runtime
 from toolrun.testing.stage import Stage
 from toolrun.trace import cursor
