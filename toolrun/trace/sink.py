@@ -80,7 +80,7 @@ def secrets_of(
     for chosen in (profile, *(over(profile, tool.options.profile) for tool in tools)):
         # What is wrong with a profile is said where the session opens.
         with contextlib.suppress(ConfigError):
-            yield from secrets_among(_environment(msgspec.json.encode(plain(chosen, "of a tool"))))
+            yield from secrets_among(_environment(plain(chosen, "of a tool")))
 
 
 def known_of(model: object) -> Iterator[Known]:
@@ -91,6 +91,14 @@ def known_of(model: object) -> Iterator[Known]:
             yield secrets
 
 
+def _environment(profile: str | dict[str, Any]) -> dict[str, str]:
+    """The variables of a profile; one that is a file of the user's may change."""
+    encoded = msgspec.json.encode(profile)
+    return (
+        load_profile(profile).env if b"/" in encoded or b".toml" in encoded else _lasting(encoded)
+    )
+
+
 @lru_cache(maxsize=256)
-def _environment(profile: bytes) -> dict[str, str]:
+def _lasting(profile: bytes) -> dict[str, str]:
     return load_profile(msgspec.json.decode(profile)).env
