@@ -421,3 +421,24 @@ async def test_a_live_model_is_recorded_but_not_over_what_plays(path: Path, play
         stage.finish()
     assert path.read_bytes() == before  # noqa: ASYNC240 - as above
     assert len(read_trace(other).events) == len(read_trace(path).events)
+
+
+async def test_the_nearest_step_is_the_one_with_most_messages_in_common(
+    path: Path, play: Any
+) -> None:
+    async with session(model=ScriptedModel("1", "2", "3"), trace=path) as recorded:
+        await recorded.ask("A")
+        await recorded.undo()
+        await recorded.ask("B")
+        await recorded.ask("C")
+    play(strictness="semantic")
+    async with session(model=ScriptedModel()) as again:
+        for said in ("A", "B"):
+            await again.ask(said)
+            await again.undo()
+        with pytest.raises(ReplayMismatch, match="3 messages expected, 1 seen") as caught:
+            await again.ask("B")
+    assert caught.value.request == 3
+    assert getattr(caught.value.nearest, "number", 0) == 2
+    assert "The nearest recorded step is step 1 of turn 2 (request 2, line " in str(caught.value)
+    assert "its one message is the same" in str(caught.value)
