@@ -71,16 +71,30 @@ def to_test(
 
 
 def _copy(source: Path, copy: Path) -> None:
-    """Copy a trace with what lies beside it: further parts, long texts."""
+    """Copy a trace with what lies beside it: further parts, long texts.
+
+    Nothing else, and no links: the folder may be anybody's, and the copy lies among tests, where
+    pytest imports what it finds, and in a repository.
+    """
+    from toolrun.trace.blobs import is_name
+
     stem = source.name.removesuffix(".gz").removesuffix(".jsonl")
     part = re.compile(rf"{re.escape(stem)}\.\d+\.jsonl(\.gz)?")
     shutil.copy2(source, copy)
     for each in source.parent.iterdir():
-        if each.is_file() and part.fullmatch(each.name):
+        if _is_own(each) and part.fullmatch(each.name):
             shutil.copy2(each, copy.parent / each.name)
     blobs = source.with_name(f"{stem}.blobs")
-    if blobs.is_dir():
-        shutil.copytree(blobs, copy.parent / blobs.name, dirs_exist_ok=True)
+    if blobs.is_dir() and not blobs.is_symlink():
+        target = copy.parent / blobs.name
+        target.mkdir(mode=0o700, exist_ok=True)
+        for each in blobs.iterdir():
+            if _is_own(each) and is_name(each.name):
+                shutil.copy2(each, target / each.name)
+
+
+def _is_own(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:

@@ -122,6 +122,11 @@ def restored(line: bytes, folder: Path) -> bytes:
     return msgspec.json.encode(row) + b"\n"
 
 
+def is_name(name: str) -> bool:
+    """Whether a text can lie in a file of this name."""
+    return _NAME.match(name) is not None
+
+
 def clear(folder: Path) -> None:
     """Remove the texts of a trace that is replaced, and nothing else."""
     with contextlib.suppress(OSError):

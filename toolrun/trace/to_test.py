@@ -13,7 +13,7 @@ from toolrun import errors
 from toolrun.decisions import Approve, Deny, Edit
 from toolrun.errors import TraceError
 from toolrun.events import ApprovalDecided, ForkedFrom
-from toolrun.limits import Budget, Limits
+from toolrun.limits import Budget, Limits, Prices
 from toolrun.retries import Retries
 from toolrun.state import fold
 from toolrun.trace.behaviour import behaviour
@@ -131,7 +131,7 @@ class _Written:
         imports |= {name: set(found) for name, found in self._tools.imports.items()}
         name = re.sub(r"\W+", "_", self._file.removesuffix(".gz").removesuffix(".jsonl"))
         return [
-            f'"""{self._file} as a test. Made by toolrun trace to-test."""',
+            f'"""{_inert(self._file)} as a test. Made by toolrun trace to-test."""',
             "",
             "from pathlib import Path",
             "",
@@ -145,9 +145,6 @@ class _Written:
             "@pytest.mark.trace(TRACE)",
             f"def test_{name.strip('_').lower()}(toolrun_session: OpenSession) -> None:",
         ]
-
-    def _errors(self) -> set[str]:
-        return {_error(act) for act in self._plan.acts if isinstance(act, Turn)}
 
     def _session(self) -> list[str]:
         settings = self._plan.opened.settings
@@ -275,7 +272,29 @@ def _error(turn: Turn) -> str:
 def _made(kind: type[Any], recorded: dict[str, Any]) -> Made | None:
     """A struct of settings with the fields that are not its defaults; None where none is."""
     default = msgspec.to_builtins(kind())
-    fields = {name: value for name, value in recorded.items() if value != default.get(name)}
+    named = _named(kind, recorded)
+    fields = {name: value for name, value in named.items() if value != default.get(name)}
     if isinstance(prices := fields.get("prices"), dict):
-        fields["prices"] = Made("Prices", list(prices.items()))
+        fields["prices"] = Made("Prices", list(_named(Prices, prices).items()))
     return Made(kind.__name__, list(fields.items())) if fields else None
+
+
+def _named(kind: type[Any], recorded: Any) -> dict[str, Any]:
+    """What a trace says of a struct of settings.
+
+    Raises:
+        TraceError: that is none. Its names stand in the test as they are, and a trace may be
+            anybody's: one that is no field would be code.
+    """
+    fields = kind.__struct_fields__
+    if not isinstance(recorded, dict) or any(name not in fields for name in recorded):
+        raise TraceError(f"line 2: the settings can't be used: they hold no {kind.__name__}", 2)
+    return recorded
+
+
+def _inert(text: str) -> str:
+    """A text that can stand in a docstring and does not end it."""
+    return "".join(
+        f"\\{each}" if each in '"\\' else each if each.isprintable() else repr(each)[1:-1]
+        for each in text
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
@@ -269,3 +270,74 @@ def test_a_call_is_written_over_lines_where_it_is_long() -> None:
     long = Made("f", [("", "a" * 50), ("b", ["c" * 50])])
     assert written(long, "", ":") == (f'f(\n    "{"a" * 50}",\n    b=["{"c" * 50}"],\n):')
     assert string("\ud800") == '"\\ud800"'
+
+
+def changed(folder: Path, name: str, settings: dict[str, Any]) -> Path:
+    """A trace that says something else of its settings."""
+    lines = (TRACES / "three-turns-with-calls.jsonl").read_text().splitlines(keepends=True)
+    opened = json.loads(lines[1])
+    opened["settings"] |= settings
+    lines[1] = json.dumps(opened) + "\n"
+    path = folder / name
+    path.write_text("".join(lines))
+    return path
+
+
+CODE = "__import__('pathlib').Path('ran').touch()"
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"sampling": {f"seed={CODE} or 1, top_p": 1.0}},
+        {"limits": {f"steps={CODE} or 9, calls": 9}},
+        {"budget": {"prices": {"prompt": 1.0, f"cached={CODE} or 1.0, completion": 1.0}}},
+        {"retries": ["no table"]},
+    ],
+)
+def test_names_in_a_trace_are_no_code(
+    settings: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trace = changed(tmp_path, "a.jsonl", settings)
+
+    assert command(["trace", "to-test", str(trace), "-o", str(tmp_path / "test_a.py")]) != 0
+
+    assert not (tmp_path / "test_a.py").exists()
+    assert "the settings can't be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "name", [f'a""" + str({CODE}) + """.jsonl', "a\\.jsonl", 'a"\n"".jsonl', "\x1b]0;a\x07.jsonl"]
+)
+def test_the_name_of_a_trace_is_no_code(name: str, tmp_path: Path) -> None:
+    (tmp_path / "theirs").mkdir()
+    trace = changed(tmp_path / "theirs", name, {})
+
+    text = made(trace, tmp_path)
+
+    whole = ast.parse(text)
+    assert (
+        ast.get_docstring(whole, clean=False) == f"{name} as a test. Made by toolrun trace to-test."
+    )
+    assert text.replace("\n", "").isprintable()
+    assert [type(each) for each in whole.body[-2:]] == [ast.Assign, ast.FunctionDef]
+
+
+def test_only_a_trace_is_copied_from_a_folder_of_others(tmp_path: Path) -> None:
+    theirs, mine = tmp_path / "theirs", tmp_path / "mine"
+    theirs.mkdir()
+    trace = changed(theirs, "a.jsonl", {})
+    secret = tmp_path / "secret"
+    secret.write_text("mine")
+    (theirs / "a.2.jsonl").symlink_to(secret)
+    blobs = theirs / "a.blobs"
+    (blobs / "inner").mkdir(parents=True)
+    for code in (blobs / "conftest.py", blobs / "test_code.py", blobs / "inner" / "conftest.py"):
+        code.write_text(CODE)
+    (blobs / ("0" * 64)).symlink_to(secret)
+    (blobs / ("1" * 64)).write_text("a text")
+
+    made(trace, mine)
+
+    found = {str(each.relative_to(mine)) for each in mine.rglob("*") if each.is_file()}
+    assert found == {"test_a.py", "a.jsonl", f"a.blobs/{'1' * 64}"}
