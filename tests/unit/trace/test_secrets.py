@@ -6,6 +6,7 @@ import base64
 import gzip
 import itertools
 import json
+import time
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import msgspec
@@ -362,6 +363,20 @@ def test_a_key_of_a_known_form_is_found_whole_and_its_beginning_held(secret: str
         assert begin is not None
         assert begin <= 6
     assert finder.open_tail(f"it is {BLOCK}.") is None
+
+
+@pytest.mark.parametrize(
+    "begin", ["-eyJ", "-eyJaaaaaaaa.", "_sk-", " Bearer", "-----BEGIN ", ".eyJ"]
+)
+def test_a_text_full_of_beginnings_of_keys_takes_no_longer_than_its_length(begin: str) -> None:
+    # With the square of it, this one takes minutes; a tool could write it to stop its session.
+    text = begin * (400_000 // len(begin)) + " "
+    began = time.process_time()
+
+    Finder().spans(text)
+    Finder().open_tail(text)
+
+    assert time.process_time() - began < 5
 
 
 async def record(path: Path, events: Sequence[Event], **options: Any) -> str:
