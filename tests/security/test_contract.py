@@ -41,6 +41,7 @@ NAMES = {
 }
 """Which names to try for each backend: an engine's default runtime may not run here."""
 SLACK = 0.25  # seconds: five times the 50 ms within which a tree must be gone
+TRIES = 5  # a busy machine may give what was killed no time to end: one of them has to be quick
 
 
 class Boxes:
@@ -322,12 +323,13 @@ def test_a_daemon_does_not_survive(boxes: Boxes, how: str) -> None:
         outcome = boxes.call("daemon", token=token, then_sleep=60, timeout=2)
         assert (outcome.status, "alive" in outcome.stdout) == ("timeout", True)
     else:
-        assert boxes.portal.call(cancelled, boxes, token) < SLACK
+        quick(lambda: boxes.portal.call(cancelled, boxes))
     assert not running(token)
 
 
-async def cancelled(boxes: Boxes, token: str) -> float:
+async def cancelled(boxes: Boxes) -> float:
     """Cancel a call whose daemon is alive; seconds until nothing of it was left."""
+    token = secrets.token_hex(8)
     job = boxes.job("daemon", marker="it ran", token=token, then_sleep=60)
     alive = anyio.Event()
 
@@ -342,11 +344,15 @@ async def cancelled(boxes: Boxes, token: str) -> float:
 
         tasks.start_soon(call)
         await alive.wait()
-        assert running(token)
+        # A program's descriptors are closed before its command line can be read.
+        with anyio.fail_after(5):
+            while not running(token):  # noqa: ASYNC110 - no event says so
+                await anyio.sleep(0.005)
         began = time.monotonic()
         tasks.cancel_scope.cancel()
-        while running(token) and time.monotonic() < began + 5:
-            with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True):
+            while running(token):
+                assert time.monotonic() < began + 5
                 await anyio.sleep(0.005)
         ended = time.monotonic()
     return ended - began
@@ -430,6 +436,11 @@ anyio.run(main, *sys.argv[1:])
 
 
 def test_nothing_survives_the_process_that_made_the_box(boxes: Boxes) -> None:
+    quick(lambda: orphaned(boxes))
+
+
+def orphaned(boxes: Boxes) -> float:
+    """Kill a process whose box runs; seconds until nothing of it was left."""
     token = secrets.token_hex(8)
     script = [sys.executable, "-c", ENDED, choice_name(boxes), token]
     with subprocess.Popen(script, cwd=Path(__file__).parents[2]) as toolrun:
@@ -437,7 +448,15 @@ def test_nothing_survives_the_process_that_made_the_box(boxes: Boxes) -> None:
         toolrun.kill()
     began = time.monotonic()
     within(5, lambda: not running(f"# {token}"))
-    assert time.monotonic() - began < SLACK
+    return time.monotonic() - began
+
+
+def quick(seconds: Callable[[], float]) -> None:
+    """See that something takes no longer than it may where the machine lets it."""
+    taken: list[float] = []
+    while not taken or min(taken) >= SLACK:
+        assert len(taken) < TRIES, taken
+        taken.append(seconds())
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> None:
