@@ -24,7 +24,15 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+
+class _Typed(Struct):
+    """A line that says its type: msgspec takes a lack of it for the only type that there is."""
+
+    type: str
+
+
 _header = msgspec.json.Decoder(TraceHeader)
+_typed = msgspec.json.Decoder(_Typed)
 _HEADER = re.compile(rb'\s*\{\s*"type"\s*:\s*"TraceHeader"')
 _FORMAT = re.compile(rb'"format":\s*(\d+)')
 _SHOWN = 200
@@ -220,6 +228,7 @@ class TraceReader:
                 f"{FORMAT}: update it (pip install --upgrade toolrun)"
             )
         try:
+            _typed.decode(line)
             header = _header.decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             raise self._wrong(
