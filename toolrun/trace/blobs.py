@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FIELD: Final = "blobs"
+MOST: Final = 1 << 30
+"""Bytes of a line, with its texts: a line could name a long one a thousand times."""
 _END: Final = b'"}}\n'
 _BEGIN: Final = b',"blobs":{"/'
 _NAME: Final = re.compile(r"[0-9a-f]{64}\Z")
@@ -116,9 +118,11 @@ def restored(line: bytes, folder: Path) -> bytes:
     places = row.pop(FIELD, None) if isinstance(row, dict) else None
     if not isinstance(places, dict):
         return line
+    left = MOST
     for pointer, name in places.items():
         holder, key = _place(row, pointer)
-        holder[key] = _read(folder, name)
+        holder[key], size = _read(folder, name, left)
+        left -= size
     return msgspec.json.encode(row) + b"\n"
 
 
@@ -181,25 +185,31 @@ def _place(row: Any, pointer: str) -> tuple[Any, Any]:
     return holder, key
 
 
-def _read(folder: Path, name: Any) -> str:
+def _read(folder: Path, name: Any, most: int) -> tuple[str, int]:
+    """A text, and how many bytes it has, which are no more than so many."""
     if not isinstance(name, str) or not _NAME.match(name):
         raise BlobLost(f"blobs: {name!r} is no sha256 in 64 hexadecimal digits")
     path = folder / name
     try:
         opened = os.open(path, _READ)
         with open(opened, "rb") as file:  # noqa: PTH123 - a descriptor
-            text = file.read() if stat.S_ISREG(os.fstat(opened).st_mode) else b""
+            found = os.fstat(opened)
+            is_too_much = found.st_size > most
+            is_read = stat.S_ISREG(found.st_mode) and not is_too_much
+            text = file.read(found.st_size) if is_read else b""
     except OSError as error:
         raise BlobLost(
             f"{path} cannot be read ({error.strerror or error}): a text of this line lies there; "
             f"copy the folder {folder.name} along with the trace"
         ) from error
+    if is_too_much:
+        raise BlobLost(f"blobs: the texts of this line have more than {MOST} bytes")
     if hashlib.sha256(text).hexdigest() != name:
         raise BlobLost(
             f"{path} was changed: its sha256 is not its name; copy it anew from where the trace "
             "was recorded"
         )
     try:
-        return text.decode()
+        return text.decode(), len(text)
     except UnicodeDecodeError as error:
         raise BlobLost(f"{path} is no UTF-8: {error.reason} at byte {error.start}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Union, get_args
 
 import msgspec
@@ -32,6 +33,12 @@ SCHEMA = "trace"
 _WHOLE: Final = [kind for kind in get_args(AnyEvent) if kind not in SHORTENED]
 _OWN: Final = [ReasoningRow, TextRow, RequestRow, StartedRow, AskedRow]
 _row: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[(*_WHOLE, *_OWN)])
+
+
+_FAR: Final = 10**15
+"""Milliseconds that are no time between two events: thirty thousand years."""
+_REPEATED: Final = 1 << 24
+"""Bytes of messages that a request may add once more: a line of a few bytes could say gigabytes."""
 
 
 class Format2:
@@ -75,6 +82,8 @@ class Format2:
 
     def _run(self, kind: type[ReasoningDelta | TextDelta], row: ReasoningRow | TextRow) -> Run:
         checked(kind, len(row.ms), len(row.text))
+        if max(row.ms) > _FAR or min(row.ms) < -_FAR:
+            raise ValueError(f"{kind.__name__} has a time that is too large, in ms")
         place: Any = row
         sub = row.sub
         if not sub:
@@ -96,6 +105,7 @@ class Format2:
                 f"RequestSent adds what the event of seq {unknown[0]} says, and no line since the "
                 "request before has that event"
             )
+        _refuse_floods(row.adds, known)
         return [message_of(known[each]) if isinstance(each, int) else each for each in row.adds]
 
     def _arguments(self, row: StartedRow | AskedRow) -> dict[str, Any]:
@@ -108,6 +118,15 @@ class Format2:
                 f"{row.call_id!r}"
             )
         return found
+
+
+def _refuse_floods(adds: list[dict[str, Any] | int], known: dict[int, Event]) -> None:
+    """Pass where messages that stand for events are not too many times too much."""
+    counts = Counter(each for each in adds if isinstance(each, int))
+    repeated = {seq: count - 1 for seq, count in counts.items() if count > 1}
+    size = sum(len(msgspec.json.encode(known[seq])) * more for seq, more in repeated.items())
+    if size > _REPEATED:
+        raise ValueError(f"RequestSent adds the same messages again and again: {size} bytes")
 
 
 def _fields(row: RequestRow | StartedRow | AskedRow, **instead: Any) -> dict[str, Any]:

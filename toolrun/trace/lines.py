@@ -6,17 +6,15 @@ import contextlib
 import io
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from toolrun.errors import TraceError
 from toolrun.trace import layout
-from toolrun.trace.blobs import BlobLost, restored
+from toolrun.trace.blobs import MOST, BlobLost, restored
 from toolrun.trace.unpacked import Unpacked
 
 if TYPE_CHECKING:
     from typing import BinaryIO
-
-_LONGEST: Final = 1 << 30
 
 
 class Lines:
@@ -88,7 +86,7 @@ class Lines:
     def _read(self) -> bytes | None:
         """The next whole line of this file."""
         try:
-            line = self._file.readline(_LONGEST)
+            line = self._file.readline(MOST)
         except OSError as error:
             raise TraceError(
                 f"{self.path}: cannot be read: {error.strerror or error}", self.line
@@ -100,8 +98,8 @@ class Lines:
         if line.endswith(b"\n"):
             self.line += 1
             return line
-        if len(line) == _LONGEST:
-            raise self._wrong(f"the line after this one has more than {_LONGEST} bytes")
+        if len(line) == MOST:
+            raise self._wrong(f"the line after this one has more than {MOST} bytes")
         self.truncated = bool(line) or (self._unpacked is not None and self._unpacked.cut)
         return None
 

@@ -344,6 +344,26 @@ def test_no_line_names_a_file_elsewhere(tmp_path: Path, name: object) -> None:
         read(path)
 
 
+def test_a_line_that_names_a_text_again_and_again_is_no_gigabytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blob = blobbed(tmp_path)
+    monkeypatch.setattr("toolrun.trace.blobs.MOST", 2 * blob.stat().st_size)
+    path = tmp_path / "x.jsonl"
+    before = path.read_bytes()
+
+    def add(times: int) -> None:
+        places = {f"/list/{number}": blob.name for number in range(times)}
+        row = {"type": "A", "list": [""] * times, "blobs": places}
+        path.write_bytes(before + msgspec.json.encode(row) + b"\n")
+
+    add(2)
+    assert len(read(path)[-1]) > 2 * blob.stat().st_size
+    add(3)
+    with pytest.raises(TraceError, match="line 4: blobs: the texts of this line have more than"):
+        read(path)
+
+
 @pytest.mark.parametrize("pointer", ["/nothing", "/type/x", "/list/9", "/list", "/"])
 def test_no_line_names_a_place_that_is_none(tmp_path: Path, pointer: str) -> None:
     blob = blobbed(tmp_path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tracemalloc
 import typing
@@ -100,6 +101,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_another_kind_of_file_is_no_trace(tmp_path: Path) -> None:
     with pytest.raises(TraceError, match="line 1: not a trace"):
         read_trace(_file(tmp_path, b'{"hello": "world"}\n'))
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_a_header_without_its_type_is_none(tmp_path: Path, *, check: bool) -> None:
+    header = LINES[0].replace(b'"type"', b'"kind"')
+    with pytest.raises(TraceError, match=r"line 1: not a trace.* required field `type`"):
+        read_trace(_file(tmp_path, header), check=check)
 
 
 def test_a_later_format_asks_for_an_update(tmp_path: Path) -> None:
@@ -341,3 +349,34 @@ def test_messages_that_no_request_holds_do_not_pile_up() -> None:
         told.take(UserMessage("hello", seq=seq))
     assert len(told.saying) == KEPT
     assert max(told.saying) == 3 * KEPT - 1
+
+
+HEAD = '{"type":"TraceHeader","format":2,"toolrun":"1","session":"s","created":1.0}\n'
+
+
+def test_a_request_of_few_bytes_does_not_say_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    said = {"type": "UserMessage", "seq": 1, "time": 1.0, "turn": 1, "content": "x" * 100_000}
+
+    def repeat(times: int) -> None:
+        request = {"type": "RequestSent", "seq": 1, "sub": 1, "time": 1.0, "turn": 1, "step": 1}
+        request |= {"digest": "", "size": 1, "adds": [1] * times}
+        path.write_text(f"{HEAD}{json.dumps(said)}\n{json.dumps(request)}\n")
+
+    repeat(100)
+    request = read_trace(path).events[1]
+    assert isinstance(request, RequestSent)
+    assert len(request.adds) == 100
+    repeat(20_000)
+    with pytest.raises(TraceError, match="line 3: RequestSent adds the same messages again"):
+        read_trace(path)
+
+
+@pytest.mark.parametrize("far", ["9" * 400, "1" + "0" * 16])
+def test_times_that_are_none_are_an_error_with_their_line(far: str, tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    row = '{"type":"TextDelta","seq":1,"sub":1,"time":1.0,"ms":[%s,-%s],"text":["a","b"]}\n'
+    path.write_text(HEAD + row % (far, far))
+
+    with pytest.raises(TraceError, match="line 2: TextDelta has a time that is too large"):
+        read_trace(path)
