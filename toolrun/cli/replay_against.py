@@ -13,6 +13,7 @@ from toolrun.cli.against_table import Against, show, summary
 from toolrun.cli.bar import Bar
 from toolrun.cli.options import ServerOptions, settings
 from toolrun.cli.trace_files import traces
+from toolrun.cli.view import json_line
 from toolrun.errors import ConfigError, TraceError
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def against(
             "traces": asked,
             "left_out": len(found) - len(asked),
         }
-        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+        print(json_line(msgspec.json.format(msgspec.json.encode(report))))
     else:
         summary(asked, len(found), options.fail_on)
     return 1 if any(each.failed for each in asked) else 0

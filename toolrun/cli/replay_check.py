@@ -12,6 +12,7 @@ from msgspec import Struct
 from toolrun.cli import screen as s
 from toolrun.cli.bar import Bar
 from toolrun.cli.trace_files import traces
+from toolrun.cli.view import json_line
 from toolrun.errors import ReplayMismatch, TraceError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def check(files: Sequence[Path], *, strictness: Strictness, exit_first: bool, as
     bad = [each for each in checked if each.result != "ok"]
     if as_json:
         report: dict[str, Any] = {"traces": checked, "left_out": len(found) - len(checked)}
-        print(msgspec.json.format(msgspec.json.encode(report)).decode())
+        print(json_line(msgspec.json.format(msgspec.json.encode(report))))
     else:
         s.Screen.of(sys.stdout).line(s.NOTE, _summary(checked, len(found)))
     return 1 if bad else 0

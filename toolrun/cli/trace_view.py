@@ -46,6 +46,7 @@ def view(
 
 
 def _write(source: Path, output: Path | None) -> int:
+    from toolrun.cli.screen import visible
     from toolrun.trace.view.folder import write_file, write_folder
 
     if source.is_dir():
@@ -54,7 +55,7 @@ def _write(source: Path, output: Path | None) -> int:
         page, failed = write_file(source, output), []
     print(page)
     for each in failed:
-        print(f"toolrun: {each}", file=sys.stderr)
+        print(visible(f"toolrun: {each}"), file=sys.stderr)
     if output is None:
         _open(page.resolve().as_uri())
     return 1 if failed else 0

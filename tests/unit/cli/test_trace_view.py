@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -45,3 +46,18 @@ def test_the_command_says_what_does_not_fit(
 
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_the_name_of_a_trace_moves_no_terminal(typed: Typed) -> None:
+    folder = typed.folder / "theirs"
+    folder.mkdir()
+    bad = folder / "\x1b]0;title\x07\x9b2J.jsonl"
+    bad.write_text('{"type":"TraceHeader","format":99,"toolrun":"1","session":"s","created":1}\n')
+
+    done = typed("trace", "view", "theirs", "-o", "out")
+    checked = typed("replay", "--check", "--json", "theirs")
+
+    assert (done.returncode, checked.returncode) == (1, 1)
+    assert "has format 99" in done.stderr
+    assert [char for char in done.stderr + checked.stdout if char in "\x1b\x07\x9b"] == []
+    assert json.loads(checked.stdout)["traces"][0]["file"].endswith("\x9b2J.jsonl")
