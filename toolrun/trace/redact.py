@@ -8,6 +8,7 @@ overtake it; then that end is redacted, and its continuation, if it comes, too.
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
@@ -154,20 +155,33 @@ class Redactor:
         """A string without secrets."""
         return _mask([text], self._finder.spans(text), text, 0)[0]
 
-    def value(self, value: Any) -> Any:
-        """Data without secrets, in keys, too; words of the format (`Literal`) are left."""
+    def value(self, value: Any, *, written: bool = False) -> Any:
+        """Data without secrets, in keys, too; words of the format (`Literal`) are left.
+
+        Args:
+            value: the data.
+            written: whether a model wrote them: a PIN may be a number there.
+        """
         match value:
             case str():
                 return self.text(value.encode("utf-8", "replace").decode())
             case dict():
-                return {self.value(key): self.value(each) for key, each in value.items()}
-            case list():
-                return [self.value(each) for each in value]
-            case tuple():
-                return tuple(self.value(each) for each in value)
+                return {
+                    self.value(key): self.value(each, written=written)
+                    for key, each in value.items()
+                }
+            case list() | tuple():
+                return type(value)([self.value(each, written=written) for each in value])
             case Struct():
-                free = {name: self.value(getattr(value, name)) for name in _free(type(value))}
+                free = {
+                    name: self.value(getattr(value, name), written=name == "arguments")
+                    for name in _free(type(value))
+                }
                 return structs.replace(value, **free)
+            case int() | float() if written and not isinstance(value, bool):
+                text = json.dumps(value)
+                clean = self.text(text)
+                return value if clean == text else clean
             case _:
                 return value
 

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from tests.unit.trace.journals import OPENED, written
 from toolrun.events import (
+    ApprovalDecided,
+    ApprovalRequested,
     AssistantMessage,
     Event,
     ReasoningDelta,
@@ -178,6 +180,34 @@ def test_once_something_is_redacted_neither_digest_nor_tokens_tell_of_it(tmp_pat
     assert messages[0].token_ids == (3,)
     assert messages[1].token_ids is None
     assert messages[1].prompt_token_ids is None
+
+
+def test_a_secret_that_a_model_writes_as_a_number_is_found(tmp_path: Path) -> None:
+    pin, card = "4711471147", 4111111111111111
+    arguments = {"pin": int(pin), "cards": [card, 1.5, True, {"no": card}], "rate": 41.5}
+    data = written(
+        tmp_path / "t.jsonl",
+        [
+            SessionOpened("1", "2026-01-01", {"limits": {"calls": 4000000000000000}}),
+            UserMessage("pay"),
+            AssistantMessage(None, None, (ToolCall("c", "pay", json.dumps(arguments)),)),
+            ApprovalRequested("c", "pay", arguments, "a rule"),
+            ApprovalDecided("c", "edit", arguments=arguments),
+            ToolCallStarted("c", "pay", arguments),
+        ],
+        secrets=[pin, str(card)],
+    )
+
+    assert pin.encode() not in data
+    assert str(card).encode() not in data
+    events = read_trace(tmp_path / "t.jsonl", check=True).events
+    assert isinstance(events[0], SessionOpened)
+    assert events[0].settings == {"limits": {"calls": 4000000000000000}}
+    mark = "[redacted]"
+    left = {"pin": mark, "cards": [mark, 1.5, True, {"no": mark}], "rate": 41.5}
+    for event in events[3:]:
+        assert isinstance(event, ApprovalRequested | ApprovalDecided | ToolCallStarted)
+        assert event.arguments == left
 
 
 def test_an_empty_secret_redacts_nothing(tmp_path: Path) -> None:
