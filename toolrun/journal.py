@@ -1,13 +1,15 @@
 """What has happened, and who hears of it?
 
 A durable event is folded into the session's state and reaches every sink before `record` returns;
-an observed one is made only when a sink listens.
+an observed one is made only when a sink listens. Pieces of a text that came with one read of the
+network are given their places at once: a stream has hundreds of them a step.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from msgspec import structs
@@ -27,10 +29,13 @@ from toolrun.events import (
     UserMessage,
     Warned,
 )
+from toolrun.runs import Run
 from toolrun.state import State, retold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from toolrun.events import ReasoningDelta, TextDelta
 
 E = TypeVar("E", bound=Event)
 
@@ -53,7 +58,8 @@ class Sink(Protocol):
         """Take note of an observed event; must not block and not raise.
 
         One that keeps them may have a `flush`, too: it is called where many have come since the
-        last durable event, or for long.
+        last durable event, or for long. One that needs no event for each piece of a text may have
+        an `observe_run`: it is handed the pieces of one read as a `Run`.
         """
 
     async def record(self, event: Durable) -> None:
@@ -109,6 +115,10 @@ class Journal:
         # Found once, not at each piece of a text.
         observing = [sink for sink in self._sinks if sink.observes]
         self._observers = tuple(sink.observe for sink in observing)
+        self._run_observers = [
+            getattr(sink, "observe_run", None) or partial(_observe_each, sink.observe)
+            for sink in observing
+        ]
         self._flushes = [sink.flush for sink in observing if hasattr(sink, "flush")]
         self.listening = bool(self._observers)
 
@@ -144,12 +154,30 @@ class Journal:
             placed = self._place(event, self.state.turn, self.state.step + self.sampling)
             for observe in self._observers:
                 observe(placed)
-            if self._sub == 1:
-                self._due = placed.time + WINDOW
-            elif placed.time >= self._due or not self._sub % BATCH:
-                self._due = placed.time + WINDOW
-                for flush in self._flushes:
-                    flush()
+            self._flush_in_time(placed.time, 1)
+
+    def observe_run(self, kind: type[ReasoningDelta | TextDelta], texts: Sequence[str]) -> None:
+        """Observe pieces of one text, at least one, that came at one time."""
+        if self.listening:
+            count, first = len(texts), self._sub + 1
+            self._sub += count
+            time = self._milliseconds()
+            state = self.state
+            step = state.step + self.sampling
+            gaps = (0,) * count
+            run = Run(kind, self.session, self.seq, first, state.turn, step, time, gaps, texts)
+            for observe in self._run_observers:
+                observe(run)
+            self._flush_in_time(time / 1000, count)
+
+    def _flush_in_time(self, time: float, count: int) -> None:
+        """After events: tell sinks to let go of what they keep, where that is much or old."""
+        if self._sub == count:
+            self._due = time + WINDOW
+        elif time >= self._due or self._sub % BATCH < count:
+            self._due = time + WINDOW
+            for flush in self._flushes:
+                flush()
 
     def report(self, event: Retried | Repaired | EgressDecided | Warned) -> None:
         """Observe what operators count, whether somebody listens or not."""
@@ -169,11 +197,26 @@ class Journal:
             session=self.session,
             seq=self.seq,
             sub=self._sub,
-            # In whole milliseconds, as traces and stores hold them.
-            time=round(self.clock() * 1000) / 1000,
+            time=self._milliseconds() / 1000,
             turn=turn,
             step=step,
         )
+
+    def _milliseconds(self) -> int:
+        """The time: whole milliseconds since the epoch, as traces and stores hold it."""
+        return round(self.clock() * 1000)
+
+
+class Teller:
+    """What a model tells of a step on the way: see `Observe`. `run` takes the pieces of a read."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._observe = journal.observe
+        self.run = journal.observe_run
+
+    def __call__(self, event: Event) -> None:
+        """Tell of one event."""
+        self._observe(event)
 
 
 def forked(journal: Journal) -> list[Durable]:
@@ -181,6 +224,11 @@ def forked(journal: Journal) -> list[Durable]:
     copies = retold(journal.state)
     fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(journal.state.standing))
     return [fork, *copies]
+
+
+def _observe_each(observe: Callable[[Event], None], run: Run) -> None:
+    for event in run.events():
+        observe(event)
 
 
 def _kind(event: Event) -> str:  # noqa: PLR0911 - a table

@@ -18,6 +18,7 @@ from msgspec import Struct, structs
 from toolrun.clock import Clock
 from toolrun.errors import MalformedOutput, ServerError
 from toolrun.events import AssistantMessage, Repaired, Retried, Warned
+from toolrun.journal import Teller
 from toolrun.models import faults
 from toolrun.models.given import message_of
 from toolrun.models.model import Model, Request
@@ -128,7 +129,7 @@ class Sampler(Struct, frozen=True, eq=False):
     async def _attempt(self, journal: Journal, step: Request, attempt: int) -> AssistantMessage:
         """Sample once; the calls of the message are mended where that is safe."""
         async with self.gate or _open():
-            given = await self.model.sample(step, journal.observe if journal.listening else None)
+            given = await self.model.sample(step, Teller(journal) if journal.listening else None)
         message = message_of(given, self.model)
         if _is_full(step, message):
             message = structs.replace(message, finish_reason="length")

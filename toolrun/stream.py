@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolrun.answer import Answer
     from toolrun.events import Durable
     from toolrun.journal import Journal
+    from toolrun.runs import Run
 
 
 class EventStream:
@@ -85,6 +86,12 @@ class EventStream:
     def observe(self, event: Event) -> None:
         """See `Sink.observe`."""
         self._tell(event)
+
+    def observe_run(self, run: Run) -> None:
+        """Take the pieces of one read; see `Sink.observe`."""
+        self._events += run.events()
+        if self._arrived is not None:
+            self._wake()
 
     def _tell(self, event: Event) -> None:
         self._events.append(event)

@@ -40,6 +40,7 @@ from toolrun.state import State, fold
 
 if TYPE_CHECKING:
     from toolrun.events import Durable
+    from toolrun.runs import Run
 
 
 class Listener:
@@ -337,3 +338,70 @@ def _assert_whole(state: State) -> None:
             ids = [call.id for call in message.tool_calls]
             behind = state.transcript[index + 1 : index + 1 + len(ids)]
             assert [each.call_id for each in behind if isinstance(each, ToolMessage)] == ids
+
+
+class Columns(Listener):
+    """Takes the pieces of one read as they are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[Run] = []
+        self.flushed_after: list[int] = []
+
+    def observe_run(self, run: Run) -> None:
+        self.runs.append(run)
+
+    def flush(self) -> None:
+        self.flushed_after.append(sum(len(run) for run in self.runs))
+
+
+async def test_pieces_of_one_read_are_the_events_that_each_by_itself_would_be() -> None:
+    heard, columns, alone = Listener(), Columns(), Listener()
+    journal = Journal("s", [heard, columns], clock=lambda: 1.0004)
+    single = Journal("s", [alone], clock=lambda: 1.0004)
+    for each in (journal, single):
+        await each.record(UserMessage("go"))
+        each.sampling = True
+        each.observe(TextDelta("I"))
+    journal.observe_run(ReasoningDelta, ["a", "b"])
+    for text in ("a", "b"):
+        single.observe(ReasoningDelta(text))
+    for each in (journal, single):
+        each.observe(TextDelta("last"))
+
+    assert heard.events == alone.events
+    [run] = columns.runs
+    assert [TextDelta("I"), *run.events()][1:] == heard.events[2:4]
+    assert columns.events == [*heard.events[:2], heard.events[-1]]
+
+
+async def test_pieces_of_one_read_cost_nothing_when_nobody_listens() -> None:
+    journal, heard = Journal("s"), Listener()
+    await journal.record(UserMessage("go"))
+    journal.observe_run(TextDelta, ["nobody", "hears"])
+    journal.add(heard)
+    journal.observe_run(TextDelta, ["heard"])
+
+    assert places(heard.events) == [("TextDelta", 1, 1, 1, 0)]
+
+
+async def test_a_sink_lets_go_after_many_pieces_of_large_reads_too() -> None:
+    columns = Columns()
+    journal = Journal("s", [columns], clock=lambda: 1.0)
+    await journal.record(UserMessage("go"))
+    for _ in range(6):
+        journal.observe_run(TextDelta, ["x"] * 300)
+    journal.observe_run(TextDelta, ["x"] * 199)
+    journal.observe_run(TextDelta, ["x"])
+
+    assert columns.flushed_after == [1200, 2000]
+
+
+async def test_a_sink_lets_go_after_a_while_of_pieces_too() -> None:
+    columns, now = Columns(), itertools.count(1)
+    journal = Journal("s", [columns], clock=lambda: next(now) / 10)
+    await journal.record(UserMessage("go"))
+    for _ in range(6):
+        journal.observe_run(TextDelta, ["x", "y"])
+
+    assert columns.flushed_after == [8]

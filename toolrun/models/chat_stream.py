@@ -23,6 +23,7 @@ from toolrun.models.chat_reply import (
     lost_call,
     usage_of,
 )
+from toolrun.models.piece_stream import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -50,7 +51,7 @@ class StreamReader:
     def __init__(
         self, observe: Observe | None, on_call: Callable[[str], None] | None = None
     ) -> None:
-        self._observe = observe
+        self._pieces = None if observe is None else Pieces(observe)
         self._on_call = on_call
         self._fed = False
         self._content: list[str] = []
@@ -79,15 +80,19 @@ class StreamReader:
             ServerStatus: the server reports an error in mid-stream, after its HTTP 200.
         """
         self._fed = self._fed or bool(payloads)
-        for payload in payloads:
-            chunk = decoded(payload)
-            self._id = chunk.id or self._id
-            if chunk.usage is not None:
-                self._usage = chunk.usage
-            if chunk.prompt_token_ids is not None:
-                self._prompt_ids = chunk.prompt_token_ids
-            if chunk.choices:
-                self._take(chunk.choices[0])
+        try:
+            for payload in payloads:
+                chunk = decoded(payload)
+                self._id = chunk.id or self._id
+                if chunk.usage is not None:
+                    self._usage = chunk.usage
+                if chunk.prompt_token_ids is not None:
+                    self._prompt_ids = chunk.prompt_token_ids
+                if chunk.choices:
+                    self._take(chunk.choices[0])
+        finally:
+            if self._pieces is not None:
+                self._pieces.tell()
         if self._size > MAX_TEXT:
             raise MalformedOutput(f"the reply has more than {MAX_TEXT} characters")
 
@@ -105,13 +110,13 @@ class StreamReader:
         if reasoning := said.reasoning or said.reasoning_content:
             self._reasoning.append(reasoning)
             self._size += len(reasoning)
-            if self._observe is not None:
-                self._observe(ReasoningDelta(reasoning))
+            if self._pieces is not None:
+                self._pieces.add(ReasoningDelta, reasoning)
         if content := said.content:
             self._content.append(content)
             self._size += len(content)
-            if self._observe is not None:
-                self._observe(TextDelta(content))
+            if self._pieces is not None:
+                self._pieces.add(TextDelta, content)
         for call in said.tool_calls or ():
             self._take_call(call)
 
@@ -124,6 +129,8 @@ class StreamReader:
             if call.name and call.arguments:
                 self._garbled = f"the call of {call.name!r} was begun twice"
             if not call.name and self._on_call is not None:
+                if self._pieces is not None:
+                    self._pieces.tell()
                 self._on_call(function.name)
             call.name = call.name or function.name
         if function.arguments:

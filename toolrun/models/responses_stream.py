@@ -17,6 +17,7 @@ from toolrun.events import ReasoningDelta, TextDelta
 from toolrun.models import faults
 from toolrun.models.chat_reply import error_of
 from toolrun.models.chat_stream import MAX_TEXT
+from toolrun.models.piece_stream import Pieces
 from toolrun.models.responses_reply import (
     Item,
     Response,
@@ -73,6 +74,7 @@ class ResponseReader:
         self, observe: Observe | None, on_call: Callable[[str], None] | None = None
     ) -> None:
         self._observe = observe
+        self._gathered = None if observe is None else Pieces(observe)
         self._on_call = on_call
         self._fed = False
         self._size = 0
@@ -105,16 +107,20 @@ class ResponseReader:
             ServerStatus: the server reports an error in mid-stream, after its HTTP 200.
         """
         self._fed = self._fed or bool(payloads)
-        for payload in payloads:
-            event = decoded(_decode, payload)
-            if event.type == "error" or bytes(event.error) not in _ABSENT:
-                said = bytes(event.error)
-                raise error_of(payload if said in _ABSENT else said)
-            if event.item is not None:  # what is kept of it is no piece of a text
-                self._size += len(payload)
-            self._take(event)
-            if self._response is not None:
-                return True
+        try:
+            for payload in payloads:
+                event = decoded(_decode, payload)
+                if event.type == "error" or bytes(event.error) not in _ABSENT:
+                    said = bytes(event.error)
+                    raise error_of(payload if said in _ABSENT else said)
+                if event.item is not None:  # what is kept of it is no piece of a text
+                    self._size += len(payload)
+                self._take(event)
+                if self._response is not None:
+                    return True
+        finally:
+            if self._gathered is not None:
+                self._gathered.tell()
         if self._size > MAX_TEXT:
             raise MalformedOutput(f"the reply has more than {MAX_TEXT} characters")
         return False
@@ -159,13 +165,13 @@ class ResponseReader:
         if not isinstance(event.delta, str) or not event.delta:
             return
         self._size += len(event.delta)
-        if self._observe is None:
+        if self._gathered is None:
             return
         before = self._pieces.get(kind, event.output_index)
         self._pieces[kind] = event.output_index
         # The message joins its items by a line feed, and so do the pieces that are shown.
         parted = "" if before == event.output_index else "\n"
-        self._observe(kind(parted + event.delta))
+        self._gathered.add(kind, parted + event.delta)
 
     def _arguments(self, event: _Event) -> None:
         if isinstance(event.delta, str):
@@ -189,8 +195,9 @@ class ResponseReader:
             return
         index = len(self._done) if event.output_index is None else event.output_index
         self._done[index] = item
-        if self._observe is not None:
+        if self._observe is not None and self._gathered is not None:
             for called in server_tools([item]):
+                self._gathered.tell()
                 self._tools_told = True
                 self._observe(called)
 

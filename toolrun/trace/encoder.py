@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from toolrun.trace.rows import Rows
+from toolrun.trace.runs import single
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolrun.events import Event
     from toolrun.trace.redact import Redactor
     from toolrun.trace.rows import Row
+    from toolrun.trace.runs import Recorded
 
 _encoder = msgspec.json.Encoder()
 
@@ -29,7 +30,7 @@ class LineEncoder:
         self._redactor = redactor
         self._rows = Rows()
 
-    def lines(self, events: Sequence[Event]) -> bytes:
+    def lines(self, events: Sequence[Recorded]) -> bytes:
         """Events that follow those before, as lines, each with its newline.
 
         Nearly always there is no secret in them: the lines are made first, and looked at once.
@@ -43,7 +44,7 @@ class LineEncoder:
             return b"".join(lines)
         # Rows are made of what may be written: so what they leave out is what the lines say.
         self._rows.undo()
-        return _encoder.encode_lines(self._rows.of(self._redactor.clean(events)))
+        return _encoder.encode_lines(self._rows.of(self._redactor.clean(single(events))))
 
 
 def _encoded(rows: Sequence[Row]) -> list[bytes] | None:

@@ -22,6 +22,7 @@ from toolrun.events import (
     ToolCallFinished,
     ToolOutput,
 )
+from toolrun.runs import Run
 from toolrun.trace.finding import Finder, merged
 from toolrun.trace.rows import Pieces
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from toolrun.trace.finding import Span
     from toolrun.trace.recording import Find
     from toolrun.trace.rows import Row
+    from toolrun.trace.runs import Recorded
 
 MARK = "[redacted]"
 MIN_TAIL = 4
@@ -108,9 +110,11 @@ class Redactor:
         """Events that follow those before, without secrets."""
         return [self._cleaned(event) for event in self._split_secrets(events)]
 
-    def muted(self, events: Sequence[Event]) -> Sequence[Event]:
+    def muted(self, events: Sequence[Recorded]) -> Sequence[Recorded]:
         """The same without what would tell of something that was redacted before."""
-        return [_mute(event) for event in events] if self._hit else events
+        if not self._hit:
+            return events
+        return [event if isinstance(event, Run) else _mute(event) for event in events]
 
     def settled(self, events: Sequence[Event]) -> int:
         """How many of the events can be written while more of their texts are to come.

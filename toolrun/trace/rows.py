@@ -25,10 +25,13 @@ from toolrun.events import (
     ToolCallStarted,
     UserMessage,
 )
+from toolrun.runs import Run
 from toolrun.transcript import ToolMessage, message_to_openai
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from toolrun.trace.runs import Recorded
 
 KEPT: Final = 1000
 """Messages that lines refer to at most: so many may lie between two requests."""
@@ -175,16 +178,17 @@ class Rows:
         self._told = Told()
         self._before = self._told
 
-    def of(self, events: Sequence[Event]) -> list[Row]:
+    def of(self, events: Sequence[Recorded]) -> list[Row]:
         """The rows of events that follow those before."""
         told = self._told
         self._before = told.copy()
         found: list[Row] = []
-        for kind, run in groupby(events, type):
-            if kind is TextDelta or kind is ReasoningDelta:
+        for kind, run in groupby(events, _kind):
+            if kind in _ROWS:
                 found += self._pieces(kind, list(run))  # type: ignore[arg-type]
                 continue
             for event in run:
+                assert not isinstance(event, Run), "its kind has rows of its own"
                 found.append(self._row(event))
                 told.take(event)
         return found
@@ -206,20 +210,23 @@ class Rows:
         return (StartedRow if kind is ToolCallStarted else AskedRow)(**fields)
 
     def _pieces(
-        self, kind: type[TextDelta | ReasoningDelta], pieces: list[TextDelta | ReasoningDelta]
+        self,
+        kind: type[TextDelta | ReasoningDelta],
+        pieces: list[TextDelta | ReasoningDelta | Run],
     ) -> Iterator[Row]:
         if pieces[0].step != pieces[-1].step:  # their turn changes with a durable event only
             for _, run in groupby(pieces, lambda piece: piece.step):
                 yield from self._pieces(kind, list(run))
             return
-        first, last = pieces[0], self._told.last
-        self._told.last = pieces[-1]
-        text = [piece.text for piece in pieces]
+        first, end, last = pieces[0], pieces[-1], self._told.last
+        self._told.last = end.last if isinstance(end, Run) else end
         row = _ROWS[kind]
         if last is not None and _follows(first, last):
-            yield row(ms=_gaps(last.time, pieces), text=text)
+            ms, text = _columns(milliseconds(last.time), pieces)
+            yield row(ms=ms, text=text)
         else:
-            yield row(ms=_gaps(first.time, pieces), text=text, **_place(first))
+            ms, text = _columns(milliseconds(first.time), pieces)
+            yield row(ms=ms, text=text, **_place(first))
 
     def _adds(self, messages: list[dict[str, Any]]) -> list[dict[str, Any] | int]:
         """Messages, or the events that said them."""
@@ -253,16 +260,33 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         return False
 
 
-def _gaps(before: float, pieces: Sequence[Event]) -> list[int]:
-    """The milliseconds from each event to the one before it. A stream has thousands of them."""
-    times = [piece.time for piece in pieces]
-    return [
-        0 if time == last else round((time - last) * 1000)
-        for last, time in zip([before, *times], times, strict=False)
-    ]
+def _kind(event: Recorded) -> type:
+    return event.of if type(event) is Run else type(event)
 
 
-def _place(event: Event) -> dict[str, Any]:
+def _columns(
+    before: int, pieces: Sequence[TextDelta | ReasoningDelta | Run]
+) -> tuple[list[int], list[str]]:
+    """The milliseconds from each piece to the event before it, and the text of each.
+
+    A step has hundreds of pieces, but a few dozen reads of the network, each of them a run.
+    """
+    gaps: list[int] = []
+    texts: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, Run):
+            gaps.append(piece.begin - before + piece.gaps[0])
+            gaps += piece.gaps[1:]
+            texts += piece.texts
+            before = piece.begin + sum(piece.gaps)
+        else:
+            gaps.append(milliseconds(piece.time) - before)
+            texts.append(piece.text)
+            before += gaps[-1]
+    return gaps, texts
+
+
+def _place(event: Event | Run) -> dict[str, Any]:
     return {
         "seq": event.seq,
         "sub": event.sub,
@@ -272,7 +296,7 @@ def _place(event: Event) -> dict[str, Any]:
     }
 
 
-def _follows(event: Event, last: Event) -> bool:
+def _follows(event: Event | Run, last: Event) -> bool:
     return (
         event.sub == last.sub + 1
         and event.seq == last.seq

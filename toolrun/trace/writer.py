@@ -21,12 +21,15 @@ from toolrun.trace.header import default_trace_path, header_of
 from toolrun.trace.lines import holds
 from toolrun.trace.recording import Recording
 from toolrun.trace.redact import MARK, Redactor
+from toolrun.trace.runs import single
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.events import Durable, Event
     from toolrun.known import Known
+    from toolrun.runs import Run
+    from toolrun.trace.runs import Recorded
 
 __all__ = ["TraceSink", "default_trace_path"]
 
@@ -79,9 +82,10 @@ class TraceSink:
         self._encoder = LineEncoder(self._redactor)
         self._clock = clock
         self._opened: SessionOpened | None = None
-        self._waiting: list[Event] = []
-        # A function of the list's own: a stream observes each token.
-        self.observe = self._waiting.append
+        self._waiting: list[Recorded] = []
+        # Functions of the list's own: they are called for each read of a stream.
+        self.observe: Callable[[Event], None] = self._waiting.append
+        self.observe_run: Callable[[Run], None] = self._waiting.append
         self._file = TraceFile(self.path, self._header, recording, append=append)
         self._on_failure = on_failure
         self._closed = False
@@ -101,7 +105,9 @@ class TraceSink:
 
     def flush(self) -> None:
         """Write what waits, but for what may be half a secret; see `journal.Sink`."""
-        self._write(self._redactor.settled(self._waiting))
+        events = single(self._waiting)
+        self._waiting[:] = events
+        self._write(self._redactor.settled(events))
 
     def close(self) -> None:
         """Write what waits and close the file; later events are passed over."""
