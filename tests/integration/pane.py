@@ -8,12 +8,15 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tests.unit.cli.work import until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+_TERMINAL: Final = ("TMUX", "TERM", "COLUMNS", "LINES")
+"""What a terminal says of itself; ours is another."""
 
 
 class Pane:
@@ -30,7 +33,7 @@ class Pane:
                 "cat",
             ]
         )
-        passed = [f"{key}={value}" for key, value in env.items() if key not in ("TMUX", "TERM")]
+        passed = [f"{key}={value}" for key, value in env.items() if key not in _TERMINAL]
         self._tmux(
             "new-session",
             "-d",
@@ -41,7 +44,8 @@ class Pane:
             "-c",
             str(folder),
             "env",
-            # readline, which pytest imports, has set them behind the back of os.environ.
+            # readline, which pytest imports, has set them behind the back of os.environ; in a worker
+            # of xdist they stand there too.
             *("-u", "COLUMNS", "-u", "LINES"),
             *passed,
             "sh",
