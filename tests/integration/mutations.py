@@ -171,7 +171,12 @@ MUTATIONS: Final = (
         "the usage is lost", "toolrun", regressions.lose_usage, "usage.prompt_tokens", 1, "nothing"
     ),
     Mutation(
-        "a call runs twice", "toolrun", regressions.run_calls_twice, "type", 1, "'ToolCallStarted'"
+        "a call runs twice",
+        "toolrun",
+        regressions.run_calls_twice,
+        "type",
+        1,
+        "seen ToolCallStarted of ",
     ),
     Mutation(
         "arguments are not validated",

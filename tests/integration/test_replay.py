@@ -500,7 +500,7 @@ async def test_an_event_that_does_not_come_is_named(
     warned = {"type": "Warned", **place, "sub": 1, "code": "c", "message": "m"}
     lines.insert(index, msgspec.json.encode(warned) + b"\n")
     recording.path.write_bytes(b"".join(lines))
-    with pytest.raises(ReplayMismatch, match=rf"line {index + 1} .*type: expected 'Warned', seen"):
+    with pytest.raises(ReplayMismatch, match=rf"line {index + 1} .*: expected Warned, seen Tool"):
         await replay_trace(recording.path)
 
 

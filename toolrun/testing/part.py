@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
-from toolrun.errors import ReplayMismatch
+from toolrun.errors import ReplayMismatch, TraceError
 from toolrun.testing.exactly import Exactly
 from toolrun.testing.stepwise import Stepwise
 from toolrun.trace.asked import Strictness
@@ -56,7 +56,11 @@ class Part:
 
     def __init__(self, path: Path, how: How) -> None:
         self.path = path
-        self.plan = Plan.from_trace(read_runs(path))
+        recorded = read_runs(path)
+        try:
+            self.plan = Plan.from_trace(recorded)
+        except TraceError as error:
+            raise TraceError(f"{path}: {error}", error.line) from error
         self._how = how
         self._play: Exactly | Stepwise | None = None
 

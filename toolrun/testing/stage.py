@@ -86,6 +86,11 @@ class Stage:
         return sum(part.used for part in self._parts)
 
     @property
+    def unfinished(self) -> bool:
+        """Whether a trace ends in the middle of a turn: a session that is asked stops there."""
+        return any(part.plan.unfinished for part in self._parts)
+
+    @property
     def unrecorded(self) -> list[Unrecorded]:
         """The calls so far that no result is recorded of, and that were answered so."""
         return [each for part in self._parts for each in part.unrecorded]

@@ -85,7 +85,7 @@ class Comparison:
             if _encode(before) == _encode(after):
                 cursor.advance()
                 return
-            found = first_difference(before, after)
+            found = _another(expected, seen) or first_difference(before, after)
             cursor.break_off(self._misses.event(cursor.position, found, seen))
 
     def _normalised(self, event: Event) -> object:
@@ -93,6 +93,20 @@ class Comparison:
         if isinstance(event, RequestSent):
             return {**plain, "adds": self._normal.value(plain["adds"])}
         return self._normal.value(plain)
+
+
+def _another(expected: Event, seen: Event) -> Found | None:
+    """What is said where an event of another kind happened; None where the kind is the same."""
+    before, after = type(expected).__name__, type(seen).__name__
+    if before == after:
+        return None
+    said = f"expected {before}{_of(expected)}, seen {after}{_of(seen)}"
+    return Found("type", before, after, said=said)
+
+
+def _of(event: Event) -> str:
+    name = getattr(event, "name", "")
+    return f" of {name}" if name else ""
 
 
 def _same(expected: Event, seen: Event) -> bool:

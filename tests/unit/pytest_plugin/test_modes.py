@@ -225,6 +225,33 @@ def test_a_trace_without_a_session_fails_the_test(project: Project) -> None:
     )
 
 
+def test_what_is_found_at_the_end_of_a_test_is_shown_at_its_begin(project: Project) -> None:
+    project.trace("first.jsonl")
+    project.test("@pytest.mark.trace('first.jsonl')\ndef test_it():\n    pass\n")
+    result = project.run()
+
+    assert outcomes(result) == {"failed": 1}
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py:*",
+            ">   @pytest.mark.trace('first.jsonl')",
+            "E   *first.jsonl was not used: the mark names 1 trace, and *opened 0 sessions. *",
+        ]
+    )
+
+
+def test_a_trace_that_was_cut_off_is_told_of(project: Project) -> None:
+    trace = project.trace("traces/paris.jsonl")
+    lines = trace.read_bytes().splitlines(keepends=True)
+    trace.write_bytes(b"".join(lines[:4]))
+    project.test(ASKS)
+
+    project.run().stdout.fnmatch_lines(["*paris.jsonl ends in the middle of a turn, *refresh *"])
+
+    trace.write_bytes(lines[0])
+    project.run().stdout.fnmatch_lines(["*paris.jsonl: the trace does not begin with SessionOp*"])
+
+
 def test_a_recorded_step_that_is_not_used_fails_the_test(project: Project) -> None:
     project.trace("traces/paris.jsonl", "How warm is Paris?", "Thank you.")
     project.test(ASKS)

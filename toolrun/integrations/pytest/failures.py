@@ -68,7 +68,7 @@ class Explanation(TerminalRepr):
 
 
 def explained(
-    error: BaseException, scene: Scene | None, root: Path, test: str
+    error: BaseException, scene: Scene | None, root: Path, test: str, begins: tuple[str, int]
 ) -> Explanation | None:
     """A failure that has to do with an agent, explained; None for any other.
 
@@ -77,6 +77,7 @@ def explained(
         scene: of the test, where it has traces.
         root: what paths are shown from.
         test: how pytest calls it.
+        begins: file and line where it does: what is found at its end has no line of its own.
     """
     mismatch = scene.mismatch() if scene is not None else None
     found = mismatch or _among(error, (ReplayMismatch, AgentAssertionError))
@@ -91,9 +92,9 @@ def explained(
             message += f"\n{_which(scene, root, test)}"
         if not _within(error, found):
             message += f"\nThe test itself ended with {type(error).__name__}: {error}"
-    path, line = _place(error)
-    shown = os.path.relpath(path, root) if path else "?"
-    source = linecache.getline(path, line).strip() if path else ""
+    path, line = _place(error) or begins
+    shown = os.path.relpath(path, root)
+    source = linecache.getline(path, line).strip()
     first = f"{type(found).__name__}: {message.splitlines()[0] if message else ''}"
     return Explanation(Crash(shown, line, first), source, said, message)
 
@@ -132,12 +133,12 @@ def _all_of(error: BaseException, seen: set[int]) -> Iterator[BaseException]:
             yield from _all_of(each, seen)
 
 
-def _place(error: BaseException) -> tuple[str, int]:
+def _place(error: BaseException) -> tuple[str, int] | None:
     """The line of the user's own code that the error came through last."""
     for each in _all_of(error, set()):
         if (place := _last_own(each.__traceback__)) is not None:
             return place
-    return "", 0
+    return None
 
 
 def _last_own(traceback: TracebackType | None) -> tuple[str, int] | None:

@@ -6,6 +6,7 @@ They do nothing where no test is marked, and import the rest when a marked test 
 from __future__ import annotations
 
 import sys
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -107,6 +108,16 @@ def _set_scene(item: pytest.Item, marked: marks.Marked) -> str:
         return str(error)
     item.stash[_scene] = scene
     item.config.stash[_open].append(scene)
+    for path in scene.unfinished:
+        warnings.warn_explicit(
+            pytest.PytestWarning(
+                f"{_shown(path, item.config)} ends in the middle of a turn, and the test sees no "
+                f"more of it. To record it again: pytest --trace-mode=refresh '{item.nodeid}'"
+            ),
+            category=None,
+            filename=str(item.path),
+            lineno=(item.location[1] or 0) + 1,
+        )
     return ""
 
 
@@ -148,7 +159,8 @@ def pytest_runtest_makereport(
         from toolrun.integrations.pytest.failures import attempts, explained
 
         scene = item.stash.get(_scene, None)
-        shown = explained(call.excinfo.value, scene, item.config.rootpath, item.nodeid)
+        place = (str(item.path), (item.location[1] or 0) + 1)
+        shown = explained(call.excinfo.value, scene, item.config.rootpath, item.nodeid, place)
         if shown is not None:
             report.longrepr = shown
         if tried := attempts(scene):

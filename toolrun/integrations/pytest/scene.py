@@ -101,15 +101,19 @@ class Scene:
             except ReplayMismatch:
                 pass
         count = len(self._roles)
-        one = count == 1
         self._problem = ReplayMismatch(
-            f"the test opened session {count + 1}, and its mark names {count} "
-            f"{'trace' if one else 'traces'}. Name one for each session, in the order in which "
+            f"the test opened session {count + 1}, and its mark names "
+            f"{_count(count, 'trace')}. Name one for each session, in the order in which "
             f'they are opened: @pytest.mark.trace("{self._marked.paths[0].name}", ..., '
             '"NEXT.jsonl"); then record what is missing: pytest --trace-mode=record '
             f"'{self._test}'"
         )
         raise self._problem
+
+    @property
+    def unfinished(self) -> list[Path]:
+        """The traces that end in the middle of a turn."""
+        return [role.path for role in self._roles if isinstance(role, Stage) and role.unfinished]
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -127,9 +131,8 @@ class Scene:
         for number, (role, path) in enumerate(zip(self._roles, self._marked.paths, strict=True)):
             if number >= self._next:
                 raise ReplayMismatch(
-                    f"{path} was not used: the mark names {len(self._roles)} traces, and the test "
-                    f"opened {number} {'session' if number == 1 else 'sessions'}. Open one for "
-                    "each, or name less"
+                    f"{path} was not used: the mark names {_count(len(self._roles), 'trace')}, and "
+                    f"the test opened {_count(number, 'session')}. Open one for each, or name less"
                 )
             if isinstance(role, Stage):
                 role.finish()
@@ -182,3 +185,7 @@ def _written(new: NewTrace, runtime: Runtime, options: Options) -> Recording:
     said = runtime._chosen(options).get("trace")  # noqa: SLF001 - no session is there yet to ask
     own = said if isinstance(said, Recording) else Recording()
     return structs.replace(own, path=new.path, max_bytes=None, compress=False)
+
+
+def _count(number: int, of: str) -> str:
+    return f"{number} {of}" if number == 1 else f"{number} {of}s"

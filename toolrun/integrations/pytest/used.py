@@ -23,17 +23,7 @@ _CHOOSING: Final = (
 def runs_all(config: pytest.Config) -> bool:
     """Whether the run has all tests: then a trace that none of them names is nobody's."""
     option = config.option
-    chosen = (
-        "keyword",
-        "markexpr",
-        "deselect",
-        "ignore",
-        "ignore_glob",
-        "lf",
-        "stepwise",
-        "collectonly",
-    )
-    if any(getattr(option, name, None) for name in chosen):
+    if any(getattr(option, name, None) for name in _CHOOSING):
         return False
     return all(Path(each).is_dir() for each in config.args)
 
