@@ -171,7 +171,11 @@ class Runtime:
         return Session(self, id, **options)
 
     def assemble(self, session_id: str | None, options: Options) -> Parts:
-        """Put a session together from the runtime's options and its own."""
+        """Put a session together; a test has its traces do this instead."""
+        return self.parts(session_id, options)
+
+    def parts(self, session_id: str | None, options: Options) -> Parts:
+        """What a session, or a loop that is none, is made of: the runtime's options and its own."""
         chosen = self._chosen(options)
         said, history = from_openai(chosen.get("messages") or ())
         session_id = session_id or secrets.token_hex(8)

@@ -113,6 +113,19 @@ async def test_the_reasoning_goes_back_with_the_result(
     assert usage.total_tokens == usage.input_tokens + usage.output_tokens > 0
 
 
+async def test_the_loop_of_the_sdk_takes_no_trace_of_a_test(
+    runtime: Runtime, mock: MockServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def assemble(*_: Any) -> None:
+        raise AssertionError("a trace of the test was taken")
+
+    monkeypatch.setattr(Runtime, "assemble", assemble)
+    mock.script(CALL, ANSWER)
+    result = await Runner.run(agent(runtime, get_weather), "How warm is it?")
+
+    assert (result.final_output, RAN) == ("It is 20 degrees.", ["Paris"])
+
+
 async def test_after_the_answer_reasoning_goes_no_more(runtime: Runtime, mock: MockServer) -> None:
     mock.script(CALL, ANSWER)
     weather = agent(runtime, get_weather)

@@ -175,7 +175,7 @@ class ToolrunModel(Model):
             chosen: Any = {"tools": (), "trace": None}
             if self._model is not None:
                 chosen["model"] = self._model
-            self._parts = self._runtime.assemble(None, chosen)
+            self._parts = self._runtime.parts(None, chosen)
         parts = self._parts
         messages = to_messages(said)
         told, history = from_openai(messages)

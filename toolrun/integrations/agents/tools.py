@@ -63,7 +63,7 @@ def function_tools(
         ToolDefinitionError, ConfigError: a tool or an option does not fit.
     """
     chosen: Options = options | {"tools": tools, "trace": None}
-    parts = runtime.assemble(None, chosen)
+    parts = runtime.parts(None, chosen)
     return [_Caller(parts, tool, runtime).function_tool() for tool in parts.toolbox.tools]
 
 
