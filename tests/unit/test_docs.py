@@ -436,6 +436,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     page = (DOCS / "reference/cli.md").read_text(encoding="utf-8")
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
     tools = ("tools list", "tools check", "tools call", "tools schema")
+    traces = ("check", "diff", "export", "migrate", "minimize", "redact", "show", "to-test", "view")
     boxes = ("sandbox profiles", "sandbox show", "sandbox check", "sandbox run")
     for command in (
         "run",
@@ -447,6 +448,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
         "init",
         "completion",
         *tools,
+        *(f"trace {name}" for name in traces),
         *boxes,
     ):
         shown = subprocess.run(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from toolrun.testing.scripted import call as call
     from toolrun.testing.scripted import calls as calls
     from toolrun.testing.scripted import say as say
+    from toolrun.testing.stage import Stage as Stage
     from toolrun.testing.stand_ins import stand_ins as stand_ins
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "toolrun.testing.listening": ("Events", "capture"),
     "toolrun.testing.clock": ("FakeClock",),
     "toolrun.testing.replay": ("ReplayReport", "replay_trace"),
+    "toolrun.testing.stage": ("Stage",),
     "toolrun.testing.stand_ins": ("stand_ins",),
     "toolrun.testing.scripted": ("ScriptEnded", "ScriptedModel", "call", "calls", "say"),
 }
