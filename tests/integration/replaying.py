@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 BACKENDS: Final = ("asyncio", "trio")
 _UNIQUE: Final = re.compile(r"\b[0-9a-f]{32}\b")
-_SECONDS: Final = 100
+_SECONDS: Final = 200
 
 
 class Replayed(Struct, frozen=True):

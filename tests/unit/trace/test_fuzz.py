@@ -98,6 +98,6 @@ def test_a_spoiled_line_is_refused_by_its_number(tmp_path: Path) -> None:
 
 @pytest.mark.load
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("seed", range(2, 6))
+@pytest.mark.parametrize("seed", range(2, 22))  # of 5,000 lines each: 100,000
 def test_many_spoiled_lines_are(tmp_path: Path, seed: int) -> None:
-    assert 17_000 < fuzz(tmp_path, 25_000, seed) < 25_000
+    assert 3_400 < fuzz(tmp_path, 5_000, seed) < 5_000
