@@ -19,6 +19,7 @@ from toolrun._version import __version__
 from toolrun.events import (
     ApprovalRequested,
     AssistantMessage,
+    ReasoningDelta,
     RequestSent,
     SessionOpened,
     TextDelta,
@@ -64,6 +65,33 @@ async def test_a_trace_is_a_header_and_rows_that_say_nothing_twice(tmp_path: Pat
     started = next(line for line in lines if line["type"] == "ToolCallStarted")
     assert "arguments" not in started
     assert all("session" not in line for line in lines[1:])
+
+
+@pytest.mark.parametrize("secret", ["", "sesame"])
+async def test_pieces_of_one_read_are_written_as_each_by_itself(
+    secret: str, tmp_path: Path
+) -> None:
+    texts = ["Open ", "ses", "ame", " now"]
+    written = []
+    for name, cut in (("one", [1, 1, 1, 1]), ("some", [2, 2]), ("all", [4])):
+        path = tmp_path / name
+        journal = Journal("s", [heard := Heard()], clock=lambda: 1.0004)
+        sink = TraceSink(path, session="s", secrets=[secret], clock=lambda: 1.0)
+        journal.add(sink)
+        await journal.record(UserMessage("go"))
+        for kind in (ReasoningDelta, TextDelta):
+            rest = texts
+            for count in cut:
+                journal.observe_run(kind, rest[:count])
+                rest = rest[count:]
+            sink.flush()
+        await journal.record(AssistantMessage(content="Open."))
+        sink.close()
+        written.append(path.read_bytes())
+        if not secret:
+            assert read_trace(path, check=True).events == heard.events
+    assert written[0] == written[1] == written[2]
+    assert (b"ame" in written[0]) is not bool(secret)
 
 
 async def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
