@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -227,5 +228,13 @@ def _texts(given: Any) -> list[str]:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it is, and as it stands in JSON inside of a string."""
-    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    """A secret as it is, as it stands in JSON inside of a string, in a URL and in errors.
+
+    Errors quote URLs, and what they quote of Python is its `repr`.
+    """
+    plain = {secret, repr(secret)[1:-1]}
+    plain |= {quote(secret, safe, errors="replace") for safe in ("", "/")}
+    escaped = {json.dumps(each)[1:-1] for each in plain}
+    escaped |= {json.dumps(each, ensure_ascii=False)[1:-1] for each in plain}
+    # What is JSON already is escaped once more where it is an argument of its own.
+    return plain | escaped | {json.dumps(each)[1:-1] for each in escaped}

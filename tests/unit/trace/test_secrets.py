@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from typing import TYPE_CHECKING, Any, TypeGuard
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -40,6 +41,7 @@ from toolrun.testing import replay_trace
 from toolrun.trace.finding import Finder
 from toolrun.trace.reader import read_trace
 from toolrun.trace.recording import SMALLEST
+from toolrun.trace.redact import Redactor
 from toolrun.trace.writer import TraceSink
 
 if TYPE_CHECKING:
@@ -325,6 +327,20 @@ async def test_where_the_hook_fails_nothing_is_written_and_the_session_goes_on(
 def test_secrets_are_told_by_their_names(named: dict[str, str], found: set[str]) -> None:
     assert found <= set(secrets_among(named))
     assert found or not set(secrets_among(named))
+
+
+@pytest.mark.parametrize("secret", [DECLARED, KEY, "p4/ss wo+rd'X\\9&<", "pünkt\n%2F"])
+def test_a_secret_is_found_as_errors_urls_and_json_in_json_write_it(secret: str) -> None:
+    once = json.dumps({"x": secret})
+    texts = (
+        *(f"KeyError: {secret!r}", f"in {[secret]!r}", once, json.dumps(once)),
+        f"http://host/?key={quote(secret, safe='')}&a=b",
+        f"postgres://user:{quote(secret)}@host",
+    )
+    redactor = Redactor([secret])
+
+    for text in texts:
+        assert "[redacted]" in redactor.text(text), text
 
 
 def test_of_many_keys_the_newest_are_known() -> None:
