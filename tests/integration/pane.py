@@ -44,8 +44,8 @@ class Pane:
             "-c",
             str(folder),
             "env",
-            # readline, which pytest imports, has set them behind the back of os.environ; in a worker
-            # of xdist they stand there too.
+            # readline, which pytest imports, has set them behind the back of os.environ; in
+            # a worker of xdist they stand there too.
             *("-u", "COLUMNS", "-u", "LINES"),
             *passed,
             "sh",
