@@ -77,6 +77,12 @@ def redact_trace(
         except OSError as error:
             writing.remove()
             raise TraceError(f"{target}: cannot be written: {error.strerror or error}") from error
+        except RecursionError as error:
+            writing.remove()
+            raise TraceError(
+                f"{reader.path}, line {reader.line}: nested too deep to look for secrets in it",
+                reader.line,
+            ) from error
         except BaseException:  # half of it would look like all of it
             writing.remove()
             raise

@@ -127,3 +127,16 @@ def test_a_pattern_that_does_not_fit_is_said_first(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="does not compile"):
         redact_trace(OLD, tmp_path / "out.jsonl", patterns=["("])
     assert not (tmp_path / "out.jsonl").exists()
+
+
+def test_what_is_nested_too_deep_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
+    source, target = tmp_path / "deep.jsonl", tmp_path / "clean.jsonl"
+    head = '{"type":"TraceHeader","format":2,"toolrun":"1","session":"s","created":1.0}'
+    deep = f'"arguments":{{"a":{"[" * 900}{"]" * 900}}}'
+    call = f'{{"type":"ToolCallStarted","seq":1,"time":1.0,"call_id":"c","name":"f",{deep}}}'
+    source.write_text(f"{head}\n{call}\n")
+
+    with pytest.raises(TraceError, match=r"line \d: nested too deep"):
+        redact_trace(source, target)
+
+    assert not target.exists()
