@@ -162,6 +162,7 @@ def test_fork():
 
 
 @pytest.mark.load
+@pytest.mark.timeout(300)  # three processes of pytest's, which wait for each other
 def test_workers_record_side_by_side_and_say_together_what_is_unused(project: Project) -> None:
     project.trace("traces/unused.jsonl")
     numbered = ONE.replace("one.jsonl", "same.jsonl").replace("test_one(", "test_{n}(")
