@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from typing import TYPE_CHECKING, Final
@@ -18,11 +19,12 @@ def create(path: Path) -> int:
     """A new file, in place of one that is there; its folder is made (0700, the file 0600).
 
     Raises:
-        OSError: it cannot be written; what is there is another user's, or a link of one.
+        OSError: it cannot be written; what is there is another user's, or a link of one, or a
+            session that is open writes it.
     """
     flags = os.O_WRONLY | os.O_CREAT | _WRITE
     try:
-        return os.open(path, flags | os.O_EXCL, 0o600)
+        return _alone(os.open(path, flags | os.O_EXCL, 0o600), path)
     except FileNotFoundError:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError:
@@ -39,7 +41,7 @@ def create_new(path: Path) -> int:
     Raises:
         OSError: it cannot be written; there is one.
     """
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WRITE, 0o600)
+    return _alone(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _WRITE, 0o600), path)
 
 
 def reopen(path: Path) -> int:
@@ -72,9 +74,22 @@ def _owned(path: Path, flags: int) -> int:
             # Another user would read on, whatever the mode says.
             _refuse(path, found.st_uid, "is there already and")
             os.fchmod(file, 0o600)  # it may have been open to others
+            return _alone(file, path)
     except BaseException:
         os.close(file)
         raise
+    return file
+
+
+def _alone(file: int, path: Path) -> int:
+    """See that nobody else writes a file, in this process or another, as long as it is open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        what = "another session that is open writes it; give each a path of its own"
+        raise BlockingIOError(errno.EWOULDBLOCK, what, str(path)) from None
+    except OSError:
+        pass  # a file system without locks
     return file
 
 

@@ -623,6 +623,25 @@ async def test_where_nothing_can_be_written_at_all_the_session_goes_on(
         assert runtime.counts["Warned.trace-stopped"] == 1
 
 
+async def test_a_second_session_does_not_write_into_the_trace_of_one_that_is_open(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    mock.script(Step(content="Hello."), Step(content="Hello."), Step(content="Hello."))
+    path = tmp_path / "t.jsonl"
+    options: Any = {"model": mock.model, "base_url": mock.url, "trace": path}
+    async with Session(**options) as first:
+        await first.ask("One.")
+        with capture_logs() as logs:
+            async with Session(**options) as second:
+                assert (await second.ask("Mine?")).text == "Hello."
+        await first.ask("Two.")
+    assert "give each a path of its own" in str(logs)
+    assert (await replay_trace(path)).turns == 2
+    async with Session(**options) as third:  # it is free again
+        await third.ask("Three.")
+    assert (await replay_trace(path)).turns == 1
+
+
 async def test_a_session_waits_for_the_compression_of_its_trace(
     mock: MockServer, tmp_path: Path
 ) -> None:
