@@ -37,6 +37,7 @@ TRIO_WITH_THE_LOADS: Final = (
     "integration/test_bad_tools.py",
     "integration/test_doctor.py",
     "integration/test_fault_load.py",
+    "integration/test_faults.py",
     "integration/test_fleet.py",
     "integration/test_fleet_load.py",
     "integration/test_other_servers.py",
@@ -49,12 +50,18 @@ TRIO_WITH_THE_LOADS: Final = (
     "unit/sandbox/test_pool.py",
     "unit/sandbox/test_shortage.py",
     "unit/test_session_profiles.py",
+    "unit/testing/test_stage_modes.py",
+    "unit/testing/test_stage_of_traces.py",
     "unit/tools/builtin/",
     "unit/tools/test_generators.py",
     "unit/tools/test_manifest.py",
     "unit/tools/test_runners.py",
     "unit/tools/test_sandboxes.py",
     "unit/tools/test_secrets.py",
+    "unit/trace/test_files.py",
+    "unit/trace/test_migration.py",
+    "unit/trace/test_minimize.py",
+    "unit/trace/test_secrets.py",
 )
 """Tests that take long and of which few depend on the loop: on trio they run in `make test-all`.
 
