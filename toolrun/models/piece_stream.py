@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from toolrun.events import ReasoningDelta, TextDelta
 
 if TYPE_CHECKING:
+    from toolrun.events import Event
     from toolrun.models.model import Observe
 
 
@@ -28,6 +29,11 @@ class Pieces:
             self.tell()
             self._kind = kind
         self._texts.append(text)
+
+    def event(self, event: Event) -> None:
+        """Tell of something else, after the pieces before it."""
+        self.tell()
+        self._observe(event)
 
     def tell(self) -> None:
         """Tell of those that have come."""

@@ -73,7 +73,6 @@ class ResponseReader:
     def __init__(
         self, observe: Observe | None, on_call: Callable[[str], None] | None = None
     ) -> None:
-        self._observe = observe
         self._gathered = None if observe is None else Pieces(observe)
         self._on_call = on_call
         self._fed = False
@@ -140,8 +139,8 @@ class ResponseReader:
         message = message_of(response, items)
         if message.finish_reason != "length":
             _check_calls(done, items)
-        if self._observe is not None:
-            self._tell_rest(message, items)
+        if self._gathered is not None:
+            self._tell_rest(message, items, self._gathered)
         return message
 
     def _take(self, event: _Event) -> None:
@@ -195,11 +194,10 @@ class ResponseReader:
             return
         index = len(self._done) if event.output_index is None else event.output_index
         self._done[index] = item
-        if self._observe is not None and self._gathered is not None:
+        if self._gathered is not None:
             for called in server_tools([item]):
-                self._gathered.tell()
                 self._tools_told = True
-                self._observe(called)
+                self._gathered.event(called)
 
     def _end(self, event: _Event) -> None:
         response = event.response or Response()
@@ -217,16 +215,15 @@ class ResponseReader:
 
             structlog.get_logger("toolrun").debug("unknown event of a response", type=kind)
 
-    def _tell_rest(self, message: AssistantMessage, items: Sequence[Item]) -> None:
+    def _tell_rest(self, message: AssistantMessage, items: Sequence[Item], told: Pieces) -> None:
         """What no piece has told: a server may send the last event alone."""
-        assert self._observe is not None
         if message.reasoning and ReasoningDelta not in self._pieces:
-            self._observe(ReasoningDelta(message.reasoning))
+            told.event(ReasoningDelta(message.reasoning))
         if message.content and TextDelta not in self._pieces:
-            self._observe(TextDelta(message.content))
+            told.event(TextDelta(message.content))
         if not self._tools_told:
             for called in server_tools(items):
-                self._observe(called)
+                told.event(called)
 
 
 def _check_calls(done: Sequence[Item], items: Sequence[Item]) -> None:

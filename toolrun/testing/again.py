@@ -27,6 +27,7 @@ from toolrun.options import Settings
 from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.tools.decorator import Options as ToolOptions
+from toolrun.trace.calls import exact
 from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
 
 if TYPE_CHECKING:
@@ -151,13 +152,13 @@ class _Recorded:
         self._decisions: dict[bytes, list[Decision]] = defaultdict(list)
         for event in events:
             if isinstance(event, ApprovalRequested):
-                requests[event.call_id] = _exact(event.name, event.arguments)
+                requests[event.call_id] = exact([event.name, event.arguments])
             elif isinstance(event, ApprovalDecided) and event.call_id in requests:
                 self._decisions[requests[event.call_id]].append(decision_of(event))
 
     async def __call__(self, call: ToolCall) -> Decision:
         arguments = msgspec.json.decode(call.arguments or "{}", type=dict[str, Any])
-        known = self._decisions.get(_exact(call.name, arguments))
+        known = self._decisions.get(exact([call.name, arguments]))
         if not known:
             return Deny(_UNDECIDED)
         return known.pop(0) if known[1:] else known[0]
@@ -170,13 +171,13 @@ def _stand_ins(plan: Plan, events: Sequence[Event]) -> list[Tool]:
     requested = {e.call_id for e in events if isinstance(e, ApprovalRequested)}
     for event in events:
         if isinstance(event, ApprovalRequested):
-            asked[event.name].add(_exact(event.name, event.arguments))
+            asked[event.name].add(exact([event.name, event.arguments]))
         elif isinstance(event, ToolCallStarted) and event.call_id not in requested:
-            free.add(_exact(event.name, event.arguments))
+            free.add(exact([event.name, event.arguments]))
 
     def asks(name: str, arguments: dict[str, Any]) -> bool:
-        exact = _exact(name, arguments)
-        return exact in asked[name] or (bool(asked[name]) and exact not in free)
+        made = exact([name, arguments])
+        return made in asked[name] or (bool(asked[name]) and made not in free)
 
     return [
         structs.replace(
@@ -190,7 +191,3 @@ def _stand_ins(plan: Plan, events: Sequence[Event]) -> list[Tool]:
         )
         for tool in plan.tools()
     ]
-
-
-def _exact(name: str, arguments: dict[str, Any]) -> bytes:
-    return msgspec.json.encode([name, arguments], order="sorted")

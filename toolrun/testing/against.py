@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from msgspec import Struct
 
 from toolrun.testing.again import ask_all, options_of
+from toolrun.testing.listening import Events
 from toolrun.testing.stage import Stage
 from toolrun.testing.toolboxes import Unrecorded
 from toolrun.trace.behaviour import behaviour
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from toolrun.events import Durable, Event
     from toolrun.models.ways import Via
     from toolrun.trace.turns import Behaviour
 
@@ -115,7 +115,7 @@ async def ask_again(
     trace = read_trace(path)
     plan = Plan.from_trace(trace)
     asked = options_of(plan, trace.events)
-    heard = _Heard()
+    heard = Events()
     asked |= {
         "base_url": base_url,
         "extra_body": {**asked["extra_body"], **(extra_body or {})},
@@ -125,22 +125,7 @@ async def ask_again(
     asked |= {name: value for name, value in (("model", model), ("via", via)) if value}
     stage = Stage(path, strictness="loose", model="live", tools="trace")
     await ask_all(plan, stage, {**asked, **options})
-    return _compared(behaviour(trace.events), behaviour(heard.events), stage.unrecorded)
-
-
-class _Heard:
-    """Keeps what happens."""
-
-    observes = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def observe(self, event: Event) -> None:
-        self.events.append(event)
-
-    async def record(self, event: Durable) -> None:
-        self.events.append(event)
+    return _compared(behaviour(trace.events), behaviour(heard), stage.unrecorded)
 
 
 def _compared(recorded: Behaviour, live: Behaviour, unrecorded: Sequence[Unrecorded]) -> Comparison:

@@ -122,9 +122,7 @@ class _Turns:
         turn = next(self._turns, None)
         if running is None or cast is None:
             return
-        stop = turn.stop if turn is not None else None
-        of_time = stop is not None and stop.how == "seconds"
-        cast.expect(stop, running.time_is_up if of_time else running.cancel)
+        cast.expect(turn.stop if turn is not None else None, running)
 
 
 def _said(live: Settings, recorded: dict[str, Any]) -> dict[str, Any]:

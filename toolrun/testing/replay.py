@@ -101,9 +101,7 @@ async def _act(session: Session, act: Act, cast: Cast) -> None:
 
 
 async def _run(session: Session, turn: Turn, cast: Cast) -> None:
-    time_is_up = session._running.time_is_up  # noqa: SLF001 - only a trace has a turn end so
-    of_time = turn.stop is not None and turn.stop.how == "seconds"
-    cast.expect(turn.stop, time_is_up if of_time else session.cancel)
+    cast.expect(turn.stop, session._running)  # noqa: SLF001 - only a trace has a turn end so
     try:
         # As `ask` and `stream` do it, without a reader who would want to hear of each piece.
         text, output = turn.text, turn.output

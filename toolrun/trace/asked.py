@@ -17,6 +17,7 @@ from toolrun.models import dialects
 from toolrun.models.chat_body import encode_body
 from toolrun.models.sent import added_messages
 from toolrun.models.ways import encoder
+from toolrun.trace.calls import exact
 from toolrun.trace.requests import RecordedRequests
 from toolrun.trace.shown import NOTHING, Found, first_difference, shown
 from toolrun.transcript import message_to_openai
@@ -73,11 +74,7 @@ class Asked:
         added = added_messages(request)
         self._recorded.add(event.adds, length)
         digest = hashlib.sha256(body).hexdigest()
-        if digest == event.digest:
-            return RequestSent(
-                digest, len(body), added, dialect.name, request.streams, event.via
-            ), None
-        if self._strictness != "strict":
+        if digest == event.digest or self._strictness != "strict":
             made = RequestSent(digest, len(body), added, dialect.name, request.streams, event.via)
             return made, None
         return event, self._named(body, request, dialect, event)
@@ -93,7 +90,7 @@ class Asked:
             return None
         for index, (before, after) in enumerate(zip(recorded, request.messages, strict=False)):
             old, new = self._meant(before), self._meant(after)
-            if _sorted(old) != _sorted(new):
+            if exact(old) != exact(new):
                 where = f"message {index + 1} ({old['role']})"
                 return structs.replace(first_difference(old, new), where=where, message=index)
         if len(recorded) != len(request.messages):
@@ -152,10 +149,6 @@ class Asked:
 
 def _names(tools: Sequence[dict[str, Any]]) -> list[str]:
     return sorted(tool["function"]["name"] for tool in tools)
-
-
-def _sorted(value: Any) -> bytes:
-    return msgspec.json.encode(value, order="sorted")
 
 
 def _parsed(arguments: str) -> Any:

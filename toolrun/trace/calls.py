@@ -70,7 +70,7 @@ class RecordedCalls:
                     call = RecordedCall(event.call_id, event.name, event.arguments, index)
                     running[event.call_id] = call
                     self._by_id[event.name, event.call_id].append(call)
-                    self._by_arguments[event.name, _exact(event.arguments)].append(call)
+                    self._by_arguments[event.name, exact(event.arguments)].append(call)
                 case ToolOutput() | EgressDecided() as event if event.call_id in running:
                     running[event.call_id].told.append(event)
                 case FileChanged() as event if event.call_id in running:
@@ -91,11 +91,11 @@ class RecordedCalls:
         Of several the first that was not taken yet; of those that were all taken, the last: a
         model that calls once more than it did is told the same.
         """
-        exact = _exact(arguments)
-        same = self._by_arguments.get((name, exact), [])
+        wanted = exact(arguments)
+        same = self._by_arguments.get((name, wanted), [])
         by_id = self._by_id.get((name, call_id), [])
         # Some models number the calls of each step anew: the arguments say which is meant.
-        for calls in ([call for call in by_id if _exact(call.arguments) == exact], same):
+        for calls in ([call for call in by_id if exact(call.arguments) == wanted], same):
             if (call := next((call for call in calls if not call.taken), None)) is not None:
                 call.taken += 1
                 return call
@@ -116,5 +116,6 @@ class RecordedCalls:
         return call
 
 
-def _exact(arguments: dict[str, Any]) -> bytes:
+def exact(arguments: Any) -> bytes:
+    """JSON values in a form that is the same for the same ones."""
     return msgspec.json.encode(arguments, order="sorted")

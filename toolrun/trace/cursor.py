@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -21,6 +21,16 @@ if TYPE_CHECKING:
 
 STALL_S = 5.0
 """Seconds without any event after which a replay waits no longer for the one it expects."""
+
+
+class Stopping(Protocol):
+    """What stops the turn that a session runs."""
+
+    def cancel(self) -> None:
+        """Stop it; it ends as cancelled."""
+
+    def time_is_up(self) -> None:
+        """End it as if its time had run out."""
 
 
 class Cursor:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec import Struct
 
 from toolrun.errors import ReplayMismatch
-from toolrun.events import Durable, ToolCallFinished, UserMessage
+from toolrun.events import ToolCallFinished, UserMessage
 from toolrun.state import State
 from toolrun.trace.normal import Normal
 from toolrun.trace.redact import MARK
 from toolrun.trace.runs import Recorded, Run
-from toolrun.trace.steps import Step
+from toolrun.trace.steps import Folded, Step
 from toolrun.transcript import message_to_openai
 
 if TYPE_CHECKING:
@@ -213,14 +213,11 @@ class Misses:
         """The recorded step that has most messages in common; the expected one among equals."""
         said = [self._normal.value(message_to_openai(message)) for message in messages]
         best: tuple[tuple[int, int, bool], Nearest] | None = None
-        state, at = State(), 0
+        folded = Folded(self._plan.events)
         kept: list[Message] = []
         common = known = 0
         for step in self._plan.steps:
-            for event in self._plan.events[at : step.begin]:
-                if isinstance(event, Durable):
-                    state.apply(event)
-            at = step.begin
+            state = folded.before(step.begin)
             if state.transcript is not kept:  # a turn was taken back
                 kept, common, known = state.transcript, 0, 0
             if common == known:

@@ -6,10 +6,9 @@ in the same way.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-from toolrun.errors import ConfigError
+from toolrun.trace.recording import expression
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +30,7 @@ class Normal:
     def __init__(
         self, volatile: Sequence[str] = (), redact: Callable[[str], str] | None = None
     ) -> None:
-        self._volatile = [_compiled(pattern) for pattern in volatile]
+        self._volatile = [expression(pattern, "volatile:") for pattern in volatile]
         self._redact = redact
 
     def text(self, text: str) -> str:
@@ -53,16 +52,3 @@ class Normal:
                 return [self.value(each) for each in value]
             case _:
                 return value
-
-
-def _compiled(pattern: str) -> re.Pattern[str]:
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ConfigError(f"volatile: {pattern!r} does not compile: {error}") from error
-    if compiled.search("") is not None:
-        raise ConfigError(
-            f"volatile: {pattern!r} matches nothing at all, too, and so stands everywhere; write "
-            "it so that it needs a character (+ for *)"
-        )
-    return compiled

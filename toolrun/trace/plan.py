@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import msgspec
 from msgspec import Struct
 
 from toolrun.decisions import Approve, Decision, Deny, Edit
@@ -37,6 +36,7 @@ from toolrun.events import (
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
+from toolrun.trace.calls import exact
 from toolrun.trace.runs import Recorded, Run
 from toolrun.trace.steps import Step, recorded_steps
 from toolrun.values import Status
@@ -176,7 +176,7 @@ class Plan(Struct, frozen=True):
             if isinstance(event, ToolCallStarted):
                 profiles.setdefault(event.name, event.profile)
             elif isinstance(event, ApprovalRequested):
-                asked.add((event.name, _exact(event.arguments)))
+                asked.add((event.name, exact(event.arguments)))
         settings = self.opened.settings
         return [
             _stand_in(schema["function"], profiles, asked, settings) for schema in self.opened.tools
@@ -293,7 +293,7 @@ def _stand_in(
         options=Options(
             trusted=profile is None,
             profile=profile,
-            approve=lambda arguments: (name, _exact(arguments)) in asked,
+            approve=lambda arguments: (name, exact(arguments)) in asked,
             repeatable=name in settings.get("repeatable", ()),
         ),
         function=_never_run,
@@ -301,10 +301,6 @@ def _stand_in(
         source=None,
         builtin=name in settings.get("builtins", ()),
     )
-
-
-def _exact(arguments: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(arguments, order="sorted")
 
 
 def _never_run(**_: Any) -> None:

@@ -106,13 +106,27 @@ def _checked(patterns: Any) -> tuple[str, ...]:
     for pattern in kept:
         if not isinstance(pattern, str):
             raise ConfigError(f"trace: a pattern is a text, not {pattern!r}")
-        try:
-            compiled = re.compile(pattern)
-        except re.error as error:
-            raise ConfigError(f"trace: the pattern {pattern!r} does not compile: {error}") from None
-        if compiled.match(""):
-            raise ConfigError(
-                f"trace: the pattern {pattern!r} matches nothing at all, too, and so stands "
-                "everywhere; write it so that it needs a character (+ for *)"
-            )
+        expression(pattern, "trace: the pattern")
     return kept
+
+
+def expression(pattern: str, what: str) -> re.Pattern[str]:
+    """A regular expression for what stands in texts.
+
+    Args:
+        pattern: as the user wrote it.
+        what: how an error calls it.
+
+    Raises:
+        ConfigError: it does not compile, or matches nothing at all, too.
+    """
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ConfigError(f"{what} {pattern!r} does not compile: {error}") from None
+    if compiled.match(""):
+        raise ConfigError(
+            f"{what} {pattern!r} matches nothing at all, too, and so stands everywhere; write it "
+            "so that it needs a character (+ for *)"
+        )
+    return compiled

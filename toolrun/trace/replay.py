@@ -16,7 +16,6 @@ from toolrun.errors import ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
-    Durable,
     EgressDecided,
     FileChanged,
     RequestSent,
@@ -26,25 +25,26 @@ from toolrun.events import (
     TurnUndone,
 )
 from toolrun.journal import Journal
-from toolrun.state import State
 from toolrun.trace.asked import Asked
 from toolrun.trace.comparison import Comparison
 from toolrun.trace.cursor import Cursor
 from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
 from toolrun.trace.plan import Plan, Stop, decision_of
+from toolrun.trace.steps import Folded
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from toolrun.decisions import Approver, Decision
-    from toolrun.events import Event
+    from toolrun.events import Durable, Event
     from toolrun.journal import Sink
     from toolrun.models.model import Observe, Request
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener
+    from toolrun.trace.cursor import Stopping
     from toolrun.trace.runs import Run
     from toolrun.values import FileChange, ToolCall, ToolResult
 
@@ -92,18 +92,21 @@ class Cast:
         self.runner = ReplayRunner(cursor)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
 
-    def expect(self, stop: Stop | None, interrupt: Callable[[], None]) -> None:
+    def expect(self, stop: Stop | None, running: Stopping) -> None:
         """Have the turn that begins now be stopped as the recorded one was.
 
         Args:
             stop: see `Turn.stop`.
-            interrupt: cancels the turn, or ends its time, as `stop.how` says.
+            running: stops it.
         """
         cursor = self.cursor
         cursor.stop_at = stop.at if stop is not None else None
         failed = stop is not None and stop.how == "failed"
         cursor.failure = failure(stop.error) if stop is not None and failed else None
-        cursor.interrupt = interrupt if stop is not None and not failed else None
+        cursor.interrupt = None
+        if stop is not None and not failed:
+            of_time = stop.how == "seconds"
+            cursor.interrupt = running.time_is_up if of_time else running.cancel
 
     async def restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002
         """Say of undone files what the trace says: no disk is touched."""
@@ -160,7 +163,7 @@ class ReplayModel:
         self._asked = asked
         self._misses = misses
         self._sampled = 0
-        self._folded, self._at = State(), 0
+        self._folded = Folded(cursor.events)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Give the recorded step, or fail or wait as the recorded one did.
@@ -202,12 +205,8 @@ class ReplayModel:
 
     def _checked(self, request: Request, event: RequestSent) -> RequestSent:
         """The event of the request, made anew."""
-        position = self._cursor.position
-        for recorded in self._cursor.events[self._at : position]:
-            if isinstance(recorded, Durable):
-                self._folded.apply(recorded)
-        self._at = position
-        sent, found = self._asked.sent(request, event, len(self._folded.transcript))
+        recorded = self._folded.before(self._cursor.position).transcript
+        sent, found = self._asked.sent(request, event, len(recorded))
         if found is None:
             return sent
         step = self._misses.step(self._sampled, self._cursor.position)

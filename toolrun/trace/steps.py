@@ -1,4 +1,4 @@
-"""Which steps does a trace hold, and what was asked for each?"""
+"""Which steps does a trace hold, and how did the session stand at each?"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from toolrun.events import (
     AssistantMessage,
+    Durable,
     ReasoningDelta,
     RequestSent,
     Retried,
@@ -16,6 +17,7 @@ from toolrun.events import (
     TextDelta,
     TurnFinished,
 )
+from toolrun.state import State
 from toolrun.trace.runs import Run
 
 if TYPE_CHECKING:
@@ -79,3 +81,27 @@ def recorded_steps(events: Sequence[Recorded], begin: int = 1) -> list[Step]:
 
 def _unfinished(events: Sequence[Recorded], number: int, first: int, end: int) -> Step:
     return Step(number, events[first].turn, events[first].step, first, end)
+
+
+class Folded:
+    """The state of a recorded session, further and further on.
+
+    Args:
+        events: of the trace.
+
+    Attributes:
+        state: as far as it was asked for.
+    """
+
+    def __init__(self, events: Sequence[Recorded]) -> None:
+        self.state = State()
+        self._events = events
+        self._at = 0
+
+    def before(self, index: int) -> State:
+        """The state right before the event of a number, which is not below the last one's."""
+        for event in self._events[self._at : index]:
+            if isinstance(event, Durable):
+                self.state.apply(event)
+        self._at = index
+        return self.state

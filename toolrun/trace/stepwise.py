@@ -5,7 +5,7 @@ Each sampling is the next recorded one. What else happens, and when, is the sess
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import anyio
 import anyio.lowlevel
@@ -19,10 +19,10 @@ from toolrun.events import (
     ToolCallFinished,
     TurnFinished,
 )
-from toolrun.state import State
 from toolrun.trace.cursor import STALL_S
 from toolrun.trace.replay import failure, recorded_fault
 from toolrun.trace.runs import Run
+from toolrun.trace.steps import Folded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     from toolrun.errors import ReplayMismatch
     from toolrun.events import Event
     from toolrun.models.model import Observe, Request
+    from toolrun.state import State
     from toolrun.trace.asked import Asked
+    from toolrun.trace.cursor import Stopping
     from toolrun.trace.miss import Misses
     from toolrun.trace.plan import Plan
     from toolrun.trace.steps import Step
@@ -71,16 +73,6 @@ class StepClock:
         """Let so much recorded time pass."""
         if self._rate is not None and seconds > 0:
             await anyio.sleep(seconds / self._rate)
-
-
-class Stopping(Protocol):
-    """What stops the turn that a session runs."""
-
-    def cancel(self) -> None:
-        """Stop it; it ends as cancelled."""
-
-    def time_is_up(self) -> None:
-        """End it as if its time had run out."""
 
 
 class Stops:
@@ -194,8 +186,7 @@ class StepModel:
         self._misses = misses
         self._clock = clock
         self._stops = stops
-        self._folded = State()
-        self._at = 0
+        self._folded = Folded(plan.events)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Give the next recorded step, or fail or stop as that one did.
@@ -253,20 +244,16 @@ class StepModel:
             observe(event)
 
     def _sent(self, step: Step, request: Request, event: RequestSent) -> RequestSent:
-        sent, found = self._asked.sent(request, event, len(self._folded.transcript))
+        sent, found = self._asked.sent(request, event, len(self._folded.state.transcript))
         if found is not None:
             raise self._keep(self._misses.request(step, found, request.messages))
         return sent
 
     def _check_messages(self, step: Step, request: Request) -> None:
         """Compare the messages, where no digest does it."""
-        events = self._plan.events
-        for event in events[self._at : step.begin]:
-            if isinstance(event, Durable):
-                self._folded.apply(event)
-        self._at = step.begin
-        if self._asked.by_digest and isinstance(events[step.begin], RequestSent):
+        recorded = self._folded.before(step.begin).transcript
+        if self._asked.by_digest and isinstance(self._plan.events[step.begin], RequestSent):
             return
-        found = self._asked.said(request, self._folded.transcript)
+        found = self._asked.said(request, recorded)
         if found is not None:
             raise self._keep(self._misses.request(step, found, request.messages))
