@@ -13,6 +13,7 @@ import msgspec
 
 from toolrun import events as ev
 from toolrun.cli import screen as s
+from toolrun.trace.shown import counted
 from toolrun.values import ToolCall, Usage
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ class _Turn:
         self._usage += message.usage
 
     def summary(self, now: float) -> str:
-        parts = [_counted(self.steps, "step"), _counted(self._calls, "call")]
+        parts = [counted(self.steps, "step"), counted(self._calls, "call")]
         parts.append(f"{self._usage.total_tokens:,} tokens")
         if self._began and now:
             parts.append(f"{now - self._began:.1f} s")
@@ -233,8 +234,4 @@ def folded(text: str) -> str:
     lines = text.split("\n")
     shown = shortened("\n".join(lines[:_LINES]), _CHARACTERS)
     missing = len(lines) - _LINES
-    return f"{shown}\n... {_counted(missing, 'more line')}" if missing > 0 else shown
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{shown}\n... {counted(missing, 'more line')}" if missing > 0 else shown

@@ -15,6 +15,7 @@ from toolrun.cli.trace_files import traces
 from toolrun.cli.view import json_line
 from toolrun.errors import ConfigError, TraceError
 from toolrun.trace.check import Checked, check_trace, size_of
+from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,16 +92,16 @@ def _show(screen: s.Screen, report: Report) -> None:
 
 def _held(holds: Checked) -> str:
     parts = [
-        _counted(holds.events, "event"),
-        _counted(holds.turns, "turn"),
-        _counted(holds.steps, "step"),
+        counted(holds.events, "event"),
+        counted(holds.turns, "turn"),
+        counted(holds.steps, "step"),
         _size(holds.size),
         f"format {holds.format}",
     ]
     if holds.parts > 1:
         parts.append(f"{holds.parts:,} files")
     if holds.blobs:
-        parts.append(f"{_counted(holds.blobs, 'long text')} beside it")
+        parts.append(f"{counted(holds.blobs, 'long text')} beside it")
     if holds.unfinished:
         parts.append("ends within a turn")
     if holds.truncated:
@@ -120,11 +121,7 @@ def _what_to_do(report: Report) -> str:
 def _summary(reports: Sequence[Report], bad: int) -> str:
     size = sum(each.holds.size for each in reports if isinstance(each.holds, Checked))
     verdict = f"{bad:,} bad" if bad else "all right"
-    return f"{_counted(len(reports), 'trace')}, {_size(size)}: {verdict}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{counted(len(reports), 'trace')}, {_size(size)}: {verdict}"
 
 
 def _size(number: int) -> str:

@@ -10,6 +10,7 @@ from toolrun.answer import Answer
 from toolrun.events import AssistantMessage, SessionOpened
 from toolrun.limits import Prices
 from toolrun.testing.conversation import AgentAssertionError, Where, conversation_of
+from toolrun.trace.shown import counted
 from toolrun.values import Usage
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def assert_steps(where: Where, most: int) -> None:
     __tracebackhide__ = True
     steps = _steps(where)
     if len(steps) > most:
-        head = f"{_count(len(steps), 'step')}, and at most {most} were expected."
+        head = f"{counted(len(steps), 'step')}, and at most {most} were expected."
         _fail(where, [head, *_listed(steps)])
 
 
@@ -108,10 +109,6 @@ def _listed(steps: Sequence[AssistantMessage], prices: Prices | None = None) -> 
         cost = f", {prices.cost(usage):.6g}" if prices is not None else ""
         lines.append(f"  {number}. {did}: {took}{cost}")
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _fail(where: Where, lines: Sequence[str]) -> NoReturn:

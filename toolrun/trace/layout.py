@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -76,10 +77,11 @@ def found(path: Path, part: int) -> Path | None:
     A plain one beside a compressed one is what a crash left, and whole.
     """
     place = part_of(path, part)
-    for file in (place, packed(place)):
-        if file.is_file():
-            return file
-    return None
+    # A trace that begins asks for several: as texts they take a fifth of the time.
+    name = str(place)
+    if os.path.isfile(name):  # noqa: PTH113 - see above
+        return place
+    return packed(place) if os.path.isfile(name + PACKED) else None  # noqa: PTH113
 
 
 def head_at(file: Path) -> Head | None:

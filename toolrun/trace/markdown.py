@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from toolrun.trace.shown import counted
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -61,14 +63,14 @@ def _turn(turn: Turn) -> Iterator[str]:
 def _end(turn: Turn) -> str:
     parts: list[str] = [turn.status or "without an end in this trace"]
     parts += [f"limit {_code(turn.limit)}"] if turn.limit else []
-    parts += [_counted(len(turn.steps), "step"), _counted(len(turn.calls), "call")]
+    parts += [counted(len(turn.steps), "step"), counted(len(turn.calls), "call")]
     parts += [f"{turn.usage.total_tokens:,} tokens", f"{turn.seconds:.1f} s"]
     return ", ".join(parts)
 
 
 def _step(step: Step) -> Iterator[str]:
     if step.retries:
-        again = _counted(len(step.retries), "failed attempt")
+        again = counted(len(step.retries), "failed attempt")
         yield f"*{again} before this step: {', '.join(map(_code, step.retries))}*"
     if step.reasoning:
         yield f"<details>\n<summary>Reasoning of step {step.number}</summary>"
@@ -151,7 +153,3 @@ def _code(text: str) -> str:
 
 def _json(value: object) -> str:
     return msgspec.json.format(msgspec.json.encode(value)).decode()
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

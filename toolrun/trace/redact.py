@@ -12,6 +12,7 @@ import json
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
+import msgspec
 from msgspec import Struct, structs
 
 from toolrun.events import (
@@ -51,6 +52,7 @@ _NO_TOKENS: dict[str, Any] = {
     "continues": 0,
     "logprobs": None,
 }
+_encode = msgspec.json.Encoder().encode
 _Key = tuple[str, ...]
 _Pieces = list[tuple[int, str]]
 
@@ -188,6 +190,16 @@ class Redactor:
                 return value if clean == text else clean
             case _:
                 return value
+
+    def line(self, row: Struct) -> bytes:
+        """Something that is no event, as a line without secrets."""
+        try:
+            line = _encode(row)
+        except UnicodeEncodeError:  # half a surrogate pair: `value` replaces it
+            line = b""
+        if not line or self._finder.asks or self._finder.is_in(line):
+            line = _encode(self.value(row))
+        return line + b"\n"
 
     def _cleaned(self, event: Event) -> Event:
         clean: Event = self.value(event)

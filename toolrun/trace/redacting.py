@@ -6,7 +6,6 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import Struct, structs
 
 from toolrun.errors import TraceError
@@ -143,4 +142,4 @@ class _Writing:
         header = structs.replace(
             self._header, format=FORMAT, part=part, resumed=resumed, model=model, base_url=urls
         )
-        return msgspec.json.encode(self._redactor.value(header)) + b"\n"
+        return self._redactor.line(header)

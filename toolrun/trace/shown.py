@@ -91,6 +91,11 @@ def shown(value: Any) -> str:
     return text[:_SHOWN] + ("..." if len(text) > _SHOWN else "")
 
 
+def counted(number: int, what: str) -> str:
+    """How many there are of something: "1 step", "1,200 steps"."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _first(expected: Any, seen: Any, path: str) -> tuple[str, Any, Any]:
     """The path to the first difference; the values themselves where they differ at once."""
     if isinstance(expected, dict) and isinstance(seen, dict):

@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
 from anyio import to_thread
 
 from toolrun.events import FileChanged, SessionOpened
@@ -133,7 +132,7 @@ class TraceSink:
         header = header_of(
             self._session, self._clock(), part=part, resumed=resumed, opened=self._opened
         )
-        return msgspec.json.encode(self._redactor.value(header)) + b"\n"
+        return self._redactor.line(header)
 
     def _fail(self, error: Exception) -> None:
         import structlog

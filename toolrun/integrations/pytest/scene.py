@@ -14,6 +14,7 @@ from toolrun.integrations.pytest.recording import NewTrace
 from toolrun.runtime import Runtime
 from toolrun.testing.stage import Stage
 from toolrun.trace.recording import Recording
+from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,7 +104,7 @@ class Scene:
         count = len(self._roles)
         self._problem = ReplayMismatch(
             f"the test opened session {count + 1}, and its mark names "
-            f"{_count(count, 'trace')}. Name one for each session, in the order in which "
+            f"{counted(count, 'trace')}. Name one for each session, in the order in which "
             f'they are opened: @pytest.mark.trace("{self._marked.paths[0].name}", ..., '
             '"NEXT.jsonl"); then record what is missing: pytest --trace-mode=record '
             f"'{self._test}'"
@@ -131,8 +132,9 @@ class Scene:
         for number, (role, path) in enumerate(zip(self._roles, self._marked.paths, strict=True)):
             if number >= self._next:
                 raise ReplayMismatch(
-                    f"{path} was not used: the mark names {_count(len(self._roles), 'trace')}, and "
-                    f"the test opened {_count(number, 'session')}. Open one for each, or name less"
+                    f"{path} was not used: the mark names {counted(len(self._roles), 'trace')}, "
+                    f"and the test opened {counted(number, 'session')}. Open one for each, or name "
+                    "less"
                 )
             if isinstance(role, Stage):
                 role.finish()
@@ -185,7 +187,3 @@ def _written(new: NewTrace, runtime: Runtime, options: Options) -> Recording:
     said = runtime._chosen(options).get("trace")  # noqa: SLF001 - no session is there yet to ask
     own = said if isinstance(said, Recording) else Recording()
     return structs.replace(own, path=new.path, max_bytes=None, compress=False)
-
-
-def _count(number: int, of: str) -> str:
-    return f"{number} {of}" if number == 1 else f"{number} {of}s"
