@@ -1,4 +1,7 @@
-"""The tools of the rich session: a sandbox imports them from this file."""
+"""The tools of the rich session: a sandbox imports them from this file.
+
+They take time, as tools do: a page that shows how long each took would show nothing else.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ def forecast(days: int) -> list[float]:
     """Forecast how many parcels there will be."""
     sys.stderr.write("loading the model ...\n")
     sys.stderr.flush()
-    time.sleep(60)
+    time.sleep(60)  # longer than it may: the time-out is part of the session
     return [0.0] * days
 
 
