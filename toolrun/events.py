@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field, structs
 
-from toolrun.values import FileChange, Rule, Status, ToolCall, ToolResult, Usage
+from toolrun.values import FileChange, OnCrash, Rule, Status, ToolCall, ToolResult, Usage
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -35,12 +35,17 @@ class Durable(Event, frozen=True):
 
 
 class SessionOpened(Durable, frozen=True, tag=True):
-    """A session began; `date` (YYYY-MM-DD) is pinned for its whole life."""
+    """A session began; `date` (YYYY-MM-DD) is pinned for its whole life.
+
+    So are `tools`, as the model sees them, and `on_crash`: what becomes of a call of each whose
+    process died while it ran.
+    """
 
     version: str
     date: str
     settings: dict[str, Any]
     tools: list[dict[str, Any]] = field(default_factory=list)
+    on_crash: dict[str, OnCrash] = field(default_factory=dict)
 
 
 class SettingsChanged(Durable, frozen=True, tag=True):
@@ -82,13 +87,30 @@ class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
     logprobs: tuple[float, ...] | None = None
 
 
+def key_of(session: str, turn: int, step: int, call_id: str) -> str:
+    """The idempotency key of a call: the same whenever this call is run, and no other's.
+
+    It follows from the call's place in its session, and so outlives the process: no turn or step
+    has the number of another, not even of one that was undone, and a fork has another id.
+    """
+    return f"{session}.{turn}.{step}.{call_id}"
+
+
 class ToolCallStarted(Durable, frozen=True, tag=True):
-    """The intent: the call passed its checks and is about to run with these arguments."""
+    """The intent: the call passed its checks and is about to run with these arguments.
+
+    A call whose process died while it ran may begin again, in another: with the same key.
+    """
 
     call_id: str
     name: str
     arguments: dict[str, Any]
     profile: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The idempotency key, see `key_of`."""
+        return key_of(self.session, self.turn, self.step, self.call_id)
 
 
 class ToolCallFinished(Durable, frozen=True, tag=True, gc=False):

@@ -19,6 +19,7 @@ from toolrun.events import (
     ToolCallStarted,
     TurnFinished,
     Warned,
+    key_of,
 )
 from toolrun.journal import Journal
 from toolrun.limits import Budget, Meter
@@ -223,7 +224,7 @@ def _context(turn: Turn, call: ToolCall, secrets: Mapping[str, str]) -> CallCont
         session=journal.session,
         tenant=turn.tenant,
         call_id=call.id,
-        idempotency_key=f"{journal.session}.{state.turn}.{state.step}.{call.id}",
+        idempotency_key=key_of(journal.session, state.turn, state.step, call.id),
         deadline=None if left is None else turn.sampler.clock.time() + left,
         context=turn.context,
         secrets=secrets,

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
-Outcome: TypeAlias = Literal["ok", "error", "timeout", "crash", "invalid", "denied", "cancelled"]
+Outcome: TypeAlias = Literal[
+    "ok", "error", "timeout", "crash", "invalid", "denied", "cancelled", "unknown"
+]
+"""How a call ended; "unknown" where its process died while it ran, and it may have happened."""
+OnCrash: TypeAlias = Literal["rerun", "key", "ask", "never"]
+"""What becomes of a call whose process died while it ran; see `toolrun.tool`."""
 
 
 class ToolCall(Struct, frozen=True, gc=False):

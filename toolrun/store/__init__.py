@@ -1,0 +1,1 @@
+"""How does a session outlive its process?"""
