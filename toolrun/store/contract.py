@@ -147,8 +147,15 @@ class Store(Protocol):
         """
         ...
 
-    async def read(self, session: str, tenant: str | None = None) -> list[Durable]:
-        """All events of a session, in order; whoever holds it.
+    async def read(
+        self, session: str, tenant: str | None = None, *, after: int = 0
+    ) -> list[Durable]:
+        """The events of a session, in order; whoever holds it.
+
+        Args:
+            session: the id.
+            tenant: where given, whose it must be.
+            after: only those after this one, by number: how a watcher learns what came since.
 
         Raises:
             ConfigError: there is no such session of that tenant.
