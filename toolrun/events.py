@@ -197,11 +197,13 @@ class LimitReached(Durable, frozen=True, tag=True, gc=False):
 class TurnFinished(Durable, frozen=True, tag=True, dict=True):
     """A turn ended, however it ended; `error` says why where it failed.
 
-    `answer` is there on the events of `Session.stream`: the `Answer` of the turn.
+    `traceparent` names the span of a turn that may go on, as W3C Trace Context has it, where a sink
+    made one. `answer` is there on the events of `Session.stream`: the `Answer` of the turn.
     """
 
     status: Status
     error: str | None = None
+    traceparent: str = ""
 
     @property
     def answer(self) -> Any:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from msgspec import structs
 
@@ -30,6 +30,7 @@ from toolrun.events import (
     Warned,
 )
 from toolrun.runs import Run
+from toolrun.scopes import Scope, Within
 from toolrun.state import State, retold
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Sink(Protocol):
         One that keeps them may have a `flush`, too: it is called where many have come since the
         last durable event, or for long. One that needs no event for each piece of a text may have
         an `observe_run`: it is handed the pieces of one read as a `Run`.
+
+        One that wants to be there while a turn, a step or a call is under way may have a `within`:
+        it takes a `toolrun.scopes.Scope` and returns a context manager, which is entered and left
+        in the context of what happens inside; it gives its traceparent, or "". It must not raise.
         """
 
     async def record(self, event: Durable) -> None:
@@ -87,6 +92,8 @@ class Journal:
         """How often each kind of event happened; those of many sessions may share one."""
         self.sampling = False
         """Whether a step is being sampled: its observed events carry the number it will have."""
+        self.traceparent = ""
+        """Of the turn that runs, where a sink makes spans: see `TurnFinished.traceparent`."""
         self.seq = 0
         """The number of the last durable event."""
         self._sub = 0
@@ -120,6 +127,7 @@ class Journal:
             for sink in observing
         ]
         self._flushes = [sink.flush for sink in observing if hasattr(sink, "flush")]
+        self._entering = [sink.within for sink in self._sinks if hasattr(sink, "within")]
         self.listening = bool(self._observers)
 
     async def record(self, event: Durable) -> None:
@@ -134,6 +142,8 @@ class Journal:
             step += 1
         elif isinstance(event, UserMessage):
             turn, step = turn + 1, 0
+        elif isinstance(event, TurnFinished) and self.traceparent and event.status != "finished":
+            event = structs.replace(event, traceparent=self.traceparent)
         self.sampling = False
         self.counts[_kind(event)] += 1
         placed = self._place(event, turn, step)
@@ -146,6 +156,24 @@ class Journal:
             self._on_the_way -= 1
         while self._found and not self._on_the_way:
             self.report(self._found.pop(0))
+
+    def within(
+        self, kind: Literal["turn", "step", "call"], *, name: str = "", call_id: str = ""
+    ) -> Within:
+        """A context manager to be in while a turn, a step or a call is under way; see `Scope`."""
+        state = self.state
+        finished = state.finished
+        scope = Scope(
+            kind=kind,
+            session=self.session,
+            turn=state.turn,
+            step=0 if kind == "turn" else state.step + (kind == "step"),
+            call_id=call_id,
+            name=name,
+            settings=state.settings,
+            after=finished.traceparent if kind == "turn" and finished is not None else "",
+        )
+        return Within(scope, self._entering)
 
     def observe(self, event: Event) -> None:
         """Tell those who listen; costs nothing to speak of when nobody does."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 import anyio
@@ -96,7 +97,7 @@ class Running:
         """
         self.check_idle()
         state = self._journal.state
-        with anyio.CancelScope() as scope:
+        with anyio.CancelScope() as scope, contextlib.ExitStack() as under:
             self._scope, self._stopped = scope, False
             self._ended = ended = anyio.Event()
             meter = self._limits.meter(anyio.current_time)
@@ -107,6 +108,7 @@ class Running:
             try:
                 await begin()
                 begun = True
+                self._journal.traceparent = under.enter_context(self._journal.within("turn"))
                 await drive(meter)
             except GeneratorExit:  # the coroutine is thrown away: it may not wait any more
                 raise

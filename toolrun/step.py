@@ -85,6 +85,13 @@ class Sampler(Struct, frozen=True, eq=False):
         Raises:
             ServerError: there is none to be had within the retry budget.
         """
+        with journal.within("step", name=request.model):
+            return await self._sample(journal, request, meter, accept)
+
+    async def _sample(
+        self, journal: Journal, request: Request, meter: Meter, accept: Accept | None
+    ) -> AssistantMessage:
+        """See `sample`."""
         messages = journal.state.transcript
         step = structs.replace(
             request, messages=messages, reasoning_from=reasoning_kept_from(messages)

@@ -126,6 +126,12 @@ async def run_calls(turn: Turn) -> None:
 
 
 async def run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
+    """Run a call, in a scope of its own: what it logs and asks for says so."""
+    with turn.journal.within("call", name=turn.toolbox.name_of(call), call_id=call.id):
+        await _run_call(turn, call, checked)
+
+
+async def _run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
     """Ask where it must be asked, record the intent, run the call, record the outcome."""
     journal = turn.journal
     match await _approved(turn, call, checked):

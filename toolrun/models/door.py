@@ -28,6 +28,7 @@ from toolrun.models.credentials import (
 from toolrun.models.door_errors import NO_KEY, START, DoorErrors
 from toolrun.models.transport import Line, Reply, Transport, open_transport
 from toolrun.models.waits import Waits
+from toolrun.scopes import carried
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -222,9 +223,11 @@ class Door:
         """Whatever answer there is to a request."""
         if self._transport is None:
             self._transport = open_transport(self._line)
-        key = None if self._key is None else _authorization(await self._key())
+        more = carried.get()
+        if self._key is not None:
+            more = {**(more or {}), **_authorization(await self._key())}
         url = self.base_url + path if path.startswith("/") else path
-        reply = await self._transport.send(method, url, body, key)
+        reply = await self._transport.send(method, url, body, more)
         self._errors.answered = True
         return reply
 

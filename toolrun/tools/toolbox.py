@@ -245,6 +245,11 @@ class Toolbox:
             state,
         )
 
+    def name_of(self, call: ToolCall) -> str:
+        """The name of the tool that a call is of; "" where there is none."""
+        tool = self._tool(call.name)
+        return "" if tool is None else tool.name
+
     def repeatable(self, call: ToolCall) -> bool:
         """Whether the call's tool may be called again and again."""
         tool = self._tool(call.name)
