@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolrun._version import __version__ as __version__
     from toolrun.answer import Answer as Answer
     from toolrun.answer import MadeCall as MadeCall
+    from toolrun.cancel import CancelToken as CancelToken
     from toolrun.clock import Clock as Clock
     from toolrun.config import Config as Config
     from toolrun.config import load_config as load_config
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from toolrun.decisions import Rules as Rules
     from toolrun.errors import ConfigError as ConfigError
     from toolrun.errors import ContextTooLong as ContextTooLong
+    from toolrun.errors import Draining as Draining
     from toolrun.errors import LeaseLost as LeaseLost
     from toolrun.errors import MalformedOutput as MalformedOutput
     from toolrun.errors import MissingExtra as MissingExtra
@@ -105,12 +107,13 @@ if TYPE_CHECKING:
 _HOMES = {
     "toolrun._version": ("__version__",),
     "toolrun.answer": ("Answer", "MadeCall"),
+    "toolrun.cancel": ("CancelToken",),
     "toolrun.clock": ("Clock",),
     "toolrun.config": ("Config", "load_config"),
     "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit", "Rules"),
     "toolrun.errors": (
-        *("ConfigError", "ContextTooLong", "LeaseLost", "MalformedOutput", "MissingExtra"),
-        *("ModelNotFound", "OutputInvalid", "ReplayMismatch", "SandboxUnavailable"),
+        *("ConfigError", "ContextTooLong", "Draining", "LeaseLost", "MalformedOutput"),
+        *("MissingExtra", "ModelNotFound", "OutputInvalid", "ReplayMismatch", "SandboxUnavailable"),
         *("ServerError", "ServerStatus", "ServerTimeout", "ServerUnreachable", "SessionBusy"),
         *("StoreError", "ToolDefinitionError", "ToolrunError", "ToolsChanged", "TraceError"),
         *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),

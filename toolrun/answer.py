@@ -39,6 +39,7 @@ class Answer(Struct, frozen=True):
         limit: the limit that ended the turn, where one did.
         pending: the calls that wait for a decision, where the turn is parked.
         error: what ended the turn, where it failed.
+        reason: why it was cancelled or parked, in the words of whoever did that.
         output: the answer as a value of the type that was asked for, where one was.
         annotations: the citations in the text, with the pages that they refer to.
     """
@@ -54,6 +55,7 @@ class Answer(Struct, frozen=True):
     error: str | None = None
     output: Any = None
     annotations: tuple[Annotation, ...] = ()
+    reason: str = ""
 
     def raise_for_status(self) -> Answer:
         """Return itself where the turn finished.
@@ -72,11 +74,14 @@ class Answer(Struct, frozen=True):
                 limit = self.limit
                 which = f"limits.{limit.limit} = {limit.value:g}" if limit else "a limit"
                 raise TurnLimited(f"the turn reached {which}; Session.go_on() goes on", self)
+            case "parked" if not self.pending:
+                raise TurnParked(f"the turn was parked{_said(self.reason)}; go_on() goes on", self)
             case "parked":
                 names = ", ".join(f"{each.name} ({each.call_id})" for each in self.pending)
                 raise TurnParked(f"the turn waits for a decision on {names}", self)
             case "cancelled":
-                raise TurnCancelled("the turn was cancelled; Session.go_on() goes on", self)
+                why = _said(self.reason)
+                raise TurnCancelled(f"the turn was cancelled{why}; Session.go_on() goes on", self)
             case _:
                 raise TurnIncomplete(f"the turn failed: {self.error}", self)
 
@@ -119,4 +124,9 @@ def answer_of(state: State, parse: Callable[[str], Any] | None = None) -> Answer
         error=state.finished.error,
         output=parse(text) if parse is not None and status == "finished" else None,
         annotations=cited_in(text, state.transcript),
+        reason=state.finished.reason,
     )
+
+
+def _said(reason: str) -> str:
+    return f" ({reason})" if reason else ""

@@ -18,6 +18,7 @@
     ├── ToolsChanged             a session resumed with other tools than it was opened with
     ├── SandboxUnavailable       no backend gives the guarantees that the profile needs
     ├── SessionBusy              a second turn while one runs
+    ├── Draining                 the process is about to end, and takes no more turns
     ├── LeaseLost                another process drives the session now
     ├── ReplayMismatch           a replay departs from its trace
     ├── TraceError               a trace file that cannot be read (`line`)
@@ -175,6 +176,10 @@ class SandboxUnavailable(ToolrunError):
 
 class SessionBusy(ToolrunError):
     """The session already runs a turn; a session has one at a time."""
+
+
+class Draining(ToolrunError):
+    """The runtime takes no more turns: its process is about to end; another can go on."""
 
 
 class LeaseLost(ToolrunError):

@@ -197,12 +197,15 @@ class LimitReached(Durable, frozen=True, tag=True, gc=False):
 class TurnFinished(Durable, frozen=True, tag=True, dict=True):
     """A turn ended, however it ended; `error` says why where it failed.
 
-    `traceparent` names the span of a turn that may go on, as W3C Trace Context has it, where a sink
-    made one. `answer` is there on the events of `Session.stream`: the `Answer` of the turn.
+    `reason` says why where it was cancelled, or was parked without a call that waits: a word of
+    whoever stopped it, for people; the model never reads it. `traceparent` names the span of a turn
+    that may go on, as W3C Trace Context has it, where a sink made one. `answer` is there on the
+    events of `Session.stream`: the `Answer` of the turn.
     """
 
     status: Status
     error: str | None = None
+    reason: str = ""
     traceparent: str = ""
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from toolrun.errors import ConfigError
 from toolrun.events import LimitReached
@@ -42,6 +42,19 @@ class Limits(Struct, frozen=True):
             value = getattr(self, name)
             if value is not None and value <= 0:
                 raise ConfigError(f"limits.{name} must be greater than 0, not {value}")
+
+    def within(self, seconds: float | None) -> Limits:
+        """The same with no more wall time than this.
+
+        Raises:
+            ConfigError: it is none.
+        """
+        if seconds is None:
+            return self
+        if not seconds > 0:
+            raise ConfigError(f"seconds must be greater than 0, not {seconds}")
+        mine = self.seconds
+        return structs.replace(self, seconds=seconds if mine is None else min(mine, seconds))
 
     def meter(self, clock: Callable[[], float]) -> Meter:
         """A meter for one turn that begins now; `clock` gives seconds, monotonic."""

@@ -3,19 +3,49 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import threading
+from typing import TYPE_CHECKING, Literal
 
 import anyio
+from msgspec import Struct, structs
 
+from toolrun.cancel import CancelToken
 from toolrun.errors import ConfigError, SessionBusy
+from toolrun.events import TurnFinished
+from toolrun.journal import Storing
+from toolrun.parking import Parking
+from toolrun.tools.threads import poster
 from toolrun.turn import end_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from toolrun.draining import Turns
     from toolrun.journal import Journal
     from toolrun.limits import Limits, Meter
-    from toolrun.values import Status
+
+
+class Until(Struct, frozen=True, eq=False):
+    """What may end one turn early.
+
+    Attributes:
+        seconds: of wall time, where that is less than its limit.
+        token: stops it.
+    """
+
+    seconds: float | None = None
+    token: CancelToken | None = None
+
+
+class _Stop(Struct, frozen=True):
+    """How a turn was stopped: it is "cancelled", "limited", or "parked" as a crash would leave it.
+
+    `seconds` is the limit that it reached, where that is not the turn's own.
+    """
+
+    how: Literal["cancelled", "limited", "parked"]
+    reason: str = ""
+    seconds: float | None = None
 
 
 class Running:
@@ -24,15 +54,23 @@ class Running:
     Args:
         journal: of the session.
         limits: of each turn.
+        turns: those of all sessions that it shares a runtime with.
+
+    Attributes:
+        parking: of the turn that runs, or ran last.
     """
 
-    def __init__(self, journal: Journal, limits: Limits) -> None:
+    def __init__(self, journal: Journal, limits: Limits, turns: Turns | None = None) -> None:
+        self.parking = Parking()
         self._journal = journal
         self._limits = limits
+        self._turns = turns
         self._scope: anyio.CancelScope | None = None
-        self._stopped = False
+        self._stop: _Stop | None = None
         self._ended: anyio.Event | None = None
         self._closed = False
+        self._thread = 0
+        self._post: Callable[[Callable[[], object]], object] | None = None
 
     def check_idle(self) -> None:
         """Pass where the session is open and runs no turn.
@@ -49,6 +87,8 @@ class Running:
             raise SessionBusy(
                 f"session {name} runs a turn; await it or cancel it, a session has one at a time"
             )
+        if self._turns is not None:
+            self._turns.check()
 
     def check_not_closed(self) -> None:
         """Pass where the session has not been closed: what it held is gone.
@@ -67,16 +107,44 @@ class Running:
         self._closed = True
         self.cancel()
 
-    def cancel(self) -> None:
-        """Stop the turn; it ends as cancelled."""
-        if self._scope is not None:
-            self._stopped = True
-            self._scope.cancel()
+    def cancel(self, reason: str = "") -> None:
+        """Stop the turn; it ends as cancelled. From any thread, but from no signal handler."""
+        self._stopped_by(_Stop("cancelled", reason))
 
-    def time_is_up(self) -> None:
-        """End the turn as if its time had run out."""
+    def time_is_up(self, seconds: float | None = None) -> None:
+        """End the turn as if its time had run out: so many seconds, those of its limit if None."""
+        self._stopped_by(_Stop("limited", seconds=seconds))
+
+    def park(self, reason: str) -> None:
+        """Have the turn end where its step does."""
         if self._scope is not None:
-            self._scope.deadline = anyio.current_time()
+            self.parking.ask(reason)
+
+    def cut(self, reason: str) -> None:
+        """Stop the turn as a crash would, but in order.
+
+        It ends as parked. Calls that run are killed and keep no outcome: what becomes of them is
+        decided where the session is resumed. Where nothing stores the session, nobody can: the
+        turn is cancelled, which leaves a whole transcript to whoever reads it here.
+        """
+        stored = any(isinstance(sink, Storing) for sink in self._journal.sinks)
+        self._stopped_by(_Stop("parked" if stored else "cancelled", reason))
+
+    def _stopped_by(self, stop: _Stop) -> None:
+        scope = self._scope
+        if scope is None:
+            return
+
+        def now() -> None:
+            if self._scope is scope:
+                self._stop = self._stop or stop
+                scope.cancel()
+
+        if threading.get_ident() == self._thread or self._post is None:
+            now()
+        else:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and the turn with it
+                self._post(now)
 
     async def wait(self) -> None:
         """Return when no turn runs."""
@@ -84,27 +152,32 @@ class Running:
             await self._ended.wait()
 
     async def run(
-        self, begin: Callable[[], Awaitable[None]], drive: Callable[[Meter], Awaitable[None]]
+        self,
+        begin: Callable[[], Awaitable[None]],
+        drive: Callable[[Meter], Awaitable[None]],
+        until: Until = Until(),
     ) -> None:
         """Run a turn to its end, within its time; the transcript can go on whatever happens.
 
         Args:
             begin: records what the turn begins with; where it raises there was no turn.
             drive: drives the turn, and records its end where nothing stops it.
+            until: what may end it early.
 
         Raises:
             Exception: what `begin` or `drive` raises.
         """
         self.check_idle()
+        limits = self._limits.within(until.seconds)
         state = self._journal.state
         with anyio.CancelScope() as scope, contextlib.ExitStack() as under:
-            self._scope, self._stopped = scope, False
-            self._ended = ended = anyio.Event()
-            meter = self._limits.meter(anyio.current_time)
+            self._begin(scope)
+            meter = limits.meter(anyio.current_time)
             if (seconds := meter.remaining()) is not None:
                 scope.deadline = anyio.current_time() + seconds
             before = state.finished
             begun = False
+            ended = until.token.watch(self.cancel) if until.token is not None else None
             try:
                 await begin()
                 begun = True
@@ -122,16 +195,39 @@ class Running:
                             await end_turn(self._journal, "failed", why)
                 raise
             finally:
-                self._scope = self._ended = None
-                ended.set()
+                if ended is not None:
+                    ended()
+                self._end()
+
+    def _begin(self, scope: anyio.CancelScope) -> None:
+        self._scope, self._stop, self.parking = scope, None, Parking()
+        self._ended = anyio.Event()
+        self._thread, self._post = threading.get_ident(), poster()
+        if self._turns is not None:
+            self._turns.running.add(self)
+
+    def _end(self) -> None:
+        ended, self._scope, self._ended = self._ended, None, None
+        if self._turns is not None:
+            self._turns.running.discard(self)
+        if ended is not None:
+            ended.set()
 
     async def _interrupted(self, scope: anyio.CancelScope, meter: Meter) -> None:
-        status: Status = "cancelled"
+        stop = self._stop
+        if stop is None:  # by its own deadline, or by the caller's scope
+            late = anyio.current_time() >= scope.deadline
+            stop = _Stop("limited" if late else "cancelled")
         with anyio.CancelScope(shield=True):
-            if not self._stopped and anyio.current_time() >= scope.deadline:
-                status = "limited"
-                await self._journal.record(meter.out_of_time())
-            await end_turn(self._journal, status)
+            if stop.how == "parked":
+                await self._journal.record(TurnFinished("parked", reason=stop.reason))
+                return
+            if stop.how == "limited":
+                out_of_time = meter.out_of_time()
+                if stop.seconds is not None:
+                    out_of_time = structs.replace(out_of_time, value=stop.seconds)
+                await self._journal.record(out_of_time)
+            await end_turn(self._journal, stop.how, reason=stop.reason)
 
 
 def _is_cancellation(error: BaseException) -> bool:

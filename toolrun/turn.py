@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -25,6 +26,7 @@ from toolrun.journal import Journal
 from toolrun.limits import Budget, Meter
 from toolrun.models.model import Request
 from toolrun.output import Output
+from toolrun.parking import Parking
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
 from toolrun.tools.kept import Kept
@@ -61,6 +63,7 @@ class Turn(Struct, frozen=True, eq=False):
         context: the user's own object, for tools.
         secrets: what tools may declare.
         kept: what the session's own tools keep from call to call.
+        parking: a wish that it end where its step does.
     """
 
     journal: Journal
@@ -75,6 +78,7 @@ class Turn(Struct, frozen=True, eq=False):
     context: Any = None
     secrets: Secrets = Secrets()
     kept: Kept = field(default_factory=Kept)
+    parking: Parking = field(default_factory=Parking)
 
 
 async def run_turn(turn: Turn) -> None:
@@ -91,6 +95,8 @@ async def run_turn(turn: Turn) -> None:
         if not state.open_calls:
             if (limit := turn.meter.reached() or turn.budget.reached(state.usage)) is not None:
                 return await _limited(journal, limit)
+            if turn.parking.asked:
+                return await end_turn(journal, "parked", reason=turn.parking.reason)
             message = await turn.sampler.sample(journal, turn.request, turn.meter)
             turn.meter.steps += 1
             if message.finish_reason == "length" and _cut_off(turn, message):
@@ -103,7 +109,7 @@ async def run_turn(turn: Turn) -> None:
         repeated = _repeated(turn)
         await run_calls(turn)
         if state.pending:
-            return await end_turn(journal, "parked")
+            return await end_turn(journal, "parked", reason=turn.parking.reason)
         if repeated:
             return await _limited(journal, LimitReached("repeats", turn.meter.limits.repeats))
 
@@ -162,7 +168,7 @@ async def _approved(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
     if turn.approver is None:
         return checked
     try:
-        decision = await turn.approver(call)
+        decision = await turn.parking.unless_asked(partial(turn.approver, call))
     except Exception:  # noqa: BLE001 - the user's code; whatever it raises denies
         structlog.get_logger("toolrun").error(
             "approver raised", call=call.id, tool=call.name, traceback=traceback.format_exc()
@@ -250,11 +256,13 @@ def decided(call_id: str, tool: str, decision: Decision) -> ApprovalDecided:
             return ApprovalDecided(call_id, "deny", reason=reason)
 
 
-async def end_turn(journal: Journal, status: Status, error: str | None = None) -> None:
+async def end_turn(
+    journal: Journal, status: Status, error: str | None = None, reason: str = ""
+) -> None:
     """Record the end of a turn; unless it is parked, every call without an outcome gets one."""
     if status != "parked":
         await close_calls(journal, f"it was stopped: the turn was {status}")
-    await journal.record(TurnFinished(status, error))
+    await journal.record(TurnFinished(status, error, reason))
 
 
 async def close_calls(journal: Journal, why: str) -> None:

@@ -48,7 +48,9 @@ def test_a_finished_answer_is_itself() -> None:
             TurnParked,
             r"f \(a\)",
         ),
+        (Answer("", "parked", reason="the worker ends"), TurnParked, r"\(the worker ends\); go_on"),
         (Answer("", "cancelled"), TurnCancelled, r"go_on\(\)"),
+        (Answer("", "cancelled", reason="a new one"), TurnCancelled, r"cancelled \(a new one\);"),
         (Answer("", "failed", error="ServerStatus: no"), TurnIncomplete, "ServerStatus: no"),
     ],
 )

@@ -41,7 +41,8 @@ def told(event: ev.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one table, a
         case ev.LimitReached():
             return f"{event.limit} = {event.value:g}"
         case ev.TurnFinished():
-            return f"{event.status}{f': {event.error}' if event.error else ''}"
+            why = event.error or event.reason
+            return f"{event.status}{f': {why}' if why else ''}"
         case ev.TurnUndone():
             return ", ".join(event.left)
         case ev.ForkedFrom():

@@ -152,7 +152,9 @@ class Renderer:
         if event.status == "failed" and not self._recorded and not self._turn.steps:
             return  # the error says it all
         why = event.error if self._recorded and event.error else self._turn.limit
-        if event.status == "parked":
+        if event.reason:
+            why = event.reason
+        elif event.status == "parked":
             why = "a call waits for approval; --approve all or none decides, and toolrun chat asks"
         self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''} ({summary})")
 
