@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
 from msgspec import structs
 
+from toolrun.errors import LeaseLost
 from toolrun.events import (
     AssistantMessage,
     Durable,
@@ -32,9 +33,10 @@ from toolrun.events import (
 from toolrun.runs import Run
 from toolrun.scopes import Scope, Within
 from toolrun.state import State, retold
+from toolrun.turnstile import Turnstile, run_observer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from toolrun.events import ReasoningDelta, TextDelta
 
@@ -74,8 +76,29 @@ class Sink(Protocol):
         """
 
 
+@runtime_checkable
+class Storing(Sink, Protocol):
+    """A sink that takes its time: those behind it hear of an event once it is stored, in order.
+
+    What they would hear of in between waits, too: so they hear of nothing before what came before.
+    """
+
+    collecting: bool
+    """Whether events only come together until they are stored as one."""
+
+    async def record_all(self, events: Sequence[Durable] = ()) -> None:
+        """Store events, and what came together: all of it, or nothing."""
+
+
 class Journal:
-    """The events of one session, in order: gives each its place, folds it, tells the sinks."""
+    """The events of one session, in order: gives each its place, folds it, tells the sinks.
+
+    Attributes:
+        state: what the durable events add up to.
+        cut_off: the calls that began to run in a process that is gone; their outcome is unknown.
+        resumed: whether it goes on from events that another process has recorded.
+        lost: what ended the session's life in this process: another drives it now.
+    """
 
     def __init__(
         self,
@@ -96,10 +119,14 @@ class Journal:
         """Of the turn that runs, where a sink makes spans: see `TurnFinished.traceparent`."""
         self.seq = 0
         """The number of the last durable event."""
+        self.cut_off: set[str] = set()
+        self.lost: LeaseLost | None = None
+        self.resumed = False
         self._sub = 0
         self._due = 0.0
         self._on_the_way = 0
         self._found: list[Warned] = []
+        self._turnstile = Turnstile()
         self._sinks: tuple[Sink, ...] = tuple(sinks)
         self._find_observers()
 
@@ -120,21 +147,29 @@ class Journal:
 
     def _find_observers(self) -> None:
         # Found once, not at each piece of a text.
-        observing = [sink for sink in self._sinks if sink.observes]
+        sinks = self._sinks
+        self._store = next((sink for sink in sinks if isinstance(sink, Storing)), None)
+        behind = len(sinks) if self._store is None else sinks.index(self._store) + 1
+        self._first = sinks[:behind]
+        self._turnstile.lead_to(sinks[behind:])
+        observing = [sink for sink in self._first if sink.observes]
         self._observers = tuple(sink.observe for sink in observing)
-        self._run_observers = [
-            getattr(sink, "observe_run", None) or partial(_observe_each, sink.observe)
-            for sink in observing
-        ]
-        self._flushes = [sink.flush for sink in observing if hasattr(sink, "flush")]
-        self._entering = [sink.within for sink in self._sinks if hasattr(sink, "within")]
-        self.listening = bool(self._observers)
+        self._run_observers = [run_observer(sink) for sink in observing]
+        self._flushes = [sink.flush for sink in sinks if sink.observes and hasattr(sink, "flush")]
+        self._entering = [sink.within for sink in sinks if hasattr(sink, "within")]
+        self.listening = any(sink.observes for sink in sinks)
 
     async def record(self, event: Durable) -> None:
         """Fold a durable event and return when every sink has it.
 
         The state holds it from the call on, also where a sink raises or the wait is cancelled.
+
+        Raises:
+            LeaseLost: another process drives the session now; nothing more is recorded here.
+            StoreError: it could not be stored; it is given to the store again with the next one.
         """
+        if self.lost is not None:
+            raise self.lost
         self.seq += 1
         self._sub = 0
         turn, step = self.state.turn, self.state.step
@@ -149,9 +184,16 @@ class Journal:
         placed = self._place(event, turn, step)
         self.state.apply(placed)
         self._on_the_way += 1
+        if self._store is not None:
+            self._turnstile.hold(placed)
         try:
-            for sink in self._sinks:
+            for sink in self._first:
                 await sink.record(placed)
+            if self._store is not None and not self._store.collecting:
+                await self._turnstile.pass_on(placed.seq)
+        except LeaseLost as error:
+            self.lost = error
+            raise
         finally:
             self._on_the_way -= 1
         while self._found and not self._on_the_way:
@@ -175,6 +217,34 @@ class Journal:
         )
         return Within(scope, self._entering)
 
+    @asynccontextmanager
+    async def at_once(self) -> AsyncIterator[None]:
+        """Have what is recorded inside stored as one at the end: all of it, or nothing."""
+        store = self._store
+        if store is None:
+            yield
+            return
+        store.collecting = True
+        try:
+            yield
+        finally:
+            store.collecting = False
+        await store.record_all()
+        await self._turnstile.pass_on(self.seq)
+
+    def take_up(self, events: Sequence[Durable]) -> None:
+        """Go on from the events of a session, which others have recorded and heard of."""
+        for event in events:
+            self.state.apply(event)
+        self.seq = self._turnstile.told = events[-1].seq if events else 0
+        self.resumed = True
+        self.cut()
+
+    def cut(self) -> None:
+        """Say that the outcome of calls that began, and have none, is unknown from now on."""
+        state = self.state
+        self.cut_off = {call.id for call in state.open_calls if call.id in state.started}
+
     def observe(self, event: Event) -> None:
         """Tell those who listen; costs nothing to speak of when nobody does."""
         if self.listening:
@@ -182,6 +252,8 @@ class Journal:
             placed = self._place(event, self.state.turn, self.state.step + self.sampling)
             for observe in self._observers:
                 observe(placed)
+            if self._turnstile.observing:
+                self._turnstile.observe(placed)
             self._flush_in_time(placed.time, 1)
 
     def observe_run(self, kind: type[ReasoningDelta | TextDelta], texts: Sequence[str]) -> None:
@@ -196,6 +268,8 @@ class Journal:
             run = Run(kind, self.session, self.seq, first, state.turn, step, time, gaps, texts)
             for observe in self._run_observers:
                 observe(run)
+            if self._turnstile.observing:
+                self._turnstile.observe(run)
             self._flush_in_time(time / 1000, count)
 
     def _flush_in_time(self, time: float, count: int) -> None:
@@ -252,11 +326,6 @@ def forked(journal: Journal) -> list[Durable]:
     copies = retold(journal.state)
     fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(journal.state.standing))
     return [fork, *copies]
-
-
-def _observe_each(observe: Callable[[Event], None], run: Run) -> None:
-    for event in run.events():
-        observe(event)
 
 
 def _kind(event: Event) -> str:  # noqa: PLR0911 - a table

@@ -19,6 +19,7 @@ from toolrun.models.model import Model
 from toolrun.models.ways import Via
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
+from toolrun.store.contract import Durability, Store
 from toolrun.tools.definition import Tool, Toolset
 from toolrun.tools.secrets import Source, check_source
 from toolrun.trace.recording import Recording
@@ -101,6 +102,9 @@ class Options(TypedDict, total=False):
         trace: the file to write a trace to; True: one below the user's state folder; a `Recording`
             says more. Of a file that is a runtime's, sessions after the first write beside it, as
             forks do: `NAME-ID.jsonl`.
+        store: where the session outlives its process, and is resumed from: "sqlite:///sessions.db"
+            (beside what runs), "sqlite:////var/lib/agent/sessions.db",
+            "postgresql://user:password@host/database" (needs toolrun[postgres]), or a `Store`.
     """
 
     model: str | Model
@@ -130,6 +134,7 @@ class Options(TypedDict, total=False):
     sinks: Sequence[Sink]
     messages: Sequence[Mapping[str, Any]]
     trace: str | Path | bool | Recording | None
+    store: str | Store | None
 
 
 class RuntimeOptions(Options, total=False):
@@ -140,11 +145,14 @@ class RuntimeOptions(Options, total=False):
             in which they came. Any number by default.
         boxes: how many sandboxes run and wait at once, for all sessions: a `Boxes`.
         clock: gives the times of events, and waits between two attempts; this machine's.
+        durability: what a stored event survives: "process", the end of the process, whatever ends
+            it (the default); "power", that of the machine, too, which costs a disk's flush each.
     """
 
     max_in_flight: int | None
     boxes: Boxes
     clock: Clock
+    durability: Durability
 
 
 class Settings(Struct, frozen=True, omit_defaults=True):
@@ -230,5 +238,10 @@ def _check_kinds(options: Mapping[str, Any]) -> None:
         raise ConfigError(f"approve must be a function of a call, not {type(approve).__name__}")
     if model is not None and not (isinstance(model, str) or hasattr(model, "sample")):
         raise ConfigError(f"model must be a name or a Model, not {type(model).__name__}")
+    if options.get("durability") not in (None, "process", "power"):
+        raise ConfigError(f"durability is process or power, not {options['durability']!r}")
+    store = options.get("store")
+    if store is not None and not (isinstance(store, str) or hasattr(store, "append")):
+        raise ConfigError(f"store must be a URL or a Store, not {type(store).__name__}")
     if (instructions := options.get("instructions")) is not None:
         check_text(instructions, "instructions")

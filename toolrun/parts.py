@@ -15,15 +15,17 @@ from toolrun.events import Durable
 from toolrun.journal import Journal
 from toolrun.models.model import Model, Request
 from toolrun.options import Settings
+from toolrun.parking import Parking
 from toolrun.running import Running
 from toolrun.step import Sampler
+from toolrun.store.sink import StoreSink
 from toolrun.tools.context import whose
 from toolrun.tools.kept import Kept
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.writer import TraceSink
 from toolrun.turn import Turn
-from toolrun.values import FileChange
+from toolrun.values import FileChange, OnCrash
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +52,10 @@ class Parts(Struct, frozen=True, eq=False):
     context: Any = None
     secrets: Secrets = Secrets()
     version: str = __version__
+    on_crash: dict[str, OnCrash] | None = None
+    """Stands for what the toolbox says, where a trace knows better."""
+    stored: StoreSink | None = None
+    """What stores the events, where something does; it is among the sinks of the journal."""
     cache: dict[str, Any] = field(default_factory=dict)
     kept: Kept = field(default_factory=Kept)
     restore: Restore | None = None
@@ -97,7 +103,14 @@ class Parts(Struct, frozen=True, eq=False):
             builtins=self.toolbox.builtins,
         )
 
-    def turn(self, meter: Meter, output: Output | None, *, stream: bool) -> Turn:
+    def turn(
+        self,
+        meter: Meter,
+        output: Output | None,
+        *,
+        stream: bool,
+        parking: Parking | None = None,
+    ) -> Turn:
         """What a turn of the session works with."""
         settings = self.settings
         return Turn(
@@ -120,6 +133,7 @@ class Parts(Struct, frozen=True, eq=False):
             self.context,
             self.secrets,
             self.kept,
+            parking or Parking(),
         )
 
     def close(self) -> None:
@@ -128,7 +142,9 @@ class Parts(Struct, frozen=True, eq=False):
             self.trace.close()
 
     async def aclose(self) -> None:
-        """Finish the trace, and return when its files are as they stay."""
+        """Finish the trace, let others hold the session, and return when all is as it stays."""
         self.close()
+        if self.stored is not None:
+            await self.stored.release()
         if self.trace is not None:
             await self.trace.wait()

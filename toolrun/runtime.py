@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import secrets
 from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
@@ -14,6 +13,7 @@ import msgspec
 from msgspec import structs
 
 from toolrun.clock import SystemClock
+from toolrun.draining import REASON, SECONDS, Turns
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
 from toolrun.known import Known
@@ -21,6 +21,7 @@ from toolrun.limits import Budget, Limits
 from toolrun.models.credentials import learning
 from toolrun.models.door import Timeouts
 from toolrun.models.ways import Server, open_model
+from toolrun.opening import check_name, id_of
 from toolrun.options import (
     BASE_URL,
     MODEL,
@@ -33,6 +34,7 @@ from toolrun.parts import Parts
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
+from toolrun.storing import Stores
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
 from toolrun.tools.manifest import define_all
@@ -55,7 +57,9 @@ if TYPE_CHECKING:
     from toolrun.models.fleet import Fleet
     from toolrun.models.model import Model
     from toolrun.models.ways import Via
+    from toolrun.resuming import Resuming
     from toolrun.session import Session
+    from toolrun.store.contract import Store
     from toolrun.tools.definition import Tool, Toolset
     from toolrun.trace.writer import TraceSink
 
@@ -72,6 +76,7 @@ class Runtime:
             "ToolCallFinished.timeout", "Retried.http-503", "Warned.reasoning-dropped", ..., and of
             a fleet: "FailedOver", "SpilledOver", "BreakerOpened", "BreakerClosed". For metrics;
             never reset.
+        turns: what its sessions run.
 
     Raises:
         ConfigError, ToolDefinitionError: an option or a tool does not fit.
@@ -84,6 +89,7 @@ class Runtime:
         self._clock = options.get("clock") or SystemClock()
         most = options.get("max_in_flight")
         self._gate = None if most is None else anyio.Semaphore(most)
+        self.turns = Turns()
         self._held = 0
         self._private = False
         self._traced = False
@@ -91,6 +97,7 @@ class Runtime:
         self._keys: defaultdict[Any, Known] = defaultdict(Known)
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
+        self._stores = Stores(options.get("durability") or "process")
         # Compiled once for all sessions that have them; bounded, since a service may make a tool
         # for each session.
         self._defined = lru_cache(maxsize=1024)(define)
@@ -113,6 +120,27 @@ class Runtime:
             while self._models:
                 await self._models.popitem()[1].aclose()
             await self._sandboxes.aclose()
+            await self._stores.aclose()
+
+    @property
+    def draining(self) -> bool:
+        """Whether it takes no more turns: what a health check tells a load balancer."""
+        return self.turns.draining
+
+    async def drain(self, seconds: float = SECONDS, *, reason: str = REASON) -> None:
+        """Take no more turns, and leave those that run where another process can go on.
+
+        Each finishes the step that it is in, with the calls of that step, and ends as "parked";
+        what waits for a person is waited for no longer. Then all sessions are closed, and their
+        leases given back. May be called again, with less time.
+
+        Args:
+            seconds: after which the turns that still run are cut off. Where there is a store, they
+                are parked as they stand, and calls that ran follow their `on_crash` where the
+                session is resumed; else they are cancelled.
+            reason: for people: it stands in the TurnFinished events and in `Answer.reason`.
+        """
+        await self.turns.drain(seconds, reason)
 
     @property
     def fleet(self) -> Fleet:
@@ -149,6 +177,7 @@ class Runtime:
         """The same for a session that nobody closed, where no event loop can be waited on."""
         if self._is_free(last=last):
             self._sandboxes.close()
+            self._stores.close()
 
     def _is_free(self, *, last: bool) -> bool:
         self._held -= 1
@@ -170,6 +199,61 @@ class Runtime:
         check_options(options)
         return Session(self, id, **options)
 
+    def resume(
+        self,
+        id: str,  # noqa: A002 - as above
+        *,
+        adopt: bool = False,
+        wait: float | None = None,
+        **options: Unpack[Options],
+    ) -> Resuming:
+        """A session that this process, or another, has left; `async with` it, or await it.
+
+        What makes the conversation is as it was: model, instructions, sampling, tools, limits,
+        profile, workspace, date. Where the server is, keys, time-outs, retries, sinks, trace,
+        secrets, approver and context come from the runtime and from here. What is given here and
+        differs from what was pinned is recorded as SettingsChanged. A turn that had not ended goes
+        on with `go_on`; calls that have an outcome do not run again, and those that were cut off
+        follow their tool's `on_crash`.
+
+        Args:
+            id: of the session.
+            adopt: take the tools as they are now, where they are others than it was opened with.
+            wait: seconds to wait where another process drives it.
+            **options: as for `session`, but for `messages`; where there is a `tenant`, another's
+                session is as unknown as none.
+
+        Raises:
+            ConfigError: there is no store; an option does not fit. Where it is entered, what
+                `Resuming.__await__` says.
+        """
+        from toolrun.resuming import Resuming
+
+        return Resuming(self, id, options, adopt=adopt, wait=wait)
+
+    async def store(self, options: Options | None = None) -> Store:
+        """The store of its sessions, open.
+
+        Args:
+            options: of a session that may have another.
+
+        Raises:
+            ConfigError: there is none.
+            StoreError: it can't be used.
+        """
+        wanted = self._chosen(options or {}).get("store")
+        if wanted is None:
+            raise ConfigError(
+                'there is no store: give one, such as Runtime(store="sqlite:///sessions.db")'
+            )
+        store = self._stores.of(wanted)
+        await store.open()
+        return store
+
+    def option(self, name: str) -> Any:
+        """What its sessions have where they say nothing else; None where it says nothing."""
+        return self._options.get(name)
+
     def assemble(self, session_id: str | None, options: Options) -> Parts:
         """Put a session together; a test has its traces do this instead."""
         return self.parts(session_id, options)
@@ -178,7 +262,9 @@ class Runtime:
         """What a session, or a loop that is none, is made of: the runtime's options and its own."""
         chosen = self._chosen(options)
         said, history = from_openai(chosen.get("messages") or ())
-        session_id = session_id or secrets.token_hex(8)
+        session_id = id_of(session_id)
+        if (tenant := chosen.get("tenant")) is not None:
+            check_name(tenant, "tenant")
         model, name = self._model(chosen)
         parts = [part for part in (chosen.get("instructions"), said) if part]
         workspace = chosen.get("workspace")
@@ -203,7 +289,7 @@ class Runtime:
             budget=chosen.get("budget") or Budget(),
             retries=chosen.get("retries") or Retries(),
             verify_reasoning=chosen.get("verify_reasoning") or 0.0,
-            tenant=chosen.get("tenant"),
+            tenant=tenant,
             repeatable=toolbox.repeatables,
             builtins=toolbox.builtins,
             extra_body=dict(chosen.get("extra_body") or {}),
@@ -211,8 +297,10 @@ class Runtime:
         values = Secrets(chosen.get("secrets"))
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
         trace = self._trace(options, journal, values, toolbox, profile)
-        for sink in (*([] if trace is None else [trace]), *(chosen.get("sinks") or ())):
-            journal.add(sink)
+        stored = self._stores.sink(chosen.get("store"), session_id, tenant)
+        for sink in (trace, stored, *(chosen.get("sinks") or ())):
+            if sink is not None:
+                journal.add(sink)
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
         return Parts(
             journal,
@@ -227,6 +315,7 @@ class Runtime:
             self._gate,
             chosen.get("context"),
             values,
+            stored=stored,
         )
 
     def _chosen(self, options: Options) -> Options:

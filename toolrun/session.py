@@ -2,48 +2,41 @@
 
 from __future__ import annotations
 
-import secrets
 import warnings
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
+from toolrun.cancel import check_token
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
-from toolrun.events import (
-    ANOTHER_BACKEND,
-    NOT_RESTORED,
-    SessionOpened,
-    TurnUndone,
-    UserMessage,
-    Warned,
-)
+from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
+from toolrun.forking import options_of_fork
 from toolrun.journal import forked
-from toolrun.options import check_options
+from toolrun.opening import id_of, open_new
 from toolrun.output import Output
-from toolrun.running import Running
-from toolrun.sandbox.resolve import over
+from toolrun.running import Running, Until
 from toolrun.step import Proving
 from toolrun.stream import EventStream
-from toolrun.trace.header import beside
-from toolrun.trace.recording import Recording
 from toolrun.transcript import check_text, to_openai
-from toolrun.turn import close_calls, decided, run_turn
+from toolrun.turn import close_calls, decided, end_left, run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
     from types import TracebackType
     from typing import Unpack
 
     from toolrun.blocking import BlockingSession
+    from toolrun.cancel import CancelToken
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
     from toolrun.options import Options
+    from toolrun.parts import Parts
     from toolrun.runtime import Runtime
     from toolrun.state import State
     from toolrun.transcript import Message
@@ -86,11 +79,12 @@ class Session:
         self._parts = parts = runtime.assemble(id, options)
         self._journal = parts.journal
         self._output: Output | None = None
-        self._closed = False
-        self._running = Running(parts.journal, parts.settings.limits)
+        self._opened = self._closed = False
+        self._running = Running(parts.journal, parts.settings.limits, runtime.turns)
         if parts.stops is not None:
             parts.stops(self._running)
         self.id = parts.journal.session
+        self._opening: Callable[[Parts], Awaitable[None]] = open_new
 
     @staticmethod
     def sync(**options: Unpack[Options]) -> BlockingSession:
@@ -125,23 +119,19 @@ class Session:
             SandboxUnavailable: no sandbox holds; nothing has run.
             ConfigError: `messages`, `profile` or `workspace` do not fit; a secret that a tool
                 declares is not there; it was closed.
+            Draining: the process is about to end.
         """
         self._running.check_not_closed()
-        parts = self._parts
+        self._runtime.turns.check()
+        self._runtime.turns.sessions.add(self)
+        if self._opened:  # `await runtime.resume(...)` gives one that is
+            return self
         try:
-            await parts.secrets.check(parts.toolbox.tools)
-            fallbacks = await parts.toolbox.prepare()
-            opened = SessionOpened(
-                parts.version, parts.date, parts.settings.as_dict(), parts.toolbox.schemas
-            )
-            await self._journal.record(opened)
-            for fallback in fallbacks:
-                self._journal.report(Warned(ANOTHER_BACKEND, fallback))
-            for event in parts.history:
-                await self._journal.record(event)
+            await self._opening(self._parts)
         except BaseException:
             await self.aclose()
             raise
+        self._opened = True
         return self
 
     async def __aexit__(
@@ -163,6 +153,7 @@ class Session:
             await self._parts.aclose()
             if not self._closed:
                 self._closed = True
+                self._runtime.turns.sessions.discard(self)
                 await self._runtime.release(last=self._private is not None)
 
     def __del__(self) -> None:
@@ -180,7 +171,14 @@ class Session:
         self._parts.close()
         self._runtime.forget(last=self._private is not None)
 
-    async def ask(self, text: str, *, output: Any = None) -> Answer:
+    async def ask(
+        self,
+        text: str,
+        *,
+        output: Any = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
         """Say something and run the turn to its end.
 
         Args:
@@ -188,41 +186,69 @@ class Session:
             output: what the answer has to be: a pydantic model, a dataclass, any type that pydantic
                 has a schema for, or a JSON Schema; `Answer.output` then holds it. The model may
                 call tools first; an answer that does not fit is said once more, without tools.
+            seconds: wall time that the turn may take, where that is less than `limits.seconds`;
+                it then ends as "limited".
+            cancel: stops the turn from anywhere; it then ends as "cancelled".
 
         Raises:
-            ConfigError: the text cannot be sent, or `output` has no schema.
+            ConfigError: an argument does not fit: the text cannot be sent, `output` has no schema.
             SessionBusy: a turn runs.
+            Draining: the process is about to end.
             ServerError: a step could not be sampled; `go_on` samples it again.
             OutputInvalid: the model gives no answer that fits; `go_on` tries again.
             SandboxUnavailable: a tool's sandbox stopped holding.
         """
-        return await self._turn(self._saying(text, output))
+        return await self._turn(self._saying(text, output), _until(seconds, cancel))
 
-    async def go_on(self, *, output: Any = None) -> Answer:
+    async def go_on(
+        self,
+        *,
+        output: Any = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
         """Go on with a turn that was parked, limited, cancelled or failed.
 
         Args:
             output: as for `ask`; what was asked for, as JSON, where None.
+            seconds: as for `ask`.
+            cancel: as for `ask`.
 
         Raises:
             ConfigError: there is nothing to go on with.
-            SessionBusy, ServerError, OutputInvalid: as for `ask`.
+            SessionBusy, Draining, ServerError, OutputInvalid: as for `ask`.
         """
-        return await self._turn(self._resuming(output))
+        return await self._turn(self._resuming(output), _until(seconds, cancel))
 
-    def stream(self, text: str, *, output: Any = None) -> EventStream:
+    def stream(
+        self,
+        text: str,
+        *,
+        output: Any = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> EventStream:
         """Say something and hear of the turn as it happens.
 
         An asynchronous context manager of an iterator over events; leaving it early cancels the
         turn. What `ask` raises, the iterator raises after the last event.
         """
-        begin = self._saying(text, output)
-        return EventStream(self._journal, lambda: self._turn(begin, stream=True), self._answer)
+        return self._watched(self._saying(text, output), _until(seconds, cancel))
 
-    def stream_on(self, *, output: Any = None) -> EventStream:
+    def stream_on(
+        self,
+        *,
+        output: Any = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> EventStream:
         """`go_on`, as a stream."""
-        begin = self._resuming(output)
-        return EventStream(self._journal, lambda: self._turn(begin, stream=True), self._answer)
+        return self._watched(self._resuming(output), _until(seconds, cancel))
+
+    def _watched(self, begin: Callable[[], Awaitable[None]], until: Until) -> EventStream:
+        return EventStream(
+            self._journal, lambda: self._turn(begin, until, stream=True), self._answer
+        )
 
     async def undo(self) -> str:
         """Take the last turn back, and return what the user had said.
@@ -264,32 +290,12 @@ class Session:
             SessionBusy: a turn runs.
         """
         self._running.check_idle()
-        mine: Options = {"instructions": self._parts.settings.instructions}
-        if (profile := options.get("profile")) is not None:
-            mine["profile"] = options["profile"] = over(self._parts.settings.profile, profile)
-        whole: Options = {**self._options, **mine, **options, "messages": ()}
-        check_options(whole)
-        id = id or secrets.token_hex(8)  # noqa: A001 - as above
-        self._trace_fork(id, whole, is_said="trace" in options)
+        id = id_of(id)  # noqa: A001 - as above
+        whole = options_of_fork(self._parts, self._options, id, options)
         other = Session(self._runtime, id, **whole)
         other._private = self._private
         other._parts = structs.replace(other._parts, history=forked(self._journal))
         return other
-
-    def _trace_fork(self, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002
-        """See that a fork's trace is another file than this session's, which is being written."""
-        wanted, mine = whole.get("trace"), self.trace_path
-        recording = Recording.of(wanted)
-        if recording is None or recording.path is True or mine is None:
-            return
-        path = Path(recording.path)
-        if not is_said:
-            whole["trace"] = structs.replace(recording, path=beside(path, id))
-        elif path.resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
-            raise ConfigError(
-                f"trace: {str(path)!r} is this session's own, which a fork would overwrite; give "
-                "another file, or none: it is then written beside"
-            )
 
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Decide on a call that waits; `go_on` then goes on.
@@ -307,9 +313,15 @@ class Session:
             self._parts.toolbox.check_edit(request.name, decision.arguments)
         await self._journal.record(decided(call_id, request.name, decision))
 
-    def cancel(self) -> None:
-        """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled"."""
-        self._running.cancel()
+    def cancel(self, reason: str = "") -> None:
+        """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled".
+
+        From any thread, and from a tool of the turn; a signal handler needs a `CancelToken`.
+
+        Args:
+            reason: for people: it stands in the TurnFinished event and in `Answer.reason`.
+        """
+        self._running.cancel(reason)
 
     async def prove(self, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Look for the reasoning of a step in the prompt that a later one was sampled from.
@@ -330,6 +342,8 @@ class Session:
 
         async def begin() -> None:
             # A turn that was parked and is not taken up again leaves no call without a result.
+            if self._left_running:
+                await end_left(self._journal)
             await close_calls(self._journal, "the user went on without it")
             self._output = asked
             await self._journal.record(UserMessage(text, asked.schema if asked else None))
@@ -341,11 +355,17 @@ class Session:
 
         async def begin() -> None:
             finished = self.state.finished
-            if finished is None or finished.status == "finished":
+            ended = finished is None or finished.status == "finished"
+            if ended and not self._left_running:
                 raise ConfigError("there is no turn to go on with; ask something")
             self._output = asked or self._output or self._output_asked()
 
         return begin
+
+    @property
+    def _left_running(self) -> bool:
+        """Whether a turn has not ended whose process has."""
+        return self._journal.resumed and self.state.running
 
     def _output_asked(self) -> Output | None:
         """What the turn's answer has to be, of a turn that another session began."""
@@ -355,9 +375,16 @@ class Session:
     def _answer(self) -> Answer:
         return answer_of(self.state, self._output.parse if self._output else None)
 
-    async def _turn(self, begin: Callable[[], Awaitable[None]], *, stream: bool = False) -> Answer:
+    async def _turn(
+        self, begin: Callable[[], Awaitable[None]], until: Until = Until(), *, stream: bool = False
+    ) -> Answer:
         async def drive(meter: Meter) -> None:
-            await run_turn(self._parts.turn(meter, self._output, stream=stream))
+            parking = self._running.parking
+            await run_turn(self._parts.turn(meter, self._output, stream=stream, parking=parking))
 
-        await self._running.run(begin, drive)
+        await self._running.run(begin, drive, until)
         return self._answer()
+
+
+def _until(seconds: float | None, cancel: CancelToken | None) -> Until:
+    return Until(seconds, check_token(cancel))

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     AssistantMessage,
+    Compacted,
     Durable,
     Event,
     FileChanged,
@@ -25,11 +28,12 @@ from toolrun.events import (
     TurnUndone,
     UserMessage,
 )
+from toolrun.shortening import Shortened, covered, shortened, up_to
 from toolrun.transcript import Message, ToolMessage
-from toolrun.values import FileChange, Rule, ToolCall, ToolResult, Usage
+from toolrun.values import FileChange, OnCrash, Rule, ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 
 class State:
@@ -38,7 +42,17 @@ class State:
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
         self.settings: dict[str, Any] = {}
+        self.tools: Sequence[dict[str, Any]] = ()
+        """As the model sees them."""
+        self.on_crash: Mapping[str, OnCrash] = {}
         self.transcript: list[Message] = []
+        self.sent: list[Message] = self.transcript
+        """The messages that are sent: the transcript, unless it was compacted."""
+        self.shortened = Shortened()
+        self.compactions: list[tuple[int, Compacted]] = []
+        """Each with how long the transcript was then."""
+        self.recalls = False
+        """Whether a result was ever trimmed, so that the model may read it again."""
         self.turn = 0
         self.step = 0
         self.finished: TurnFinished | None = None
@@ -48,8 +62,15 @@ class State:
         """What the calls of each turn did to the workspace, in order: what undo takes back."""
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage = Usage()
+        self.summed_up = Usage()
+        """What summaries of the turn took; it is part of `usage`."""
         self.results: dict[str, ToolResult] = {}
-        self.started: set[str] = set()
+        self.started: dict[str, ToolCallStarted] = {}
+        """The calls of the last message that began, each as it began last."""
+        self.redecided: set[str] = set()
+        """Those of them that were decided upon after that."""
+        self.begun: set[tuple[int, str]] = set()
+        """The calls of the turn that began: the step and the id of each."""
         self.pending: dict[str, ApprovalRequested] = {}
         self.decided: dict[str, ApprovalDecided] = {}
         self.standing: list[Rule] = []
@@ -93,7 +114,9 @@ class State:
             case UserMessage():
                 self._asked(event)
             case ToolCallStarted():
-                self.started.add(event.call_id)
+                self.started[event.call_id] = event
+                self.begun.add((self.step, event.call_id))
+                self.redecided.discard(event.call_id)
             case ToolCallFinished():
                 self._outcome(event)
             case FileChanged():
@@ -108,13 +131,16 @@ class State:
                 self.limit = event
             case TurnUndone():
                 self._undone()
+            case Compacted():
+                self._compacted(event)
             case ForkedFrom():
                 self.standing = list(event.standing)
             case SessionOpened():
                 self.opened = event
                 self.settings = dict(event.settings)
+                self.tools, self.on_crash = event.tools, event.on_crash
             case SettingsChanged():
-                self.settings |= event.settings
+                self._changed(event.settings)
             case _:
                 pass
 
@@ -125,8 +151,10 @@ class State:
         self.turns_from.append(len(self.transcript))
         self.changes.append([])
         self.turn_results = {}
+        self.begun = set()
         self._made.clear()
-        self.transcript.append(message)
+        self.summed_up = Usage()
+        self._said_on(message)
 
     def _undone(self) -> None:
         """The turn is gone from the transcript; what it used, and its number, stay used."""
@@ -134,19 +162,50 @@ class State:
         self.changes.pop()
         # A new list: others may still hold the old one, such as a request.
         self.transcript = self.transcript[:begin]
+        self.sent = self.transcript
+        if self.compactions:
+            self.compactions = up_to(self.compactions, begin)
+            self._shorten()
         self.finished = self.limit = None
         self.turn_results = {}
         self.pending = {}
         self.calls = ()
 
+    def _said_on(self, message: Message) -> None:
+        self.transcript.append(message)
+        if self.sent is not self.transcript:
+            self.sent.append(message)
+
+    def _compacted(self, event: Compacted) -> None:
+        self.compactions.append((len(self.transcript), event))
+        self.recalls = self.recalls or bool(event.results)
+        self.usage += event.usage
+        self.summed_up += event.usage
+        self._shorten(event.after)
+
+    def _shorten(self, tokens: int = 0) -> None:
+        """Make what is sent anew of the transcript."""
+        events = [event for _, event in self.compactions]
+        covers = covered(events)
+        turns = sum(isinstance(each, UserMessage) for each in self.transcript[:covers])
+        self.sent = shortened(self.transcript, events) if events else self.transcript
+        at = self.compactions[-1][0] if events else 0
+        self.shortened = Shortened(
+            self.shortened.times + 1,
+            max(at - covers + bool(covers), 0),
+            max(turns - 1, 0),
+            tokens,
+        )
+
     def _answered(self, message: AssistantMessage) -> None:
         self.step += 1
-        self.finished = None
+        self.finished = self.limit = None
         self.usage += message.usage
-        self.transcript.append(message)
+        self._said_on(message)
         self.calls = message.tool_calls
         self.results = {}
-        self.started = set()
+        self.started = {}
+        self.redecided = set()
         self.decided = {}
         self._said = {}
         self._repeats = {}
@@ -162,13 +221,23 @@ class State:
         self.turn_results[self.step, event.call_id] = event.result
         self.pending.pop(event.call_id, None)
         if self.calls and not self.open_calls:
-            self.transcript += [
-                ToolMessage(call.id, call.name, self._said[call.id]) for call in self.calls
-            ]
+            for call in self.calls:
+                self._said_on(ToolMessage(call.id, call.name, self._said[call.id]))
             self.calls = ()
+
+    def _changed(self, settings: Mapping[str, Any]) -> None:
+        changed = dict(settings)
+        self.tools = changed.pop("tools", self.tools)
+        self.on_crash = changed.pop("on_crash", self.on_crash)
+        self.settings = {**self.settings, **changed}
 
     def _decided(self, event: ApprovalDecided) -> None:
         self.pending.pop(event.call_id, None)
+        if event.call_id in self.started:  # once more, after a crash: with the arguments it had
+            self.redecided.add(event.call_id)
+            before = self.decided.get(event.call_id)
+            if event.arguments is None and before is not None:
+                event = structs.replace(event, arguments=before.arguments)
         self.decided[event.call_id] = event
         if event.rule is not None:
             self.standing.append(event.rule)
@@ -184,13 +253,20 @@ def fold(events: Iterable[Event]) -> State:
 
 
 def retold(state: State) -> list[Durable]:
-    """Events that add up to the same transcript, open calls and end of the last turn."""
-    events: list[Durable] = [
-        ToolCallFinished(message.call_id, message.name, ToolResult(message.content))
-        if isinstance(message, ToolMessage)
-        else message
-        for message in state.transcript
-    ]
+    """Events that add up to the same transcript, open calls and end of the last turn.
+
+    They add up to the same that is sent of it, too.
+    """
+    events: list[Durable] = []
+    compactions = list(state.compactions)
+    for count, message in enumerate(state.transcript, 1):
+        events.append(
+            ToolCallFinished(message.call_id, message.name, ToolResult(message.content))
+            if isinstance(message, ToolMessage)
+            else message
+        )
+        while compactions and compactions[0][0] <= count:
+            events.append(compactions.pop(0)[1])
     if state.open_calls:
         # The last message's calls: some have an outcome, the others wait.
         events += [

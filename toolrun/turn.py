@@ -15,6 +15,7 @@ from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
+    AssistantMessage,
     LimitReached,
     ToolCallFinished,
     ToolCallStarted,
@@ -32,6 +33,7 @@ from toolrun.tools.context import CallContext
 from toolrun.tools.kept import Kept
 from toolrun.tools.listener import recording
 from toolrun.tools.secrets import Secrets
+from toolrun.tools.surviving import after_crash, unknown
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
 from toolrun.values import Rule, ToolResult
 
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from toolrun.decisions import Decision
-    from toolrun.events import AssistantMessage
     from toolrun.tools.toolbox import Checked
     from toolrun.values import Status, ToolCall
 
@@ -91,22 +92,17 @@ async def run_turn(turn: Turn) -> None:
         OutputInvalid: the model gives no answer of the type that was asked for.
     """
     journal, state = turn.journal, turn.journal.state
+    if state.finished is None and state.limit is not None:  # its process ended before its end
+        return await end_turn(journal, "limited")
+    message = _taken_up(turn)
     while True:
-        if not state.open_calls:
-            if (limit := turn.meter.reached() or turn.budget.reached(state.usage)) is not None:
-                return await _limited(journal, limit)
-            if turn.parking.asked:
-                return await end_turn(journal, "parked", reason=turn.parking.reason)
-            message = await turn.sampler.sample(journal, turn.request, turn.meter)
-            turn.meter.steps += 1
-            if message.finish_reason == "length" and _cut_off(turn, message):
-                limit = LimitReached("max_tokens", message.usage.completion_tokens)
-                return await _limited(journal, limit)
-            if not message.tool_calls:
-                if turn.output is not None:
-                    await _shaped(turn, turn.output, message)
-                return await end_turn(journal, "finished")
-        repeated = _repeated(turn)
+        if message is None and not state.open_calls:
+            message = await _sampled(turn)
+            if message is None:
+                return None
+        if message is not None and await _ended_by(turn, message):
+            return None
+        message, repeated = None, _repeated(turn)
         await run_calls(turn)
         if state.pending:
             return await end_turn(journal, "parked", reason=turn.parking.reason)
@@ -114,13 +110,39 @@ async def run_turn(turn: Turn) -> None:
             return await _limited(journal, LimitReached("repeats", turn.meter.limits.repeats))
 
 
+async def _sampled(turn: Turn) -> AssistantMessage | None:
+    """The message of the next step; None where the turn has ended instead."""
+    journal = turn.journal
+    if (limit := turn.meter.reached() or turn.budget.reached(journal.state.usage)) is not None:
+        await _limited(journal, limit)
+        return None
+    if turn.parking.asked:
+        await end_turn(journal, "parked", reason=turn.parking.reason)
+        return None
+    message = await turn.sampler.sample(journal, turn.request, turn.meter)
+    turn.meter.steps += 1
+    return message
+
+
+async def _ended_by(turn: Turn, message: AssistantMessage) -> bool:
+    """Whether a message ends the turn: as its answer, or because it was cut off."""
+    journal = turn.journal
+    if message.finish_reason == "length" and _cut_off(turn, message):
+        await _limited(journal, LimitReached("max_tokens", message.usage.completion_tokens))
+        return True
+    if message.tool_calls:
+        return False
+    if turn.output is not None:
+        await _shaped(turn, turn.output, message)
+    await end_turn(journal, "finished")
+    return True
+
+
 async def run_calls(turn: Turn) -> None:
     """Run the open calls at once; `fold` keeps their results in the order of the calls."""
-    state = turn.journal.state
+    turn.journal.cut()
     # Checked and counted in their order, so that a limit always meets the same ones.
-    calls = [
-        (call, _counted(turn, call, turn.toolbox.check(call, state))) for call in state.open_calls
-    ]
+    calls = [(call, _checked(turn, call)) for call in turn.journal.state.open_calls]
     if len(calls) == 1:
         return await run_call(turn, *calls[0])
     try:
@@ -150,6 +172,7 @@ async def _run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                 await journal.record(
                     ToolCallStarted(call.id, ready.tool.name, ready.arguments, ready.profile)
                 )
+                journal.cut_off.discard(call.id)
                 result = await ready.run(context, recording(journal, call.id), turn.kept)
             await journal.record(
                 ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
@@ -177,7 +200,30 @@ async def _approved(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
     if decision is None:
         return checked
     await journal.record(decided(call.id, checked.name, decision))
-    return _counted(turn, call, turn.toolbox.check(call, journal.state))
+    return _checked(turn, call)
+
+
+def _taken_up(turn: Turn) -> AssistantMessage | None:
+    """The message that the process which sampled it did nothing about, where it has ended since.
+
+    What the turn has taken of its limits by then stays taken, but for its time.
+    """
+    journal, state, meter = turn.journal, turn.journal.state, turn.meter
+    if state.finished is not None:
+        return None
+    journal.cut()
+    meter.steps, meter.tool_calls = state.step, len(state.begun) - len(journal.cut_off)
+    return last if isinstance(last := state.transcript[-1], AssistantMessage) else None
+
+
+def _checked(turn: Turn, call: ToolCall) -> Checked:
+    """Whether a call may run; one that a crash cut off follows its tool's `on_crash`."""
+    journal, toolbox = turn.journal, turn.toolbox
+    checked = toolbox.check(call, journal.state)
+    if call.id in journal.cut_off:
+        policy = toolbox.on_crash.get(toolbox.name_of(call), "ask")
+        checked = after_crash(call, checked, policy, journal.state)
+    return _counted(turn, call, checked)
 
 
 def _counted(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
@@ -268,11 +314,25 @@ async def end_turn(
 async def close_calls(journal: Journal, why: str) -> None:
     """Give every open call a result, so that the transcript can go on."""
     for call in journal.state.open_calls:
-        started = call.id in journal.state.started
-        text = (
-            f"{call.name} gave no result: {why}" if started else f"{call.name} was not run: {why}"
+        if call.id in journal.cut_off:
+            result = unknown(call.name).result
+        else:
+            what = "gave no result" if call.id in journal.state.started else "was not run"
+            result = ToolResult(f"{call.name} {what}: {why}", "cancelled")
+        await journal.record(ToolCallFinished(call.id, call.name, result))
+
+
+async def end_left(journal: Journal) -> None:
+    """End the turn of a process that is gone, of a session that goes on with another one."""
+    last = journal.state.transcript[-1]
+    if journal.state.limit is not None:
+        await end_turn(journal, "limited")
+    elif isinstance(last, AssistantMessage) and not last.tool_calls:
+        await end_turn(journal, "finished")
+    else:
+        await end_turn(
+            journal, "cancelled", reason="its process ended, and it was not gone on with"
         )
-        await journal.record(ToolCallFinished(call.id, call.name, ToolResult(text, "cancelled")))
 
 
 async def _limited(journal: Journal, limit: LimitReached) -> None:

@@ -71,6 +71,8 @@ class Exactly:
             gate=None,
             secrets=NoSecrets(),
             version=plan.opened.version,
+            # Traces of before it was there lack it: it is not compared then.
+            on_crash=None if plan.opened.on_crash else {},
             restore=cast.restore,
             stops=turns.drive,
         )

@@ -155,5 +155,6 @@ class _Replayed(Runtime):
             plan.opened.date,
             Unwaiting(cast.cursor),
             version=plan.opened.version,
+            on_crash=plan.opened.on_crash,
             restore=cast.restore,
         )

@@ -7,6 +7,7 @@ tools' own results are compared with.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
@@ -24,7 +25,7 @@ from toolrun.trace.normal import Normal
 from toolrun.trace.runs import Recorded
 from toolrun.trace.shown import first_difference
 from toolrun.trace.stepwise import StepClock, Stops
-from toolrun.values import ToolCall, ToolResult
+from toolrun.values import OnCrash, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -180,6 +181,11 @@ class RecordedToolbox(Toolbox):
     def profile(self, tool: Tool) -> str | None:
         """See `Toolbox.profile`."""
         return self._live.profile(tool)
+
+    @cached_property
+    def on_crash(self) -> dict[str, OnCrash]:
+        """See `Toolbox.on_crash`."""
+        return self._live.on_crash
 
 
 class ComparedToolbox(Toolbox):

@@ -9,7 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any, TypeVar, overload
+    from typing import Any, Literal, TypeVar, overload
 
     F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,6 +25,7 @@ class Options:
         "description",
         "max_output",
         "name",
+        "on_crash",
         "profile",
         "python",
         "repeatable",
@@ -47,6 +48,7 @@ class Options:
         concurrency: int | None = None,
         secrets: Sequence[str] = (),
         python: str | None = None,
+        on_crash: Literal["rerun", "key", "ask", "never"] | None = None,
     ) -> None:
         self.name = name
         self.description = description
@@ -58,6 +60,7 @@ class Options:
         self.repeatable = repeatable
         self.concurrency = concurrency
         self.python = python
+        self.on_crash = on_crash
         self.secrets = tuple(secrets) if isinstance(secrets, list) else secrets
 
 
@@ -80,6 +83,7 @@ if TYPE_CHECKING:
         concurrency: int | None = None,
         secrets: Sequence[str] = (),
         python: str | None = None,
+        on_crash: Literal["rerun", "key", "ask", "never"] | None = None,
     ) -> Callable[[F], F]: ...
 
 
@@ -109,6 +113,13 @@ def tool(function: Any = None, /, **options: Any) -> Any:
         python: a virtual environment (its folder, or its bin/python) that the tool's box sees, and
             whose packages the function may import. Of the version that toolrun runs under. This
             process does not have them: import them in the function, not at the module's top.
+        on_crash: what becomes of a call whose process died while it ran, where the session is
+            resumed. "rerun": it runs again (at least once). "key": the same, of a tool that does
+            nothing twice for one idempotency key (`CallContext.idempotency_key`, in a box the
+            variable TOOLRUN_IDEMPOTENCY_KEY), which is the same both times. "ask": somebody
+            decides. "never": it does not run again (at most once), and the model is told that its
+            outcome is unknown. By default "rerun" where its sandbox lets it change nothing: no
+            network, no writable workspace; else "ask".
 
     Raises:
         TypeError: an unknown option; the message names the nearest.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from msgspec import Struct
 
@@ -14,6 +14,7 @@ from toolrun.tools.command import Command
 from toolrun.tools.decorator import Options
 from toolrun.tools.schema import parameters_of
 from toolrun.tools.work import Work
+from toolrun.values import OnCrash
 
 __all__ = ["Command", "Source", "Tool", "Toolset", "check_options", "define"]
 
@@ -26,6 +27,7 @@ _TAKEN = frozenset(
 )
 _TAKEN_PREFIXES = ("TOOLRUN_", "LD_", "PYTHON")
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_ON_CRASH = get_args(OnCrash)
 
 
 class Tool(Struct, frozen=True, eq=False):
@@ -148,6 +150,11 @@ def _rules(options: Options) -> list[tuple[str, bool, str]]:
             "python",
             options.python is None or (_is(options.python, str) and not options.trusted),
             "the path of a virtual environment, of a tool that is not trusted",
+        ),
+        (
+            "on_crash",
+            options.on_crash is None or options.on_crash in _ON_CRASH,
+            'None, "rerun", "key", "ask" or "never"',
         ),
         (
             "secrets",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".toml", ".json")
 _OPTIONS = (
     *("timeout", "profile", "approve", "max_output", "repeatable", "concurrency", "trusted"),
-    *("secrets", "python"),
+    *("secrets", "python", "on_crash"),
 )
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from toolrun.errors import ToolrunError
 from toolrun.sandbox import Job, Made, Sandbox
-from toolrun.sandbox.resolve import label, over
+from toolrun.sandbox.resolve import label, load_profile, over
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext, whose
 from toolrun.tools.listener import heard_by
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from toolrun.tools.listener import Listener, Output
     from toolrun.tools.living import Living
     from toolrun.tools.sandboxes import Sandboxes
-    from toolrun.tools.work import Need
+    from toolrun.tools.work import Need, Work
     from toolrun.values import ToolCall
 
 _TAIL_CHARACTERS = 4_000
@@ -61,6 +61,21 @@ class SandboxRunner:
     def profile_of(self, tool: Tool) -> str:
         """What the profile that a tool runs under is called: "pure", "pure, narrowed"."""
         return label(self._chosen(tool))
+
+    def changes_nothing(self, tool: Tool) -> bool:
+        """Whether no box of a tool has a network, or a workspace that keeps what it writes.
+
+        Raises:
+            ConfigError: a profile that does not exist.
+        """
+        if tool.work is not None and not tool.work.needs:  # its work is done in this process
+            return False
+        needs = [self._chosen(tool)] if tool.work is None else self._needed(tool.work)
+        profiles = [load_profile(each) for each in needs]
+        return all(
+            profile.network == "none" and profile.workspace in ("none", "read-only", "scratch")
+            for profile in profiles
+        )
 
     async def prepare(self, tool: Tool) -> str | None:
         """Open the sandbox of a tool before it is needed.
@@ -167,6 +182,9 @@ class SandboxRunner:
 
     def _chosen(self, tool: Tool) -> Chosen:
         return over(self._profile, tool.options.profile)
+
+    def _needed(self, work: Work) -> list[Chosen]:
+        return [over(self._profile, each.profile) for each in work.needs]
 
     async def _opened(self, tool: Tool) -> Sandbox:
         source = f"of tool {tool.name}" if tool.options.profile is not None else "of the session"

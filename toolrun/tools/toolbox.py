@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import traceback
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,7 +26,7 @@ from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
 from toolrun.tools.violations import said_again
 from toolrun.tools.work import Serving
-from toolrun.values import ToolCall, ToolResult
+from toolrun.values import OnCrash, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
@@ -143,6 +143,22 @@ class Toolbox:
         """The names of those that may be called again and again."""
         self.builtins = tuple(n for n, tool in self._tools.items() if tool.builtin)
         """The names of those that gpt-oss knows from its training."""
+
+    @cached_property
+    def on_crash(self) -> dict[str, OnCrash]:
+        """What becomes of a call of each whose process died while it ran; see `toolrun.tool`.
+
+        Raises:
+            ConfigError: a profile that does not exist.
+        """
+        return {name: self._on_crash(tool) for name, tool in self._tools.items()}
+
+    def _on_crash(self, tool: Tool) -> OnCrash:
+        if tool.options.on_crash is not None:
+            return tool.options.on_crash
+        if tool.options.trusted or not isinstance(self._sandboxed, SandboxRunner):
+            return "ask"
+        return "rerun" if self._sandboxed.changes_nothing(tool) else "ask"
 
     async def prepare(self) -> list[str]:
         """Open the sandboxes that the tools need, so that a session refuses at its start.

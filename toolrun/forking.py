@@ -1,0 +1,54 @@
+"""How does a new session begin where another one stands?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from msgspec import structs
+
+from toolrun.errors import ConfigError
+from toolrun.options import Options, check_options
+from toolrun.sandbox.resolve import over
+from toolrun.trace.header import beside
+from toolrun.trace.recording import Recording
+
+if TYPE_CHECKING:
+    from toolrun.parts import Parts
+
+
+def options_of_fork(parts: Parts, own: Options, id: str, changed: Options) -> Options:  # noqa: A002
+    """The options of a fork: those of its session, but for what is said to differ.
+
+    Args:
+        parts: of the session.
+        own: its options.
+        id: of the fork.
+        changed: what shall differ.
+
+    Raises:
+        ConfigError: an option does not fit; the fork shall write to the session's trace.
+    """
+    mine: Options = {"instructions": parts.settings.instructions}
+    if (profile := changed.get("profile")) is not None:
+        mine["profile"] = over(parts.settings.profile, profile)
+        changed = cast("Options", {**changed, **mine})
+    whole = cast("Options", {**own, **mine, **changed, "messages": ()})
+    check_options(whole)
+    _trace(parts.trace_path, id, whole, is_said="trace" in changed)
+    return whole
+
+
+def _trace(mine: Path | None, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002
+    """See that a fork's trace is another file than its session's, which is being written."""
+    recording = Recording.of(whole.get("trace"))
+    if recording is None or recording.path is True or mine is None:
+        return
+    path = Path(recording.path)
+    if not is_said:
+        whole["trace"] = structs.replace(recording, path=beside(path, id))
+    elif path.resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
+        raise ConfigError(
+            f"trace: {str(path)!r} is this session's own, which a fork would overwrite; give "
+            "another file, or none: it is then written beside"
+        )
