@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from toolrun._version import __version__ as __version__
     from toolrun.answer import Answer as Answer
     from toolrun.answer import MadeCall as MadeCall
+    from toolrun.approvals import Approvals as Approvals
     from toolrun.cancel import CancelToken as CancelToken
     from toolrun.clock import Clock as Clock
     from toolrun.config import Config as Config
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from toolrun.events import ApprovalDecided as ApprovalDecided
     from toolrun.events import ApprovalRequested as ApprovalRequested
     from toolrun.events import AssistantMessage as AssistantMessage
+    from toolrun.events import Compacted as Compacted
     from toolrun.events import EgressDecided as EgressDecided
     from toolrun.events import Event as Event
     from toolrun.events import FileChanged as FileChanged
@@ -107,6 +109,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "toolrun._version": ("__version__",),
     "toolrun.answer": ("Answer", "MadeCall"),
+    "toolrun.approvals": ("Approvals",),
     "toolrun.cancel": ("CancelToken",),
     "toolrun.clock": ("Clock",),
     "toolrun.config": ("Config", "load_config"),
@@ -118,9 +121,10 @@ _HOMES = {
         *("StoreError", "ToolDefinitionError", "ToolrunError", "ToolsChanged", "TraceError"),
         *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),
     ),
+    "toolrun.compaction": ("Compaction",),
     "toolrun.events": (
-        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "EgressDecided", "Event"),
-        *("FileChanged", "ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired"),
+        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Compacted"),
+        *("EgressDecided", "Event", "FileChanged", "ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired"),
         *("RequestSent", "Retried", "ServerToolCalled"),
         *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),

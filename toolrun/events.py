@@ -254,6 +254,28 @@ class ForkedFrom(Durable, frozen=True, tag=True):
     standing: tuple[Rule, ...] = ()
 
 
+class Compacted(Durable, frozen=True, tag=True, gc=False):
+    """What is sent of the transcript became shorter; the transcript itself stays whole.
+
+    `results` are the places in the transcript, from 0, of tool results for which a line is sent
+    from now on. `summary` stands for the first `covers` messages, where they were summarised;
+    `usage` is what the step that did so took. `before` and `after` are the tokens of the next
+    request, as far as they could be counted, `length` those that the model takes.
+    """
+
+    results: tuple[int, ...] = ()
+    covers: int = 0
+    summary: str = ""
+    usage: Usage = Usage()
+    before: int = 0
+    after: int = 0
+    length: int = 0
+
+
+NOT_SUMMARISED = "not-summarised"
+"""The code of the Warned event for a conversation that the model gave no summary of."""
+
+
 class RequestSent(Event, frozen=True, tag=True):
     """A request went out: the sha256 of its body, its size in bytes, and what it adds.
 
@@ -380,6 +402,7 @@ AnyEvent: TypeAlias = (
     | TurnFinished
     | TurnUndone
     | ForkedFrom
+    | Compacted
     | RequestSent
     | ReasoningDelta
     | TextDelta

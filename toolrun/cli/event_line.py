@@ -47,6 +47,8 @@ def told(event: ev.Event) -> str:  # noqa: C901, PLR0911, PLR0912 - one table, a
             return ", ".join(event.left)
         case ev.ForkedFrom():
             return f"{event.parent} after event {event.parent_seq}, {event.copied} copied"
+        case ev.Compacted():
+            return compacted(event)
         case ev.RequestSent():
             how = ", streamed" if event.stream else ""
             return f"{event.size:,} bytes, new messages: {len(event.adds)}{how}"
@@ -87,3 +89,14 @@ def _said(event: ev.AssistantMessage) -> str:
 
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def compacted(event: ev.Compacted) -> str:
+    """What was cut out of the requests of a session."""
+    said = []
+    if event.covers:
+        count, used = event.covers, event.usage.total_tokens
+        said.append(f"{count} messages summarised ({used:,} tokens): {_json(event.summary)}")
+    if event.results:
+        said.append(f"results left out: {len(event.results)}")
+    return f"{', '.join(said)}; {event.before:,} -> {event.after:,} of {event.length:,} tokens"

@@ -147,6 +147,8 @@ class Shown:
                 self._line(s.WARNING, f"turn {event.turn} was taken back{left}")
             case ev.ForkedFrom():
                 self._line(s.NOTE, f"forked from {told(event)}")
+            case ev.Compacted():
+                self._line(s.NOTE, f"compacted: {told(event)}")
             case ev.ServerToolCalled():
                 self._line(s.CALL, f"{told(event)}  [on the server]")
             case ev.EgressDecided(allowed=True):

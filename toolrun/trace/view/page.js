@@ -240,6 +240,7 @@ const DRAWN_AS = {
   TurnFinished: event => event.status === "finished" ? [] : [notice(WELL[event.status] === "bad" ? "bad" : "", `Turn ${event.status}`, event.error ?? "")],
   TurnUndone: event => [notice("", "This turn was taken back", (event.left ?? []).join("\n"))],
   ForkedFrom: event => [notice("", "Forked", `from ${event.parent}, event ${event.parent_seq}`)],
+  Compacted: event => [notice("", "Compacted", `what is sent: about ${event.before ?? 0} tokens before, ${event.after ?? 0} after; ${(event.results ?? []).length} results left out, ${event.covers ?? 0} messages summarised${event.summary ? `:\n${event.summary}` : ""}`)],
   RequestSent: () => [],
   StepFinished: () => [],
 };
