@@ -27,7 +27,7 @@ settings.load_profile("toolrun")
 
 pytest_plugins = [
     name
-    for name in ("pytester", "tests.rig.fixtures")
+    for name in ("pytester", "tests.rig.fixtures", "tests.rig.postgres")
     if name == "pytester" or importlib.util.find_spec(name) is not None
 ]
 

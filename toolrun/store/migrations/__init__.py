@@ -1,0 +1,1 @@
+"""How does the schema of a store get from one version to the next? Steps of Alembic."""

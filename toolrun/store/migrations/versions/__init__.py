@@ -1,0 +1,1 @@
+"""The steps, one module each; one that was released is never changed."""

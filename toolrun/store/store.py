@@ -1,0 +1,244 @@
+"""What does a store do for sessions? The contract, on a database."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from typing import TYPE_CHECKING, TypeVar
+
+import anyio
+
+from toolrun.errors import ConfigError, SessionBusy, StoreError
+from toolrun.store import leases
+from toolrun.store.appending import Append
+from toolrun.store.contract import Query
+from toolrun.store.leases import HeldLease
+from toolrun.store.owner import Owner
+from toolrun.store.writer import Ask, Writer
+from toolrun.tools.threads import Work, poster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy import Connection
+
+    from toolrun.events import Durable
+    from toolrun.store.contract import Lease, SessionInfo
+    from toolrun.store.database import Database
+    from toolrun.store.reading import Reader
+    from toolrun.store.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class SqlStore:
+    """Durable events in SQLite or PostgreSQL; see `toolrun.store.contract.Store`.
+
+    Args:
+        database: where.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.url = database.url
+        self._database = database
+        self._writer: Writer | None = None
+        self._reader: Reader | None = None
+        self._owner = ""
+        self._pid = 0
+
+    def __repr__(self) -> str:
+        return f"<Store {self.url}>"
+
+    @property
+    def transactions(self) -> int:
+        """How many were committed since it was opened."""
+        return self._writer.transactions if self._writer is not None else 0
+
+    async def open(self) -> None:
+        """Connect, and bring an older schema up to date."""
+        self._start()
+        await self._do("open it", lambda _: None)
+
+    async def aclose(self) -> None:
+        """Write what waits, give every lease back, and let go of the database."""
+        if (stopped := self._stop()) is not None:
+            with anyio.CancelScope(shield=True):
+                await Work[None](lambda _: stopped()).run()
+
+    def close(self) -> None:
+        """The same where no event loop can be waited on."""
+        if (stopped := self._stop()) is not None:
+            stopped()
+
+    async def create(self, session: str, tenant: str | None = None) -> Lease:
+        """Make a session, and hold it."""
+        return await self._hold(f"create session {session!r}", leases.create, session, tenant)
+
+    async def acquire(self, session: str, tenant: str | None = None) -> Lease:
+        """Hold a session; at once where its holder is known to be dead."""
+        return await self._hold(f"resume session {session!r}", leases.acquire, session, tenant)
+
+    async def release(self, lease: Lease) -> None:
+        """Let others hold it."""
+        await self._do(f"give session {lease.session!r} back", self._releasing(lease))
+
+    async def append(self, lease: Lease, events: Sequence[Durable]) -> None:
+        """Return when events are stored."""
+        assert isinstance(lease, HeldLease)
+        job = Append(lease, events)
+        self._running().submit(job)
+        await job.wait()
+
+    async def read(
+        self, session: str, tenant: str | None = None, *, after: int = 0
+    ) -> list[Durable]:
+        """The events of a session after one, in order; whoever holds it."""
+        from toolrun.store import reading
+
+        return await self._read(
+            f"read session {session!r}",
+            lambda connection: reading.read(connection, session, tenant, after),
+        )
+
+    async def sessions(self, query: Query | None = None) -> list[SessionInfo]:
+        """The sessions that are meant; the newest hundred where nothing is said."""
+        from toolrun.store import reading
+
+        query = query or Query()
+
+        def listed(connection: Connection) -> list[SessionInfo]:
+            cursor = connection.connection.cursor()
+            try:
+                now = self._database.now(cursor)
+            finally:
+                cursor.close()
+            return reading.listed(connection, query, now)
+
+        return await self._read("list sessions", listed)
+
+    async def delete(self, session: str, tenant: str | None = None) -> None:
+        """Remove a session and all that belongs to it."""
+        writer, owner = self._running(), self._owner
+
+        def remove(tx: Transaction) -> None:
+            row = tx.one(tx.sql.session, id=session)
+            if row is None or tenant not in (None, row[1]):
+                raise leases.unknown(session)
+            leases.refuse_held(tx, session, owner, writer.held)
+            for sql in tx.sql.remove:
+                tx.run(sql, id=session)
+
+        await self._do(f"delete session {session!r}", remove)
+
+    async def purge(self, query: Query) -> int:
+        """Remove the sessions that are meant and nobody holds; says how many."""
+        removed = 0
+        for info in await self.sessions(query):
+            try:
+                await self.delete(info.id)
+            except (ConfigError, SessionBusy):
+                continue  # gone, or taken up again meanwhile
+            removed += 1
+        return removed
+
+    async def request_cancel(self, session: str, tenant: str | None = None) -> bool:
+        """Ask whoever drives a session to stop its turn; False where nobody does."""
+
+        def ask(tx: Transaction) -> bool:
+            row = tx.one(tx.sql.session, id=session)
+            if row is None or tenant not in (None, row[1]):
+                raise leases.unknown(session)
+            found = tx.one(tx.sql.lease, id=session)
+            if found is None or found[1] is None or found[2] <= tx.now() or tx.outlived(found[1]):
+                return False
+            tx.run(tx.sql.cancel, id=session)
+            return True
+
+        return await self._do(f"cancel session {session!r}", ask)
+
+    def on_cancel(self, lease: Lease, stop: Callable[[], None]) -> None:
+        """Have `stop` called, on the loop that runs now, where that is asked for or it is lost."""
+        assert isinstance(lease, HeldLease)
+        lease.stop.append((poster(), stop))
+        if lease.lost or lease.cancelled:
+            lease.tell()
+
+    async def _hold(
+        self,
+        what: str,
+        function: Callable[..., HeldLease],
+        session: str,
+        tenant: str | None,
+    ) -> Lease:
+        writer, owner = self._running(), self._owner
+
+        def hold(tx: Transaction) -> HeldLease:
+            return function(tx, session, tenant, owner, writer.held)
+
+        job = Ask(what, hold)
+        job.then = writer.hold
+        writer.submit(job)
+        try:
+            return await job.wait()
+        except anyio.get_cancelled_exc_class():
+            # Nobody has the lease: it is given back once the thread has got it.
+            def undo(tx: Transaction) -> None:
+                if job.error is None:
+                    self._releasing(job.value)(tx)
+
+            writer.submit(Ask(what, undo))
+            raise
+
+    def _releasing(self, lease: Lease) -> Callable[[Transaction], None]:
+        writer = self._running()
+
+        def release(tx: Transaction) -> None:
+            if writer.held.get(lease.session) is lease:
+                del writer.held[lease.session]
+            tx.run(tx.sql.let_go, id=lease.session, held=lease.token, by=lease.owner)
+
+        return release
+
+    async def _do(self, what: str, function: Callable[[Transaction], T]) -> T:
+        job = Ask(what, function)
+        self._running().submit(job)
+        return await job.wait()
+
+    async def _read(self, what: str, function: Callable[[Connection], T]) -> T:
+        self._running()
+        if self._reader is None:
+            from toolrun.store.reading import Reader
+
+            self._reader = Reader(self._database)
+        reader = self._reader
+        return await Work[T](lambda _: reader.run(what, function)).run()
+
+    def _start(self) -> None:
+        if self._writer is None:
+            self._owner, self._pid = str(Owner.here()), os.getpid()
+            self._writer = Writer(self._database, self._owner)
+            weakref.finalize(self, Writer.stop, self._writer)
+
+    def _stop(self) -> Callable[[], None] | None:
+        writer, self._writer = self._writer, None
+        reader, self._reader = self._reader, None
+        if writer is None or self._pid != os.getpid():
+            return None
+
+        def stopped() -> None:
+            writer.stop()
+            writer.join()
+            if reader is not None:
+                reader.close()
+
+        return stopped
+
+    def _running(self) -> Writer:
+        if self._writer is None:
+            raise StoreError(f"store {self.url} is not open: await store.open() first")
+        if self._pid != os.getpid():
+            raise StoreError(
+                f"store {self.url} was opened in process {self._pid}, of which this is a fork:"
+                " open one here"
+            )
+        return self._writer

@@ -1,0 +1,242 @@
+"""How are things written? By one thread of a store, all that waits in one transaction.
+
+The thread takes what has come while it wrote the last transaction, so that the busier a store is,
+the fewer transactions it needs. It renews the leases of its store, too, and hears who is asked to
+stop: no event loop is needed for that, and none that is blocked is in the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from toolrun.errors import StoreError, ToolrunError
+from toolrun.store import leases, schema
+from toolrun.store.appending import Append, append, settle
+from toolrun.store.transaction import Transaction
+from toolrun.store.waiting import Job, deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolrun.store.database import Database
+    from toolrun.store.leases import HeldLease
+    from toolrun.store.statements import Statements
+
+T = TypeVar("T")
+
+PATIENCE: Final = 10.0
+"""Seconds for which what fails for now is tried again."""
+BATCH: Final = 500
+"""Jobs that one transaction takes at most."""
+_BEAT = 1.0
+_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
+
+
+class Ask(Job[T]):
+    """Something to do in a transaction of its own.
+
+    Args:
+        what: it is, for messages: "could not ...".
+        function: does it; may run twice where the end of the first transaction was not heard of.
+    """
+
+    def __init__(self, what: str, function: Callable[[Transaction], T]) -> None:
+        super().__init__()
+        self.what = what
+        self.function = function
+        self.then: Callable[[T], None] | None = None
+
+
+class _Stop:
+    """The last job."""
+
+
+class Writer:
+    """The thread of a store, and what it holds.
+
+    Args:
+        database: where to.
+        owner: what the store's leases are held by.
+
+    Attributes:
+        held: the leases of this store, by session.
+        transactions: how many were committed.
+    """
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self.held: dict[str, HeldLease] = {}
+        self.transactions = 0
+        self._database = database
+        self._owner = owner
+        self._queue: queue.SimpleQueue[Job[Any] | _Stop] = queue.SimpleQueue()
+        self._statements: Statements | None = None
+        self._connection: Any = None
+        self._cursor: Any = None
+        self._renewed = self._looked = 0.0
+        self._thread = threading.Thread(target=self._work, name="toolrun store", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job[Any]) -> None:
+        """Have something done."""
+        self._queue.put(job)
+
+    def hold(self, lease: HeldLease) -> None:
+        """Look after a lease from now on; from the thread."""
+        if not self.held:
+            self._renewed = time.monotonic()
+        self.held[lease.session] = lease
+
+    def stop(self) -> None:
+        """Have the thread end, once it has done what was asked for before."""
+        self._queue.put(_Stop())
+
+    def join(self) -> None:
+        """Wait until it has ended."""
+        self._thread.join()
+
+    def _work(self) -> None:
+        stopped = False
+        while not stopped:
+            jobs = self._take()
+            stopped = any(isinstance(job, _Stop) for job in jobs)
+            self._do([job for job in jobs if not isinstance(job, _Stop)])
+            with contextlib.suppress(Exception):  # it is tried again, and every write finds out
+                self._beat()
+        self._end()
+
+    def _take(self) -> list[Job[Any] | _Stop]:
+        """What waits; empty where nothing comes until it is time to look after the leases."""
+        jobs: list[Job[Any] | _Stop] = []
+        with contextlib.suppress(queue.Empty):
+            jobs.append(self._queue.get(timeout=_BEAT if self.held else None))
+            while len(jobs) < BATCH:
+                jobs.append(self._queue.get_nowait())
+        return jobs
+
+    def _do(self, jobs: Sequence[Job[Any]]) -> None:
+        appends = [job for job in jobs if isinstance(job, Append)]
+        if appends:
+            self._append(appends)
+        for job in jobs:
+            if isinstance(job, Ask):
+                self._ask(job)
+
+    def _append(self, jobs: Sequence[Append]) -> None:
+        """Store events, together; each alone where that fails for one of them."""
+        try:
+            sessions = self._tried(lambda tx, again: append(tx, jobs, careful=again))
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            if len(jobs) > 1 and not self._database.is_transient(error):
+                for job in jobs:
+                    self._append([job])
+                return
+            for job in jobs:
+                job.error = self._explained(
+                    f"store an event of session {job.lease.session!r}", error
+                )
+        else:
+            settle(sessions, jobs)
+        deliver(jobs)
+
+    def _ask(self, job: Ask[Any]) -> None:
+        try:
+            job.value = self._tried(lambda tx, _: job.function(tx))
+            if job.then is not None:
+                job.then(job.value)
+        except Exception as error:  # noqa: BLE001 - raised where it is waited for
+            job.error = self._explained(job.what, error)
+        deliver([job])
+
+    def _explained(self, what: str, error: Exception) -> ToolrunError:
+        if isinstance(error, ToolrunError):
+            return error
+        explained = StoreError(
+            f"store {self._database.url}: could not {what}: {self._database.advice(error)}"
+        )
+        explained.__cause__ = error
+        return explained
+
+    def _tried(self, function: Callable[[Transaction, bool], T]) -> T:
+        """Run a transaction, again where it fails for now."""
+        until = time.monotonic() + PATIENCE
+        for attempt in range(1_000_000):
+            try:
+                return self._transacted(function, again=attempt > 0)
+            except Exception as error:
+                if not self._database.is_transient(error) or time.monotonic() > until:
+                    raise
+            # Who comes back, does so in a while: each attempt costs a connection.
+            time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+        raise AssertionError
+
+    def _transacted(self, function: Callable[[Transaction, bool], T], *, again: bool) -> T:
+        tx = self._opened()
+        self._cursor.execute(self._database.begin)
+        try:
+            value = function(tx, again)
+            self._cursor.execute("COMMIT")
+        except BaseException:
+            self._roll_back()
+            raise
+        self.transactions += 1
+        return value
+
+    def _opened(self) -> Transaction:
+        if self._statements is None:
+            schema.bring_up_to_date(self._database)
+            self._statements = self._database.statements()
+        if self._connection is None:
+            self._connection = self._database.connect()
+            self._cursor = self._connection.cursor()
+        return Transaction(self._cursor, self._database, self._statements)
+
+    def _roll_back(self) -> None:
+        try:
+            self._cursor.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 - some errors roll back by themselves, or cut the connection
+            self._disconnect()
+
+    def _disconnect(self) -> None:
+        connection, self._connection, self._cursor = self._connection, None, None
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+    def _beat(self) -> None:
+        """Look after the leases: once in a while, and only where some are held."""
+        now = time.monotonic()
+        if not self.held or now - self._looked < _BEAT:
+            return
+        self._looked = now
+        if now - self._renewed >= leases.RENEWED_EVERY:
+            self._transacted(lambda tx, _: self._renew(tx), again=False)
+            self._renewed = now
+        tx = self._opened()
+        for session, token in tx.all(tx.sql.cancelled, by=self._owner):
+            lease = self.held.get(session)
+            if lease is not None and lease.token == token and not lease.cancelled:
+                lease.cancelled = True
+                lease.tell()
+
+    def _renew(self, tx: Transaction) -> None:
+        mine = dict(self.held)
+        if tx.run(tx.sql.renew, by=self._owner, to=tx.now() + leases.SECONDS) == len(mine):
+            return
+        still = dict(tx.all(tx.sql.held, by=self._owner))
+        for session, lease in mine.items():
+            if still.get(session) != lease.token:
+                self.held.pop(session, None)
+                lease.lost = True
+                lease.tell()
+
+    def _end(self) -> None:
+        with contextlib.suppress(Exception):
+            if self.held or self._connection is not None:
+                self._transacted(
+                    lambda tx, _: tx.run(tx.sql.let_all_go, by=self._owner), again=False
+                )
+        self._disconnect()
