@@ -1,0 +1,1 @@
+"""An agent behind HTTP: sessions of toolrun that outlive the worker that drives them."""

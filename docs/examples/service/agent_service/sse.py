@@ -1,0 +1,98 @@
+"""How are events streamed over HTTP? As Server-Sent Events, whose ids say where a client is."""
+
+import contextlib
+
+import anyio
+import structlog
+from prometheus_client import Gauge
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from agent_service.follow import Follower, Over
+from agent_service.live import Live
+from agent_service.told import Told
+from toolrun import StoreError
+
+ALIVE_SECONDS = 15.0
+"""A silent stream says that it is alive: proxies cut those that are not."""
+WRITE_SECONDS = 30.0
+"""A client that takes nothing for so long is gone."""
+log = structlog.get_logger("agent_service")
+
+
+class EventStreamResponse(Response):
+    """The events of a session, until the client goes, this worker ends, or the turn does.
+
+    Args:
+        follower: of the session, checked.
+        gauge: counts the streams that are open.
+        turn: the turn that the client asked for, if it still runs.
+        until_end: whether the stream ends with the turn.
+        cancels: whether the turn is cancelled when the client goes.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        follower: Follower,
+        gauge: Gauge,
+        *,
+        turn: Live | None = None,
+        until_end: bool = False,
+        cancels: bool = False,
+    ) -> None:
+        # Proxies must not gather it; nginx asks for a header of its own.
+        super().__init__(headers={"cache-control": "no-store", "x-accel-buffering": "no"})
+        del self.headers["content-length"]
+        self._follower = follower
+        self._gauge = gauge
+        self._turn = turn
+        self._until_end = until_end
+        self._cancels = cancels
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Be an ASGI application."""
+        del scope
+        head = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+        await send(head)
+        with self._gauge.track_inprogress():
+            await self._both(receive, send)
+
+    async def _both(self, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._watch, receive, group.cancel_scope)
+            with contextlib.suppress(Over, OSError, TimeoutError):
+                await self._stream(send)
+                await _send(send, b"", more=False)
+            group.cancel_scope.cancel()
+
+    async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
+        """End the stream when the client goes."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        if self._cancels and self._turn is not None and not self._turn.ended:
+            self._turn.session.cancel()
+        scope.cancel()
+
+    async def _stream(self, send: Send) -> None:
+        await _send(send, b"retry: 1000\n\n")
+        while True:
+            try:
+                batch = await self._follower.more(ALIVE_SECONDS)
+            except StoreError as error:
+                log.warning("a stream ends", error=repr(error))
+                return
+            await _send(send, b"".join(map(frame, batch)) or b": alive\n\n")
+            if self._until_end and any(each.ends for each in batch):
+                return
+
+
+def frame(each: Told) -> bytes:
+    """An event as the stream has it; JSON holds no line break."""
+    return b"id: %b\ndata: %b\n\n" % (str(each.place).encode(), each.data or b"")
+
+
+async def _send(send: Send, data: bytes, *, more: bool = True) -> None:
+    with anyio.fail_after(WRITE_SECONDS):
+        await send({"type": "http.response.body", "body": data, "more_body": more})
