@@ -9,6 +9,7 @@ from typing import Any, Literal, TypedDict
 import msgspec
 from msgspec import Struct, field
 
+from toolrun.approvals import Approvals
 from toolrun.clock import Clock
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
@@ -33,6 +34,7 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("sampling", Sampling, "a Sampling(temperature=..., ...)"),
     ("limits", Limits, "a Limits(steps=..., ...)"),
     ("budget", Budget, "a Budget(tokens=..., ...)"),
+    ("approvals", Approvals, "an Approvals(seconds=..., ...)"),
     ("retries", Retries, "a Retries(attempts=..., ...)"),
     ("timeouts", Timeouts, "a Timeouts(step=..., ...)"),
     ("tools", Sequence, "a list of functions and paths"),
@@ -85,6 +87,7 @@ class Options(TypedDict, total=False):
             "docker", with a runtime: "podman:runc"). By default the first of these that holds on
             this machine; that it is another one than bubblewrap is logged, and a `Warned`.
         approve: decides on calls of tools that ask for approval; without one they park the turn.
+        approvals: how long calls wait for a decision; for as long as it takes by default.
         limits: what a turn may take.
         budget: what all turns of the session may take together.
         retries: how often a step is sampled again, and after which waits.
@@ -123,6 +126,7 @@ class Options(TypedDict, total=False):
     profile: str | Mapping[str, Any]
     backend: str | None
     approve: Approver | None
+    approvals: Approvals
     limits: Limits
     budget: Budget
     retries: Retries
@@ -171,6 +175,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     backend: str | None = None
     limits: Limits = Limits()
     budget: Budget = Budget()
+    approvals: Approvals = Approvals()
     retries: Retries = Retries()
     verify_reasoning: float = 0.0
     tenant: str | None = None

@@ -134,6 +134,7 @@ class Parts(Struct, frozen=True, eq=False):
             self.secrets,
             self.kept,
             parking or Parking(),
+            settings.approvals,
         )
 
     def close(self) -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from toolrun.store.contract import Lease, Store
 
 PINNED: Final = (
-    *("instructions", "effort", "sampling", "tool_choice", "limits", "budget", "extra_body"),
-    *("profile", "workspace", "tenant"),
+    *("instructions", "effort", "sampling", "tool_choice", "limits", "budget", "approvals"),
+    *("extra_body", "profile", "workspace", "tenant"),
 )
 """The options that a session keeps wherever it goes on, beside the name of its model."""
 _ASK_AGAIN: Final = 0.2

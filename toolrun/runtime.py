@@ -6,12 +6,13 @@ import datetime as dt
 from collections import Counter, defaultdict
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
 
 import anyio
 import msgspec
 from msgspec import structs
 
+from toolrun.approvals import Approvals
 from toolrun.clock import SystemClock
 from toolrun.draining import REASON, SECONDS, Turns
 from toolrun.errors import ConfigError
@@ -42,6 +43,7 @@ from toolrun.tools.runners import TrustedRunner
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.secrets import Secrets
+from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.header import beside, default_trace_path
 from toolrun.trace.recording import Recording
@@ -62,6 +64,14 @@ if TYPE_CHECKING:
     from toolrun.store.contract import Store
     from toolrun.tools.definition import Tool, Toolset
     from toolrun.trace.writer import TraceSink
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A sink that also wants to know what the runtime counts and holds."""
+
+    def watch(self, runtime: Runtime) -> None:
+        """Look at one; may be told again."""
 
 
 class Runtime:
@@ -158,6 +168,24 @@ class Runtime:
         if not isinstance(model, Fleet):
             raise ConfigError('there is one server; a fleet has base_url=["http://...", ...]')
         return model
+
+    def gauges(self) -> dict[str, int]:
+        """What it holds at this moment, for metrics; from any thread.
+
+        Returns:
+            "sessions" that are open, "turns" that run, "boxes_running" and "boxes_idle", the calls
+            that wait for a box ("calls_waiting"), and the threads of trusted tools that could not
+            be stopped, of the whole process ("threads_left").
+        """
+        pool = self._sandboxes.pool
+        return {
+            "sessions": self._held,
+            "turns": len(self.turns.running),
+            "boxes_running": pool.running,
+            "boxes_idle": pool.idle,
+            "calls_waiting": pool.waiting,
+            "threads_left": abandoned_threads(),
+        }
 
     def hold(self) -> Self:
         """Count one more session that uses it."""
@@ -287,6 +315,7 @@ class Runtime:
             backend=backend,
             limits=chosen.get("limits") or Limits(),
             budget=chosen.get("budget") or Budget(),
+            approvals=chosen.get("approvals") or Approvals(),
             retries=chosen.get("retries") or Retries(),
             verify_reasoning=chosen.get("verify_reasoning") or 0.0,
             tenant=tenant,
@@ -301,6 +330,8 @@ class Runtime:
         for sink in (trace, stored, *(chosen.get("sinks") or ())):
             if sink is not None:
                 journal.add(sink)
+                if isinstance(sink, Watching):
+                    sink.watch(self)
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
         return Parts(
             journal,

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import traceback
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
-import structlog
 from msgspec import Struct, field, structs
 
+from toolrun.approvals import Approvals, decision_on
 from toolrun.decisions import Approve, Approver, Deny, Edit
 from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
@@ -65,6 +63,7 @@ class Turn(Struct, frozen=True, eq=False):
         secrets: what tools may declare.
         kept: what the session's own tools keep from call to call.
         parking: a wish that it end where its step does.
+        approvals: how long calls wait for a decision.
     """
 
     journal: Journal
@@ -80,6 +79,7 @@ class Turn(Struct, frozen=True, eq=False):
     secrets: Secrets = Secrets()
     kept: Kept = field(default_factory=Kept)
     parking: Parking = field(default_factory=Parking)
+    approvals: Approvals = Approvals()
 
 
 async def run_turn(turn: Turn) -> None:
@@ -188,15 +188,10 @@ async def _approved(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
         await journal.record(
             ApprovalRequested(call.id, checked.name, checked.arguments, checked.reason)
         )
-    if turn.approver is None:
-        return checked
-    try:
-        decision = await turn.parking.unless_asked(partial(turn.approver, call))
-    except Exception:  # noqa: BLE001 - the user's code; whatever it raises denies
-        structlog.get_logger("toolrun").error(
-            "approver raised", call=call.id, tool=call.name, traceback=traceback.format_exc()
-        )
-        decision = Deny("the approver failed")
+    request = journal.state.pending[call.id]
+    decision = await decision_on(
+        call, request, turn.approvals, turn.approver, turn.parking, journal.clock
+    )
     if decision is None:
         return checked
     await journal.record(decided(call.id, checked.name, decision))
