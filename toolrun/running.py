@@ -77,10 +77,13 @@ class Running:
 
         Raises:
             ConfigError: it is not open, or closed.
+            LeaseLost: another process drives it now.
             SessionBusy: it runs one.
         """
         name = self._journal.session
         self.check_not_closed()
+        if self._journal.lost is not None:
+            raise self._journal.lost
         if self._journal.state.opened is None:
             raise ConfigError(f"session {name} is not open; use it in `async with`")
         if self._scope is not None:
@@ -165,6 +168,8 @@ class Running:
             until: what may end it early.
 
         Raises:
+            LeaseLost: another process drives the session now: its calls were killed, and nothing
+                more is recorded here.
             Exception: what `begin` or `drive` raises.
         """
         self.check_idle()
@@ -175,7 +180,7 @@ class Running:
             meter = limits.meter(anyio.current_time)
             if (seconds := meter.remaining()) is not None:
                 scope.deadline = anyio.current_time() + seconds
-            before = state.finished
+            before, turn = state.finished, state.turn
             begun = False
             ended = until.token.watch(self.cancel) if until.token is not None else None
             try:
@@ -186,10 +191,12 @@ class Running:
             except GeneratorExit:  # the coroutine is thrown away: it may not wait any more
                 raise
             except BaseException as error:
+                if self._journal.lost is not None:
+                    raise self._journal.lost from None
                 if state.finished in (None, before):
                     if _is_cancellation(error):
                         await self._interrupted(scope, meter)
-                    elif begun:
+                    elif begun or state.turn > turn:  # it began, but that could not be stored
                         with anyio.CancelScope(shield=True):
                             why = f"{type(error).__name__}: {error}"
                             await end_turn(self._journal, "failed", why)

@@ -9,6 +9,7 @@ import anyio
 from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
+from toolrun.approvals import waiting
 from toolrun.cancel import check_token
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from toolrun.blocking import BlockingSession
     from toolrun.cancel import CancelToken
     from toolrun.decisions import Decision
+    from toolrun.errors import LeaseLost
     from toolrun.events import AssistantMessage
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
@@ -132,7 +134,15 @@ class Session:
             await self.aclose()
             raise
         self._opened = True
+        if self._parts.stored is not None:
+            self._parts.stored.watch(self._told)
         return self
+
+    def _told(self, error: LeaseLost | None) -> None:
+        """Stop what runs: another process asks for it, or has taken the session over."""
+        if error is not None:
+            self._journal.lost = error
+        self._running.cancel("another process asked for it" if error is None else str(error))
 
     async def __aexit__(
         self,
@@ -169,6 +179,8 @@ class Session:
             )
         self._parts.kept.close()
         self._parts.close()
+        if self._parts.stored is not None:
+            self._parts.stored.forget()
         self._runtime.forget(last=self._private is not None)
 
     async def ask(
@@ -301,14 +313,13 @@ class Session:
         """Decide on a call that waits; `go_on` then goes on.
 
         Raises:
-            ConfigError: no such call waits, or edited arguments do not fit the schema.
+            ConfigError: no such call waits, or it has waited for too long (`approvals`); edited
+                arguments do not fit the schema.
             SessionBusy: a turn runs.
         """
         self._running.check_idle()
-        request = self.state.pending.get(call_id)
-        if request is None:
-            waiting = ", ".join(self.state.pending) or "none"
-            raise ConfigError(f"no call {call_id!r} waits for a decision; waiting: {waiting}")
+        approvals = self._parts.settings.approvals
+        request = waiting(self.state, call_id, approvals, self._journal.clock())
         if isinstance(decision, Edit):
             self._parts.toolbox.check_edit(request.name, decision.arguments)
         await self._journal.record(decided(call_id, request.name, decision))

@@ -138,6 +138,10 @@ class Store(Protocol):
         """Let others hold it."""
         ...
 
+    def forget(self, lease: Lease) -> None:
+        """The same where nothing can be waited for: of a session that nobody closed."""
+        ...
+
     async def append(self, lease: Lease, events: Sequence[Durable]) -> None:
         """Return when events are stored. The same events may be given again.
 
@@ -185,5 +189,9 @@ class Store(Protocol):
         ...
 
     def on_cancel(self, lease: Lease, stop: Callable[[], None]) -> None:
-        """Have `stop` called, on the loop that runs now, where that is asked for or it is lost."""
+        """Have `stop` called, on the loop that runs now, where that is asked for or it is lost.
+
+        Once: whoever is told that its turn shall be stopped sets `lease.cancelled` back, and asks
+        to be told again.
+        """
         ...

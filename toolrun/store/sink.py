@@ -10,7 +10,7 @@ import structlog
 from toolrun.errors import ConfigError, LeaseLost, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from toolrun.events import Durable, Event
     from toolrun.store.contract import Lease, Store
@@ -104,6 +104,39 @@ class StoreSink:
         except BaseException:
             self._left = _in_order(self._left, given)
             raise
+
+    def watch(self, tell: Callable[[LeaseLost | None], None]) -> None:
+        """Have somebody told, on the loop that runs now, of what others want of the session.
+
+        Args:
+            tell: is given None where its turn shall be stopped, an error where it was lost.
+        """
+        lease = self.lease
+        if lease is None:
+            return
+
+        def told() -> None:
+            if self.lease is not lease:  # it was closed meanwhile
+                return
+            if lease.lost:
+                tell(
+                    LeaseLost(
+                        f"another process drives session {self._session} now: nothing more of it "
+                        "is done here"
+                    )
+                )
+                return
+            lease.cancelled = False
+            tell(None)
+            self.store.on_cancel(lease, told)
+
+        self.store.on_cancel(lease, told)
+
+    def forget(self) -> None:
+        """Let others hold a session that nobody closed."""
+        if (lease := self.lease) is not None:
+            self.lease = None
+            self.store.forget(lease)
 
     async def release(self) -> None:
         """Store what is left, and let others hold the session; never raises."""

@@ -130,6 +130,7 @@ class Statements:
             )
         )
         self.cancel = sql(update(leases).where(leases.c.session == id_).values(cancel=true()))
+        self.heard = sql(update(leases).where(mine).values(cancel=false()))
 
         # Removing
         self.remove = [

@@ -82,6 +82,11 @@ class SqlStore:
         """Let others hold it."""
         await self._do(f"give session {lease.session!r} back", self._releasing(lease))
 
+    def forget(self, lease: Lease) -> None:
+        """The same where nothing can be waited for."""
+        if self._writer is not None and self._pid == os.getpid():
+            self._writer.submit(Ask("give a session back", self._releasing(lease)))
+
     async def append(self, lease: Lease, events: Sequence[Durable]) -> None:
         """Return when events are stored."""
         assert isinstance(lease, HeldLease)

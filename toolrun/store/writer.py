@@ -218,9 +218,15 @@ class Writer:
         tx = self._opened()
         for session, token in tx.all(tx.sql.cancelled, by=self._owner):
             lease = self.held.get(session)
-            if lease is not None and lease.token == token and not lease.cancelled:
-                lease.cancelled = True
-                lease.tell()
+            if lease is not None and lease.token == token:
+                self._hear(lease)
+
+    def _hear(self, lease: HeldLease) -> None:
+        """Tell that a turn shall be stopped, once: the next may be meant to run."""
+        values = {"id": lease.session, "held": lease.token, "by": lease.owner}
+        self._transacted(lambda tx, _: tx.run(tx.sql.heard, **values), again=False)
+        lease.cancelled = True
+        lease.tell()
 
     def _renew(self, tx: Transaction) -> None:
         mine = dict(self.held)
