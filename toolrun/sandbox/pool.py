@@ -142,6 +142,21 @@ class Pool:
         if self._find(key, tenant) is None and starting < _AT_ONCE:
             await self._add(key, make)
 
+    @property
+    def running(self) -> int:
+        """How many boxes run a job, or are held between two calls."""
+        return 0 if self._running is None else self.bounds.running - self._running.value
+
+    @property
+    def idle(self) -> int:
+        """How many boxes wait for a job."""
+        return len(self._idle)
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a box, since all that there may be run."""
+        return 0 if self._running is None else self._running.statistics().tasks_waiting
+
     async def aclose(self) -> None:
         """Kill all boxes that wait, and see all of them gone.
 

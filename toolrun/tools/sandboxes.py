@@ -27,7 +27,7 @@ class Sandboxes:
     """The sandboxes of a runtime, one for each profile and workspace, opened when first needed."""
 
     def __init__(self, boxes: Boxes | None = None) -> None:
-        self._pool = Pool(boxes)
+        self.pool = self._pool = Pool(boxes)
         self.living = Living(max(1, self._pool.bounds.running // 4))
         """What holds a box between calls."""
         self._open: dict[tuple[Profile, Path | None, str | None], Sandbox] = {}

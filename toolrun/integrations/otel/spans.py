@@ -1,0 +1,393 @@
+"""Which span is there while a turn, a step or a call is under way, and what does it say?
+
+A span begins and ends with its scope, so none stays open, whatever ends a session. It is current
+inside: for the spans of trusted tools, and for the server that a step asks.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, ClassVar, Final
+
+import anyio
+from opentelemetry import context as contexts
+from opentelemetry.trace import (
+    Link,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    set_span_in_context,
+)
+
+from toolrun.errors import ServerError
+from toolrun.events import ApprovalDecided, ApprovalRequested, ToolCallFinished, ToolCallStarted
+from toolrun.integrations.otel import names
+from toolrun.scopes import carried
+from toolrun.values import Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextvars import Token
+    from types import TracebackType
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.util.types import AttributeValue
+
+    from toolrun.events import AssistantMessage, RequestSent, StepFinished, TurnFinished
+    from toolrun.integrations.otel.content import Content
+    from toolrun.integrations.otel.instruments import Instruments
+    from toolrun.scopes import Scope
+
+    Attributes = dict[str, AttributeValue]
+
+_TRACEPARENT: Final = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+
+
+class Kit:
+    """What all spans of a sink are made with.
+
+    Attributes:
+        tracer: makes them.
+        instruments: measure what they are there for.
+        agent: the name of the agent; "" where it has none.
+        content: writes what was said; None: nobody does.
+        providers: the kinds of servers, by base URL, as far as they were seen.
+    """
+
+    def __init__(
+        self, tracer: Tracer, instruments: Instruments, agent: str, content: Content | None
+    ) -> None:
+        self.tracer = tracer
+        self.instruments = instruments
+        self.agent = agent
+        self.content = content
+        self.providers: dict[str, str] = {}
+
+    def provider(self, settings: Mapping[str, object]) -> str:
+        """The kind of server that a session samples from, as far as it is known."""
+        seen = self.providers.get(names.base_url(settings))
+        return seen or names.provider_of(str(settings.get("dialect") or ""))
+
+
+class Open:
+    """A span that is there while something is; a context manager that gives its traceparent.
+
+    Args:
+        kit: what it is made with.
+        scope: what is under way.
+    """
+
+    kind: ClassVar[SpanKind] = SpanKind.INTERNAL
+
+    def __init__(self, kit: Kit, scope: Scope) -> None:
+        self.kit = kit
+        self.scope = scope
+
+    def __enter__(self) -> str:
+        name, attributes = self.begin()
+        scope = self.scope
+        attributes[names.CONVERSATION] = scope.session
+        attributes[names.TURN] = scope.turn
+        self.began = time.perf_counter()
+        self.span: Span = self.kit.tracer.start_span(
+            name, kind=self.kind, attributes=attributes, links=_links(scope.after)
+        )
+        self._token: Token[Context] = contexts.attach(set_span_in_context(self.span))
+        self.entered()
+        return traceparent(self.span)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.end(error, time.perf_counter() - self.began)
+        self.span.end()
+        # A coroutine that is thrown away is closed in somebody else's context.
+        if kind is not GeneratorExit:
+            self.left()
+            contexts.detach(self._token)
+
+    def begin(self) -> tuple[str, Attributes]:
+        """The name of the span, and what is known of it at its beginning."""
+        raise NotImplementedError
+
+    def entered(self) -> None:
+        """The span is current from now on."""
+
+    def left(self) -> None:
+        """It will not be any more."""
+
+    def end(self, error: BaseException | None, seconds: float) -> None:
+        """Say what came of it."""
+        raise NotImplementedError
+
+    def failed(self, kind: str) -> None:
+        """Say which class of error it ended with; the text of one may quote what was said."""
+        self.span.set_attribute(names.ERROR, kind)
+        self.span.set_status(Status(StatusCode.ERROR))
+
+
+class OpenTurn(Open):
+    """The span of a turn, or of what was left of it: `invoke_agent`."""
+
+    def begin(self) -> tuple[str, Attributes]:
+        """See `Open.begin`."""
+        kit, settings = self.kit, self.scope.settings
+        self.calls: dict[str, OpenCall] = {}
+        self.usage = Usage()
+        self._finished: TurnFinished | None = None
+        self._about: Attributes = {
+            names.OPERATION: "invoke_agent",
+            names.PROVIDER: kit.provider(settings),
+            names.MODEL: settings.get("model", ""),
+        }
+        if kit.agent:
+            self._about[names.AGENT] = kit.agent
+        attributes = dict(self._about)
+        if settings.get("tenant"):
+            attributes[names.TENANT] = settings["tenant"]
+        if kit.content is not None and settings.get("instructions"):
+            attributes[names.INSTRUCTIONS] = kit.content.instructions(settings["instructions"])
+        return f"invoke_agent {kit.agent}".strip(), attributes
+
+    def entered(self) -> None:
+        """See `Open.entered`."""
+        self._here = turn_here.set(self)
+
+    def left(self) -> None:
+        """See `Open.left`."""
+        turn_here.reset(self._here)
+
+    def finished(self, event: TurnFinished) -> None:
+        """The turn has ended."""
+        self._finished = event
+
+    def end(self, error: BaseException | None, seconds: float) -> None:
+        """See `Open.end`."""
+        finished = self._finished
+        status = "cancelled" if finished is None else finished.status
+        self._about[names.STATUS] = status
+        self.span.set_attribute(names.STATUS, status)
+        if self.usage.total_tokens:
+            self.span.set_attribute(names.INPUT_TOKENS, self.usage.prompt_tokens)
+            self.span.set_attribute(names.OUTPUT_TOKENS, self.usage.completion_tokens)
+        if status == "failed":
+            kind = self._about[names.ERROR] = error_type(error)
+            self.failed(kind)
+        self.kit.instruments.turn(seconds, self._about)
+
+
+class OpenStep(Open):
+    """The span of a step, with all its attempts: `chat`."""
+
+    kind = SpanKind.CLIENT
+
+    def begin(self) -> tuple[str, Attributes]:
+        """See `Open.begin`."""
+        settings = self.scope.settings
+        self._url = names.base_url(settings)
+        self._about: Attributes = {
+            names.OPERATION: "chat",
+            names.PROVIDER: self.kit.provider(settings),
+            names.MODEL: self.scope.name,
+            **names.server_of(self._url),
+        }
+        self._retries = 0
+        self._first: float | None = None
+        attributes = {**self._about, **names.asked_of(settings), names.STEP: self.scope.step}
+        return f"chat {self.scope.name}", attributes
+
+    def entered(self) -> None:
+        """See `Open.entered`; requests carry the span from now on."""
+        self._here = step_here.set(self)
+        self._carried = carried.set(headers(self.span))
+
+    def left(self) -> None:
+        """See `Open.left`."""
+        step_here.reset(self._here)
+        carried.reset(self._carried)
+
+    def sent(self, event: RequestSent) -> None:
+        """A request went out."""
+        provider = names.provider_of(event.dialect)
+        if event.dialect and provider != self._about[names.PROVIDER]:
+            self._about[names.PROVIDER] = provider
+            self.span.set_attribute(names.PROVIDER, provider)
+            if self._url:
+                self.kit.providers[self._url] = provider
+        if not self.span.is_recording():
+            return
+        self.span.set_attribute(names.STREAM, event.stream)
+        self.span.set_attribute(names.VIA, event.via or "chat")
+        if self.kit.content is not None and event.adds:
+            self.span.set_attribute(names.INPUT, self.kit.content.sent(event.adds))
+
+    def retried(self) -> None:
+        """The same step is sampled again."""
+        self._retries += 1
+
+    def sampled(self, event: StepFinished) -> None:
+        """A server has sampled it, and says so before the message is judged."""
+        self._first = event.first_token
+        if event.server:
+            where = names.server_of(event.server)
+            self._about.update(where)
+            self.span.set_attributes(where)
+
+    def said(self, message: AssistantMessage) -> None:
+        """The message is there, and will do."""
+        usage = message.usage
+        self.kit.instruments.usage(usage, self._about)
+        if not self.span.is_recording():
+            return
+        attributes: Attributes = {names.FINISH_REASONS: [message.finish_reason or "stop"]}
+        if message.response_id:
+            attributes[names.RESPONSE_ID] = message.response_id
+        if usage.total_tokens:
+            attributes[names.INPUT_TOKENS] = usage.prompt_tokens
+            attributes[names.OUTPUT_TOKENS] = usage.completion_tokens
+            attributes[names.CACHED_TOKENS] = usage.cached_tokens
+        if usage.reasoning_tokens:
+            attributes[names.REASONING_TOKENS] = usage.reasoning_tokens
+        if self.kit.content is not None:
+            attributes[names.OUTPUT] = self.kit.content.said(message)
+        self.span.set_attributes(attributes)
+
+    def end(self, error: BaseException | None, seconds: float) -> None:
+        """See `Open.end`."""
+        if self._retries:
+            self.span.set_attribute(names.RETRIES, self._retries)
+        if self._first is not None:
+            self.span.set_attribute(names.FIRST_CHUNK, self._first)
+            self.kit.instruments.first_chunk(self._first, self._about)
+        about = self._about
+        if error is not None:
+            kind = "cancelled" if is_cancellation(error) else error_type(error)
+            about = {**about, names.ERROR: kind}
+            self.failed(kind)
+        self.kit.instruments.step(seconds, about)
+
+
+class OpenCall(Open):
+    """The span of a call, from the wait for its approval to its outcome: `execute_tool`."""
+
+    def begin(self) -> tuple[str, Attributes]:
+        """See `Open.begin`."""
+        tool = self.scope.name
+        self._about: Attributes = {
+            names.OPERATION: "execute_tool",
+            names.TOOL: tool or names.OTHER,
+        }
+        self._outcome = ""
+        self._seconds: float | None = None
+        more: Attributes = {
+            names.TOOL_TYPE: "function",
+            names.CALL_ID: self.scope.call_id,
+            names.STEP: self.scope.step,
+        }
+        return f"execute_tool {tool}".strip(), {**self._about, **more}
+
+    def entered(self) -> None:
+        """See `Open.entered`."""
+        self._turn = turn_here.get()
+        if self._turn is not None:
+            self._turn.calls[self.scope.call_id] = self
+
+    def left(self) -> None:
+        """See `Open.left`."""
+        if self._turn is not None:
+            self._turn.calls.pop(self.scope.call_id, None)
+
+    def heard(
+        self,
+        event: ToolCallStarted | ToolCallFinished | ApprovalRequested | ApprovalDecided,
+    ) -> None:
+        """Take note of what happened to it."""
+        match event:
+            case ToolCallStarted():
+                self._started(event)
+            case ToolCallFinished():
+                self._finished(event)
+            case ApprovalRequested():
+                self.span.add_event("toolrun.approval.requested")
+            case ApprovalDecided():
+                said = {names.DECISION: event.decision}
+                self.span.add_event("toolrun.approval.decided", said)
+
+    def _started(self, event: ToolCallStarted) -> None:
+        self._seconds = 0.0
+        profile = event.profile or names.TRUSTED
+        self._about[names.PROFILE] = profile
+        self.span.set_attribute(names.PROFILE, profile)
+        if self.kit.content is not None:
+            self.span.set_attribute(names.ARGUMENTS, self.kit.content.json(event.arguments))
+
+    def _finished(self, event: ToolCallFinished) -> None:
+        self._outcome = event.result.outcome
+        if self._seconds is not None:
+            self._seconds = event.result.seconds
+        if self.kit.content is not None:
+            self.span.set_attribute(names.RESULT, self.kit.content.text(event.content))
+
+    def end(self, error: BaseException | None, seconds: float) -> None:  # noqa: ARG002 - as above
+        """See `Open.end`; its own seconds are those that the tool ran."""
+        cut_off = error is not None and not self._outcome
+        outcome = self._outcome or ("cancelled" if cut_off else "parked")
+        about = {**self._about, names.OUTCOME: outcome}
+        self.span.set_attribute(names.OUTCOME, outcome)
+        if outcome not in names.NO_ERROR:
+            about[names.ERROR] = outcome
+            self.failed(outcome)
+        if self._seconds is not None:
+            self.span.set_attribute(names.SECONDS, self._seconds)
+            if not cut_off:
+                self.kit.instruments.tool(self._seconds, about)
+
+
+turn_here: ContextVar[OpenTurn | None] = ContextVar("toolrun-otel-turn", default=None)
+step_here: ContextVar[OpenStep | None] = ContextVar("toolrun-otel-step", default=None)
+
+
+def traceparent(span: Span) -> str:
+    """What W3C Trace Context calls a span; "" where there is none."""
+    context = span.get_span_context()
+    if not context.is_valid:
+        return ""
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+
+
+def headers(span: Span) -> Mapping[str, str] | None:
+    """What a request carries of a span; nothing else of the context, such as baggage, leaves."""
+    if not (parent := traceparent(span)):
+        return None
+    state = span.get_span_context().trace_state.to_header()
+    return {"traceparent": parent, "tracestate": state} if state else {"traceparent": parent}
+
+
+def error_type(error: BaseException | None) -> str:
+    """Which class of error it is: the code of a server's, else the name of its type."""
+    if isinstance(error, ServerError) and error.code != ServerError.code:
+        return error.code
+    return type(error).__name__ if error is not None else names.OTHER
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Whether something was stopped rather than failed."""
+    if isinstance(error, BaseExceptionGroup):
+        return any(map(is_cancellation, error.exceptions))
+    return isinstance(error, (anyio.get_cancelled_exc_class(), GeneratorExit))
+
+
+def _links(after: str) -> list[Link]:
+    """The end of a turn that another goes on from, in this process or another."""
+    if (found := _TRACEPARENT.fullmatch(after)) is None:
+        return []
+    trace, span, flags = (int(each, 16) for each in found.groups())
+    return [Link(SpanContext(trace, span, is_remote=True, trace_flags=TraceFlags(flags)))]
