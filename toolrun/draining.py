@@ -10,6 +10,7 @@ import anyio
 from toolrun.errors import Draining
 
 if TYPE_CHECKING:
+    from toolrun.decisions import Decision
     from toolrun.running import Running
 
 SECONDS = 30.0
@@ -20,6 +21,19 @@ _CUT_SECONDS = 5.0
 
 class Open(Protocol):
     """A session, as far as it matters here."""
+
+    id: str
+
+    @property
+    def tenant(self) -> str | None:
+        """On whose behalf it runs."""
+        ...
+
+    def cancel(self, reason: str = "") -> None:
+        """Stop the turn that runs."""
+
+    async def decide(self, call_id: str, decision: Decision) -> None:
+        """Decide on a call that waits."""
 
     async def aclose(self) -> None:
         """Let go of it, and see it gone."""
@@ -38,6 +52,10 @@ class Turns:
         self.running: set[Running] = set()
         self.sessions: weakref.WeakSet[Open] = weakref.WeakSet()
         self.draining = False
+
+    def open(self, id: str, tenant: str | None) -> list[Open]:  # noqa: A002 - what users call it
+        """The open sessions of a name, and of a tenant where that is given."""
+        return [each for each in self.sessions if each.id == id and tenant in (None, each.tenant)]
 
     def check(self) -> None:
         """Pass where turns may begin.

@@ -14,7 +14,8 @@ from msgspec import structs
 
 from toolrun.approvals import Approvals
 from toolrun.clock import SystemClock
-from toolrun.draining import REASON, SECONDS, Turns
+from toolrun.draining import Turns
+from toolrun.elsewhere import Elsewhere
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
 from toolrun.known import Known
@@ -74,7 +75,7 @@ class Watching(Protocol):
         """Look at one; may be told again."""
 
 
-class Runtime:
+class Runtime(Elsewhere):
     """The shared half of any number of sessions; an asynchronous context manager.
 
     Args:
@@ -131,26 +132,6 @@ class Runtime:
                 await self._models.popitem()[1].aclose()
             await self._sandboxes.aclose()
             await self._stores.aclose()
-
-    @property
-    def draining(self) -> bool:
-        """Whether it takes no more turns: what a health check tells a load balancer."""
-        return self.turns.draining
-
-    async def drain(self, seconds: float = SECONDS, *, reason: str = REASON) -> None:
-        """Take no more turns, and leave those that run where another process can go on.
-
-        Each finishes the step that it is in, with the calls of that step, and ends as "parked";
-        what waits for a person is waited for no longer. Then all sessions are closed, and their
-        leases given back. May be called again, with less time.
-
-        Args:
-            seconds: after which the turns that still run are cut off. Where there is a store, they
-                are parked as they stand, and calls that ran follow their `on_crash` where the
-                session is resumed; else they are cancelled.
-            reason: for people: it stands in the TurnFinished events and in `Answer.reason`.
-        """
-        await self.turns.drain(seconds, reason)
 
     @property
     def fleet(self) -> Fleet:
@@ -277,6 +258,10 @@ class Runtime:
         store = self._stores.of(wanted)
         await store.open()
         return store
+
+    def time(self) -> float:
+        """Seconds since the epoch, by its clock."""
+        return self._clock.time()
 
     def option(self, name: str) -> Any:
         """What its sessions have where they say nothing else; None where it says nothing."""

@@ -96,6 +96,11 @@ class Session:
         return BlockingSession(**options)
 
     @property
+    def tenant(self) -> str | None:
+        """On whose behalf it runs."""
+        return self._parts.settings.tenant
+
+    @property
     def state(self) -> State:
         """What the session's events add up to."""
         return self._journal.state

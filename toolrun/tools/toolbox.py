@@ -9,7 +9,6 @@ from functools import cached_property, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-import msgspec
 import structlog
 from msgspec import Struct, structs
 
@@ -23,7 +22,7 @@ from toolrun.tools.kept import Kept
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, mend_code, plain_name
 from toolrun.tools.runners import Runner
 from toolrun.tools.sandboxed import SandboxRunner
-from toolrun.tools.validation import ArgumentsInvalid, Validator, parse
+from toolrun.tools.validation import ArgumentsInvalid, Validator, edited, parse
 from toolrun.tools.violations import said_again
 from toolrun.tools.work import Serving
 from toolrun.values import OnCrash, ToolCall, ToolResult
@@ -301,15 +300,7 @@ class Toolbox:
 
     def _edited(self, tool: Tool, arguments: dict[str, Any]) -> dict[str, Any]:
         """Arguments that a user wrote, under the same rules as the model's."""
-        try:
-            text = msgspec.json.encode(arguments).decode()
-        except (TypeError, ValueError, RecursionError) as error:
-            raise ArgumentsInvalid(
-                f"The arguments of {tool.name} are not JSON: {error}."
-            ) from error
-        plain = parse(tool.name, text)
-        self._validator(tool).check(plain)
-        return plain
+        return edited(tool.name, self._validator(tool), arguments)
 
     def _tool(self, name: str) -> Tool | None:
         return self._tools.get(name) or self._tools.get(plain_name(name))

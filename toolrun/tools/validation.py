@@ -153,3 +153,18 @@ def _deeper_than(value: Any, depth: int) -> bool:
         if not level:
             return False
     return True
+
+
+def edited(name: str, validator: Validator, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Arguments that a user wrote, under the same rules as the model's.
+
+    Raises:
+        ArgumentsInvalid: they are not JSON, or do not fit.
+    """
+    try:
+        text = msgspec.json.encode(arguments).decode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ArgumentsInvalid(f"The arguments of {name} are not JSON: {error}.") from error
+    plain = parse(name, text)
+    validator.check(plain)
+    return plain
