@@ -35,6 +35,7 @@ _TRACE: Final = "trace"
 _PATHS: Final = ("workspace", "trace")
 _CUTOFF: Final = 0.7
 _SHOWN: Final = 60
+_SQLITE: Final = "sqlite:///"
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _KINDS: Final = {
     "string": "a text",
@@ -72,6 +73,7 @@ class Config(Struct, frozen=True, kw_only=True):
     limits: Limits = Limits()
     trace: Path | None = None
     recording: dict[str, Any] = {}
+    store: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     extra_body: dict[str, Any] = {}
 
@@ -95,6 +97,8 @@ class Config(Struct, frozen=True, kw_only=True):
         }
         if "api_key" in given:
             given["api_key"] = MASK
+        if "store" in given:
+            given["store"] = _USERINFO.sub(MASK, given["store"])
         if "base_url" in given:
             shown = [_USERINFO.sub(MASK, url) for url in self.base_urls]
             given["base_url"] = shown[0] if isinstance(self.base_url, str) else shown
@@ -175,6 +179,8 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
             placed[key] = _placed(placed[key], folder)
     if isinstance(trace := placed.get(_TRACE), dict) and "path" in trace:
         placed[_TRACE] = {**trace, "path": _placed(trace["path"], folder)}
+    if isinstance(store := placed.get("store"), str) and store.startswith(_SQLITE):
+        placed["store"] = f"{_SQLITE}{_placed(store.removeprefix(_SQLITE), folder)}"
     if "tools" in placed:
         placed["tools"] = [
             each if each.startswith("builtin:") else _placed(each, folder)
@@ -345,9 +351,11 @@ def _fitting(schema: dict[str, Any]) -> str:
         return f"one of {', '.join(schema['enum'])}"
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     words = " or ".join(_KINDS[kind] for kind in kinds)
-    if "pattern" in schema:
+    if "pattern" in schema and schema["pattern"].startswith("^https?"):
         words = "a URL that begins with http:// or https://"
         words += " (or a list of different ones)" if "array" in kinds else ""
+    elif "pattern" in schema and schema["pattern"].startswith("^(sqlite"):
+        words = "a URL that begins with sqlite:/// or postgresql://"
     elif schema.get("minLength"):
         words += ", not empty,"
     bounds = (("minimum", "from {}"), ("exclusiveMinimum", "above {}"), ("maximum", "up to {}"))

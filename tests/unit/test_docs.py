@@ -437,6 +437,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
     toolrun_command = str(Path(sys.executable).parent / "toolrun")
     tools = ("tools list", "tools check", "tools call", "tools schema")
     traces = ("check", "diff", "export", "migrate", "minimize", "redact", "show", "to-test", "view")
+    kept = ("list", "show", "rm", "purge")
     boxes = ("sandbox profiles", "sandbox show", "sandbox check", "sandbox run")
     for command in (
         "run",
@@ -449,6 +450,7 @@ def test_every_command_and_option_of_the_command_line_is_listed() -> None:
         "completion",
         *tools,
         *(f"trace {name}" for name in traces),
+        *(f"sessions {name}" for name in kept),
         *boxes,
     ):
         shown = subprocess.run(

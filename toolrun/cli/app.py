@@ -31,6 +31,7 @@ _COMMANDS = {
     "tools": "List, check, call and show the tools of a session.",
     "sandbox": "List, show and check the profiles of sandboxes; run a command in one.",
     "trace": "Check, show, compare and export recorded sessions.",
+    "sessions": "List, show and remove the sessions that a store keeps.",
     "completion": "Print what completes commands and options in a shell.",
 }
 
@@ -44,8 +45,10 @@ app = App(
     version=__version__,
     default_parameter=Parameter(show_default=False, negative=()),
 )
+_GROUPS = frozenset({"tools", "sandbox", "trace", "sessions"})
+"""Commands that have commands of their own."""
 for _name, _help in _COMMANDS.items():
-    _home = f"toolrun.cli.{_name}:{'app' if _name in {'tools', 'sandbox', 'trace'} else _name}"
+    _home = f"toolrun.cli.{_name}:{'app' if _name in _GROUPS else _name}"
     app.command(_home, name=_name, help=_help)
 
 

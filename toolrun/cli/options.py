@@ -5,16 +5,19 @@ cyclopts reads the annotations at run time, so what they name is imported for go
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 from cyclopts import Group, Parameter
 
 from toolrun.errors import ConfigError
+from toolrun.limits import Limits
+from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from toolrun.cli.log import Mask
@@ -25,6 +28,9 @@ if TYPE_CHECKING:
 STDIN = "\0"
 """What the prompt is where `-` was typed."""
 
+_PINNED: Final = ("model", "effort", "instructions", "profile", "workspace")
+_SAMPLING: Final = ("temperature", "top_p", "max_tokens", "seed")
+_LIMITED: Final = ("steps", "tool_calls", "seconds", "repeats")
 _SERVER = Group("Server", sort_key=1)
 _MODEL = Group("Model", sort_key=2)
 _TOOLS = Group("Tools", sort_key=3)
@@ -158,8 +164,15 @@ class SessionOptions(ToolOptions, ServerOptions):
     trace: Annotated[Path | None, Parameter(help="File to write a trace to.")] = None
 
 
-def settings(options: ToolOptions | ServerOptions | None, common: Common) -> tuple[Config, Mask]:
+def settings(
+    options: ToolOptions | ServerOptions | None, common: Common, store: str | None = None
+) -> tuple[Config, Mask]:
     """The settings that hold, and what masks their secrets; logging is set up by them.
+
+    Args:
+        options: of the command line.
+        common: what every command has.
+        store: the URL of a store, of the command line.
 
     Raises:
         ConfigError: a setting does not fit.
@@ -173,7 +186,7 @@ def settings(options: ToolOptions | ServerOptions | None, common: Common) -> tup
         given["base_url"] = urls[0]
     if given.get("extra_body") is not None:
         given["extra_body"] = _object(given["extra_body"], "--extra-body")
-    config = load_config(common.config, log_level=common.log_level, **given)
+    config = load_config(common.config, log_level=common.log_level, store=store, **given)
     mask = Mask([config.api_key, *map(os.environ.get, config.secrets)])
     set_up(config.log_level, mask)
     return config, mask
@@ -216,6 +229,24 @@ def session_options(config: Config) -> dict[str, Any]:
         "secrets": _secrets(config),
         "tools": load_tools(config.tools),
     }
+
+
+def given(options: SessionOptions | None) -> dict[str, Any]:
+    """What the command line itself says of a session, as options of one that is resumed.
+
+    Files and variables are not asked: a session keeps what it began with.
+    """
+    said = {name: value for name, value in asdict(options or SessionOptions()).items() if value}
+    found: dict[str, Any] = {name: said[name] for name in _PINNED if name in said}
+    if "extra_body" in said:
+        found["extra_body"] = _object(said["extra_body"], "--extra-body")
+    if sampling := {name: said[name] for name in _SAMPLING if name in said}:
+        found["sampling"] = Sampling(**sampling)
+    if limits := {name: said[f"limits_{name}"] for name in _LIMITED if f"limits_{name}" in said}:
+        if limits.get("seconds") == math.inf:
+            limits["seconds"] = None
+        found["limits"] = Limits(**limits)
+    return found
 
 
 def recording(config: Config, path: Path | Literal[True] | None) -> Recording | None:

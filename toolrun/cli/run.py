@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sys
+from contextlib import asynccontextmanager
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from cyclopts import Parameter
 from msgspec import MsgspecError, Struct, json
 
-from toolrun.cli.options import Common, SessionOptions, open_session, prompt_of, settings
+from toolrun.cli.kept import KeepOptions
+from toolrun.cli.options import (
+    Common,
+    SessionOptions,
+    given,
+    open_session,
+    prompt_of,
+    session_options,
+    settings,
+)
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import AsyncIterator, Mapping
 
     from toolrun.answer import Answer
     from toolrun.cli.exits import Exit
@@ -28,10 +38,11 @@ Approval: TypeAlias = Literal["ask", "all", "none"]
 
 
 def run(
-    prompt: str,
+    prompt: str | None = None,
     /,
     *,
     options: SessionOptions | None = None,
+    keeping: KeepOptions | None = None,
     as_json: Annotated[
         bool, Parameter(name="--json", help="All events on stdout, one JSON a line.")
     ] = False,
@@ -51,8 +62,9 @@ def run(
     """Run one prompt: the answer on stdout, what happens on stderr.
 
     Args:
-        prompt: What to ask; - reads it from stdin.
+        prompt: What to ask; - reads it from stdin. With --resume it may be left out.
         options: Of the session.
+        keeping: Where it is kept.
         as_json: Events instead of the answer.
         output: Of the answer.
         approve: Who decides.
@@ -60,18 +72,38 @@ def run(
     """
     import anyio
 
-    config, _ = settings(options, common or Common())
+    keeping = keeping or KeepOptions()
+    config, _ = settings(options, common or Common(), keeping.store)
+    keeping.check()
+    if prompt is None and keeping.resume is None:
+        raise ConfigError("PROMPT requires an argument, unless --resume ID goes on with a session")
     schema = None if output is None else _schema(output)
-    return anyio.run(_run, config, _Asked(prompt_of(prompt), as_json, schema, approve))
+    asked = _Asked(
+        None if prompt is None else prompt_of(prompt),
+        as_json,
+        schema,
+        approve,
+        keeping,
+        keeping.url(config),
+        given(options),
+    )
+    return anyio.run(_run, config, asked)
 
 
 class _Asked(Struct, frozen=True):
-    """What the command line asks for, beside the settings of the session."""
+    """What the command line asks for, beside the settings of the session.
 
-    prompt: str
+    `prompt` is None where a session is gone on with as it is; `store` is the URL of where it is
+    kept; `given` are the options that one which is resumed shall have from now on.
+    """
+
+    prompt: str | None
     as_json: bool
     schema: dict[str, Any] | None
     approve: Approval
+    keeping: KeepOptions
+    store: str | None
+    given: dict[str, Any]
 
 
 async def _run(config: Config, asked: _Asked) -> Exit:
@@ -89,19 +121,53 @@ async def _run(config: Config, asked: _Asked) -> Exit:
     try:
         with Interrupts() as interrupts:
             tools = load_tools(config.tools)
-            approver = _approver(asked.approve)
-            async with open_session(config, tools=tools, sinks=[view], approve=approver) as session:
+            more = {"tools": tools, "sinks": [view], "approve": _approver(asked.approve)}
+            async with _opened(config, asked, more) as session:
                 log.info("session", id=session.id, model=config.model, base_url=config.base_url)
-                turn = session.stream(asked.prompt, output=asked.schema)
+                for call, decision in asked.keeping.decisions.items():
+                    await session.decide(call, decision)
+                if asked.prompt is None:
+                    turn = session.stream_on(output=asked.schema)
+                else:
+                    turn = session.stream(asked.prompt, output=asked.schema)
                 answer = await watch(session, turn, view.show, interrupts, view.interrupted)
                 if view.asks and answer.status == "parked":
                     where = {each.name: each.where for each in tool_lines(tools, config)}
                     answer = await _decided(session, answer, view, interrupts, where)
                 log.info("turn", status=answer.status, tokens=answer.usage.total_tokens)
         view.answered(answer)
+        if asked.store is not None and answer.status != "finished":
+            view.note(_how_to_go_on(session.id, answer))
         return of_answer(answer, denied=view.denied)
     finally:
         view.close()
+
+
+@asynccontextmanager
+async def _opened(config: Config, asked: _Asked, more: dict[str, Any]) -> AsyncIterator[Session]:
+    """The session that is asked for: a new one, or one that a store keeps."""
+    if asked.store is None:
+        async with open_session(config, **more) as session:
+            yield session
+    elif asked.keeping.resume is None:
+        async with open_session(config, **more, store=asked.store, id=asked.keeping.id) as session:
+            yield session
+    else:
+        from toolrun.runtime import Runtime
+        from toolrun.sandbox.pool import Boxes
+
+        options = {**session_options(config), **more, "store": asked.store, "boxes": Boxes()}
+        async with (
+            Runtime(**options) as runtime,
+            runtime.resume(asked.keeping.resume, **asked.given) as session,
+        ):
+            yield session
+
+
+def _how_to_go_on(session: str, answer: Answer) -> str:
+    """The command that goes on with a session."""
+    waiting = "".join(f" --approve-call {each.call_id}" for each in answer.pending)
+    return f"go on with: toolrun run --resume {session}{waiting}"
 
 
 async def _decided(

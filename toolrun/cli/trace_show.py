@@ -16,7 +16,7 @@ from toolrun.errors import ConfigError
 from toolrun.trace.reader import TraceReader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from toolrun.events import Event
 
@@ -55,13 +55,13 @@ def show(
         as_json: For programs.
     """
     with TraceReader(a_trace(file)) as reader:
-        chosen = _chosen(reader, turn, step)
+        found = chosen(reader, turn, step, "the trace")
         if as_json:
-            _as_json(chosen)
+            print_json(found)
         elif events:
-            _as_lines(reader, chosen)
+            _as_lines(reader, found)
         else:
-            _as_session(chosen, reasoning=not no_reasoning, whole=full, summed=not (turn or step))
+            print_session(found, reasoning=not no_reasoning, whole=full, summed=not (turn or step))
         if reader.truncated and not as_json:
             s.Screen.of(sys.stdout).line(
                 s.WARNING, "the file ends in half a line, which is not read"
@@ -69,15 +69,23 @@ def show(
     return 0
 
 
-def _chosen(reader: TraceReader, turn: int | None, step: int | None) -> Iterator[Event]:
+def chosen(
+    events: Iterable[Event], turn: int | None, step: int | None, whole: str
+) -> Iterator[Event]:
     """The events that were asked for.
+
+    Args:
+        events: all that there are.
+        turn: only this one.
+        step: only this one of each turn.
+        whole: what they are all of, for the message.
 
     Raises:
         ConfigError: there are none.
     """
     found = False
     last = 0
-    for event in reader:
+    for event in events:
         last = max(last, event.turn)
         if turn in (None, event.turn) and step in (None, event.step):
             found = True
@@ -86,10 +94,11 @@ def _chosen(reader: TraceReader, turn: int | None, step: int | None) -> Iterator
         where = f"turn {turn}" if step is None else f"step {step}"
         more = f" in turn {turn}" if step is not None and turn is not None else ""
         turns = "1 turn" if last == 1 else f"{last} turns"
-        raise ConfigError(f"the trace has no {where}{more}; it has {turns}")
+        raise ConfigError(f"{whole} has no {where}{more}; it has {turns}")
 
 
-def _as_json(events: Iterator[Event]) -> None:
+def print_json(events: Iterable[Event]) -> None:
+    """Write events as JSON, one a line."""
     from toolrun.cli.view import json_line
 
     for event in events:
@@ -112,7 +121,15 @@ def _as_lines(reader: TraceReader, events: Iterator[Event]) -> None:
         print(s.cut(s.visible(line).replace("\n", " ").replace("\t", " "), room))
 
 
-def _as_session(events: Iterator[Event], *, reasoning: bool, whole: bool, summed: bool) -> None:
+def print_session(events: Iterable[Event], *, reasoning: bool, whole: bool, summed: bool) -> None:
+    """Write what events tell, for people.
+
+    Args:
+        events: in order.
+        reasoning: with the chain of thought.
+        whole: long results and arguments in full.
+        summed: with a summary below.
+    """
     from toolrun.cli.shown import Shown, Summary
 
     screen = s.Screen.of(sys.stdout)

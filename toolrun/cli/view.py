@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import json, structs
 
+from toolrun.cli.screen import visible
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
@@ -50,6 +51,9 @@ class View:
 
     def answered(self, answer: Answer) -> None:
         """Show what the turn came to, beyond its events."""
+
+    def note(self, text: str) -> None:
+        """Say something to whoever typed the command."""
 
     def interrupted(self) -> None:
         """Make room after a signal."""
@@ -126,6 +130,11 @@ class Screens(View):
         self.close()
         if self._as_value and answer.status == "finished":
             print(json_line(json.encode(answer.output)))
+
+    def note(self, text: str) -> None:
+        """See `View.note`."""
+        # Not wrapped: the command in it can be copied as one line.
+        print(visible(text), file=sys.stderr)
 
     def interrupted(self) -> None:
         """See `View.interrupted`."""
