@@ -1,4 +1,8 @@
-"""How do the events of many sessions get into one transaction, each under its own lease?"""
+"""How are events stored that may be there already? Each session's after a look at what is there.
+
+It is for the few: a write whose end was not heard of, events that are given again, large files,
+a lease that was lost. `batch` is for all others.
+"""
 
 from __future__ import annotations
 
@@ -9,28 +13,15 @@ from msgspec import structs
 from toolrun.errors import StoreError, ToolrunError
 from toolrun.store.leases import lost
 from toolrun.store.projection import PROJECTED, projected
-from toolrun.store.rows import row_of
-from toolrun.store.waiting import Job
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolrun.events import Durable
+    from toolrun.store.batch import Append
     from toolrun.store.contract import SessionInfo
     from toolrun.store.leases import HeldLease
     from toolrun.store.rows import Row
     from toolrun.store.transaction import Transaction
-
-
-class Append(Job[None]):
-    """Events that somebody wants stored."""
-
-    def __init__(self, lease: HeldLease, events: Sequence[Durable]) -> None:
-        super().__init__()
-        self.lease = lease
-        self.events = events
-        self.rows = [row_of(event) for event in events]
-        self.refused: ToolrunError | None = None
 
 
 class _Session:
@@ -43,13 +34,12 @@ class _Session:
         self.rows: list[Row] = []
 
 
-def append(tx: Transaction, jobs: Sequence[Append], *, careful: bool) -> list[_Session]:
+def append(tx: Transaction, jobs: Sequence[Append]) -> list[_Session]:
     """Store events; what becomes of each job is in its `refused`.
 
     Args:
         tx: the transaction.
         jobs: in the order in which they were given.
-        careful: whether what is stored has to be looked up: it may be more than is known.
 
     Returns:
         What to tell the leases once it is committed (`settle`).
@@ -64,9 +54,7 @@ def append(tx: Transaction, jobs: Sequence[Append], *, careful: bool) -> list[_S
             continue
         session = sessions.get(id(lease))
         if session is None:
-            stored = lease.stored
-            if careful:
-                (stored,) = tx.one(tx.sql.last, id=lease.session)
+            (stored,) = tx.one(tx.sql.last, id=lease.session)
             session = sessions[id(lease)] = _Session(lease, stored or 0)
         job.refused = _add(tx, session, job)
     _write(tx, [session for session in sessions.values() if session.rows])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from toolrun.store.statements import Statements
@@ -38,6 +40,23 @@ class Database(Protocol):
         """All that is said to it, compiled."""
         ...
 
+    def add(
+        self,
+        cursor: Any,
+        rows: Sequence[tuple[Any, ...]],
+        shown: Sequence[tuple[Any, ...]],
+        owner: str,
+    ) -> bool:
+        """Store the rows of a `Batch` whose leases `owner` holds, in a transaction of its own.
+
+        Returns:
+            Whether all are stored; where not, some may be.
+
+        Raises:
+            Exception: the driver's; all, some or none are stored.
+        """
+        ...
+
     def listed(self, values: list[str]) -> Any:
         """A list as the parameter of a statement."""
         ...
@@ -48,10 +67,6 @@ class Database(Protocol):
 
     def is_transient(self, error: BaseException) -> bool:
         """Whether the same may work in a moment."""
-        ...
-
-    def is_broken(self, connection: Any) -> bool:
-        """Whether a connection is of no use any more."""
         ...
 
     def outlived(self, owner: str) -> bool:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from toolrun.errors import ConfigError
 from toolrun.extras import need
-from toolrun.store import owner, urls
+from toolrun.store import owner as owners
+from toolrun.store import urls
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Engine
 
     from toolrun.store.contract import Durability
@@ -24,6 +29,36 @@ _DEFAULTS: Final = {
     "keepalives_count": "3",
     "tcp_user_timeout": "10000",
 }
+_encode = msgspec.json.Encoder().encode
+
+# The lock on the leases comes first: who takes one over waits until these events are stored, or
+# these wait, and are not stored then. Only sessions whose lease it still is are touched at all.
+_ADD: Final = """
+WITH given AS MATERIALIZED (
+    SELECT value ->> 0 AS session, (value ->> 1)::bigint AS token, (value ->> 2)::int AS seq,
+        value ->> 3 AS type, value ->> 4 AS body, value ->> 5 AS checksum, value ->> 6 AS text
+    FROM json_array_elements(%s::json)
+), mine AS MATERIALIZED (
+    SELECT session FROM leases
+    WHERE owner = %s AND (session, token) IN (SELECT session, token FROM given)
+    FOR SHARE
+), added AS (
+    INSERT INTO events (session, seq, type, body, checksum)
+    SELECT session, seq, type, body, checksum FROM given JOIN mine USING (session)
+    RETURNING seq
+), spoken AS (
+    INSERT INTO said (session, seq, text)
+    SELECT session, seq, text FROM given JOIN mine USING (session) WHERE text IS NOT NULL
+), shown AS (
+    UPDATE sessions
+    SET tenant = value ->> 1, title = value ->> 2, status = value ->> 3,
+        created = (value ->> 4)::float8, updated = (value ->> 5)::float8,
+        seq = (value ->> 6)::int, turns = (value ->> 7)::int
+    FROM json_array_elements(%s::json)
+    WHERE id = value ->> 0 AND id IN (SELECT session FROM mine)
+)
+SELECT count(*) FROM added
+"""
 _LATER: Final = ("08", "40", "53", "57")
 """Classes of SQLSTATE that pass: the connection, serialization, resources, the operator."""
 _DISK_FULL: Final = "53100"
@@ -86,6 +121,17 @@ class Postgres:
         dialect: Any = psycopg.dialect
         return Statements(dialect(paramstyle="format"), postgresql.insert, among)
 
+    def add(
+        self,
+        cursor: Any,
+        rows: Sequence[tuple[Any, ...]],
+        shown: Sequence[tuple[Any, ...]],
+        owner: str,
+    ) -> bool:
+        """One statement, and one way to the server and back."""
+        cursor.execute(_ADD, (_encode(rows).decode(), owner, _encode(shown).decode()))
+        return bool(cursor.fetchone()[0] == len(rows))
+
     def listed(self, values: list[str]) -> Any:
         """A list as the parameter of a statement."""
         return values
@@ -97,7 +143,7 @@ class Postgres:
 
     def outlived(self, who: str) -> bool:
         """Dead on this machine: of others nothing is known."""
-        return owner.is_dead(who)
+        return owners.is_dead(who)
 
     def is_transient(self, error: BaseException) -> bool:
         """The connection is gone, or the server asks to be tried again."""
@@ -107,10 +153,6 @@ class Postgres:
         if state is None:
             return isinstance(error, self._psycopg.OperationalError) and not _refused(str(error))
         return state.startswith(_LATER) and state not in _FOR_GOOD
-
-    def is_broken(self, connection: Any) -> bool:
-        """Whether it is closed."""
-        return bool(connection.closed)
 
     def advice(self, error: BaseException) -> str:
         """What the server or the driver says, and what to do."""

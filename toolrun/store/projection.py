@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from msgspec import structs
-
 from toolrun.events import (
     AssistantMessage,
     SessionOpened,
@@ -17,12 +15,12 @@ from toolrun.events import (
     TurnUndone,
     UserMessage,
 )
+from toolrun.store.contract import SessionInfo
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from toolrun.events import Durable
-    from toolrun.store.contract import SessionInfo
 
 PROJECTED: Final = ("tenant", "title", "status", "created", "updated", "seq", "turns")
 """The columns of `sessions` that follow from the events."""
@@ -54,16 +52,7 @@ def projected(info: SessionInfo, events: Iterable[Durable]) -> SessionInfo:
                 status = "finished" if turns else "new"
             case SessionOpened():
                 created, tenant = event.time, event.settings.get("tenant", tenant)
-    return structs.replace(
-        info,
-        title=title,
-        status=status,
-        turns=turns,
-        created=created,
-        tenant=tenant,
-        updated=updated,
-        seq=seq,
-    )
+    return SessionInfo(info.id, tenant, title, status, created, updated, seq, turns)
 
 
 def title_of(text: str) -> str:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from toolrun.store import files, owner
+import msgspec
+
+from toolrun.store import files
+from toolrun.store import owner as owners
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from sqlalchemy import Engine
@@ -15,7 +20,32 @@ if TYPE_CHECKING:
     from toolrun.store.contract import Durability
     from toolrun.store.statements import Statements
 
-BUSY_SECONDS = 2.0
+_encode = msgspec.json.Encoder().encode
+
+
+def _parts(*places: int) -> str:
+    return ", ".join(f"json_extract(given.value, '$[{at}]')" for at in places)
+
+
+_ADD_EVENTS: Final = f"""
+INSERT INTO events (session, seq, type, body, checksum)
+SELECT {_parts(0, 2, 3, 4, 5)} FROM json_each(?) AS given
+JOIN leases ON leases.session = {_parts(0)} AND leases.token = {_parts(1)} AND leases.owner = ?
+"""  # noqa: S608 - of constants
+_ADD_SAID: Final = f"""
+INSERT INTO said (session, seq, text)
+SELECT {_parts(0, 2, 6)} FROM json_each(?) AS given WHERE {_parts(6)} IS NOT NULL
+"""  # noqa: S608
+_SHOW: Final = """
+UPDATE sessions SET tenant = ?, title = ?, status = ?, created = ?, updated = ?, seq = ?, turns = ?
+WHERE id = ?
+"""
+_SHOW_ALL: Final = f"""
+UPDATE sessions SET (tenant, title, status, created, updated, seq, turns)
+    = ({_parts(1, 2, 3, 4, 5, 6, 7)})
+FROM json_each(?) AS given WHERE sessions.id = {_parts(0)}
+"""  # noqa: S608
+BUSY_SECONDS: Final = 2.0
 """How long SQLite itself waits for another process that writes, before it is tried again."""
 
 
@@ -72,30 +102,51 @@ class Sqlite:
 
         return Statements(sqlite.dialect(paramstyle="qmark"), sqlite.insert, among)
 
+    def add(
+        self,
+        cursor: Any,
+        rows: Sequence[tuple[Any, ...]],
+        shown: Sequence[tuple[Any, ...]],
+        owner: str,
+    ) -> bool:
+        """A statement a table: each that is run costs a change of threads."""
+        given = _encode(rows).decode()
+        cursor.execute(self.begin)
+        try:
+            cursor.execute(_ADD_EVENTS, (given, owner))
+            whole: bool = cursor.rowcount == len(rows)
+            if whole:
+                if any(row[6] is not None for row in rows):
+                    cursor.execute(_ADD_SAID, (given,))
+                for each in shown if len(shown) == 1 else ():
+                    cursor.execute(_SHOW, (*each[1:], each[0]))
+                if len(shown) > 1:
+                    cursor.execute(_SHOW_ALL, (_encode(shown).decode(),))
+            cursor.execute("COMMIT" if whole else "ROLLBACK")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):  # some errors roll back by themselves
+                cursor.execute("ROLLBACK")
+            raise
+        return whole
+
     def listed(self, values: list[str]) -> Any:
         """A list as the parameter of a statement."""
-        import msgspec
-
-        return msgspec.json.encode(values).decode()
+        return _encode(values).decode()
 
     def now(self, cursor: Any) -> float:  # noqa: ARG002 - PostgreSQL asks the server
         """By the clock of this boot: all who use the file are on this machine."""
-        return owner.now()
+        return owners.now()
 
     def outlived(self, who: str) -> bool:
         """Dead here, or of an earlier boot: the file is one machine's."""
-        found = owner.Owner.of(who)
-        other = found is not None and bool(found.boot) and found.boot != owner.boot()
-        return other or owner.is_dead(who)
+        found = owners.Owner.of(who)
+        other = found is not None and bool(found.boot) and found.boot != owners.boot()
+        return other or owners.is_dead(who)
 
     def is_transient(self, error: BaseException) -> bool:
         """Another process writes, for longer than `BUSY_SECONDS`."""
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL)
-
-    def is_broken(self, connection: Any) -> bool:  # noqa: ARG002
-        """A file does not go away."""
-        return False
 
     def advice(self, error: BaseException) -> str:
         """What the codes of SQLite mean to whoever runs it."""

@@ -10,7 +10,7 @@ import anyio
 
 from toolrun.errors import ConfigError, SessionBusy, StoreError
 from toolrun.store import leases
-from toolrun.store.appending import Append
+from toolrun.store.batch import Append
 from toolrun.store.contract import Query
 from toolrun.store.leases import HeldLease
 from toolrun.store.owner import Owner
@@ -57,7 +57,8 @@ class SqlStore:
     async def open(self) -> None:
         """Connect, and bring an older schema up to date."""
         self._start()
-        await self._do("open it", lambda _: None)
+        if not self._running().opened:
+            await self._do("open it", lambda _: None)
 
     async def aclose(self) -> None:
         """Write what waits, give every lease back, and let go of the database."""
@@ -85,7 +86,9 @@ class SqlStore:
     def forget(self, lease: Lease) -> None:
         """The same where nothing can be waited for."""
         if self._writer is not None and self._pid == os.getpid():
-            self._writer.submit(Ask("give a session back", self._releasing(lease)))
+            self._writer.submit(
+                Ask("give a session back", self._releasing(lease), waited_for=False)
+            )
 
     async def append(self, lease: Lease, events: Sequence[Durable]) -> None:
         """Return when events are stored."""
@@ -191,7 +194,7 @@ class SqlStore:
                 if job.error is None:
                     self._releasing(job.value)(tx)
 
-            writer.submit(Ask(what, undo))
+            writer.submit(Ask(what, undo, waited_for=False))
             raise
 
     def _releasing(self, lease: Lease) -> Callable[[Transaction], None]:

@@ -21,6 +21,8 @@ from sqlalchemy import (
     Text,
 )
 
+# In SQLite the rows of a session stand together, in order, without a second tree for the key. No
+# column that changes with each event is in an index: that would double what an event writes.
 metadata: Final = MetaData()
 
 sessions: Final = Table(
@@ -34,8 +36,8 @@ sessions: Final = Table(
     Column("updated", Double, nullable=False),
     Column("seq", Integer, nullable=False),
     Column("turns", Integer, nullable=False),
-    Index("sessions_by_update", "updated"),
-    Index("sessions_by_tenant", "tenant", "updated"),
+    Index("sessions_by_tenant", "tenant"),
+    sqlite_with_rowid=False,
 )
 
 events: Final = Table(
@@ -46,6 +48,7 @@ events: Final = Table(
     Column("type", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("checksum", Text, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 blobs: Final = Table(
@@ -54,6 +57,7 @@ blobs: Final = Table(
     Column("session", Text, primary_key=True),
     Column("sha256", Text, primary_key=True),
     Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 leases: Final = Table(
@@ -65,6 +69,7 @@ leases: Final = Table(
     Column("until", Double, nullable=False),
     Column("cancel", Boolean, nullable=False),
     Index("leases_by_owner", "owner"),
+    sqlite_with_rowid=False,
 )
 
 said: Final = Table(
@@ -73,4 +78,5 @@ said: Final = Table(
     Column("session", Text, primary_key=True),
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("text", Text, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -11,11 +11,13 @@ import contextlib
 import queue
 import threading
 import time
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from toolrun.errors import StoreError, ToolrunError
 from toolrun.store import leases, schema
-from toolrun.store.appending import Append, append, settle
+from toolrun.store.appending import append, settle
+from toolrun.store.batch import Append, batch_of
 from toolrun.store.transaction import Transaction
 from toolrun.store.waiting import Job, deliver
 
@@ -44,8 +46,10 @@ class Ask(Job[T]):
         function: does it; may run twice where the end of the first transaction was not heard of.
     """
 
-    def __init__(self, what: str, function: Callable[[Transaction], T]) -> None:
-        super().__init__()
+    def __init__(
+        self, what: str, function: Callable[[Transaction], T], *, waited_for: bool = True
+    ) -> None:
+        super().__init__(waited_for=waited_for)
         self.what = what
         self.function = function
         self.then: Callable[[T], None] | None = None
@@ -80,6 +84,11 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="toolrun store", daemon=True)
         self._thread.start()
 
+    @property
+    def opened(self) -> bool:
+        """Whether the database was reached, and has the schema of this toolrun."""
+        return self._statements is not None
+
     def submit(self, job: Job[Any]) -> None:
         """Have something done."""
         self._queue.put(job)
@@ -113,38 +122,72 @@ class Writer:
         jobs: list[Job[Any] | _Stop] = []
         with contextlib.suppress(queue.Empty):
             jobs.append(self._queue.get(timeout=_BEAT if self.held else None))
-            while len(jobs) < BATCH:
+            while len(jobs) < BATCH and not self._queue.empty():
                 jobs.append(self._queue.get_nowait())
         return jobs
 
     def _do(self, jobs: Sequence[Job[Any]]) -> None:
         appends = [job for job in jobs if isinstance(job, Append)]
-        if appends:
+        if appends and not self._append_at_once(appends):
             self._append(appends)
         for job in jobs:
             if isinstance(job, Ask):
                 self._ask(job)
 
-    def _append(self, jobs: Sequence[Append]) -> None:
-        """Store events, together; each alone where that fails for one of them."""
+    def _append_at_once(self, jobs: Sequence[Append]) -> bool:
+        """Store events with one statement; False where that did not do, or not for all."""
+        batch = batch_of(jobs)
+        if batch is None:
+            return False
         try:
-            sessions = self._tried(lambda tx, again: append(tx, jobs, careful=again))
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            if len(jobs) > 1 and not self._database.is_transient(error):
-                for job in jobs:
-                    self._append([job])
+            self._opened()
+            if not self._database.add(self._cursor, batch.rows, batch.shown, self._owner):
+                return False
+        except Exception:  # noqa: BLE001 - what it was shows when it is tried again
+            return False
+        self.transactions += 1
+        batch.settle()
+        for job in jobs:
+            job.value = None
+        deliver(jobs)
+        return True
+
+    def _append(self, jobs: Sequence[Append]) -> None:
+        """Store events with a look at what is there; each alone where one of them cannot be."""
+        for attempt in count():
+            try:
+                sessions = self._transacted(lambda tx, jobs=jobs: append(tx, jobs))  # type: ignore[misc]
+            except Exception as error:  # noqa: BLE001 - raised where it is waited for
+                if not self._database.is_transient(error):
+                    self._append_each(jobs, error)
+                    return
+                now = time.monotonic()
+                late = [job for job in jobs if now - job.since > PATIENCE]
+                self._fail(late, error)
+                jobs = [job for job in jobs if job not in late]
+                if not jobs:
+                    return
+                _pause(attempt)
+            else:
+                settle(sessions, jobs)
+                deliver(jobs)
                 return
-            for job in jobs:
-                job.error = self._explained(
-                    f"store an event of session {job.lease.session!r}", error
-                )
-        else:
-            settle(sessions, jobs)
+
+    def _append_each(self, jobs: Sequence[Append], error: Exception) -> None:
+        if len(jobs) == 1:
+            self._fail(jobs, error)
+            return
+        for job in jobs:
+            self._append([job])
+
+    def _fail(self, jobs: Sequence[Append], error: Exception) -> None:
+        for job in jobs:
+            job.error = self._explained(f"store events of session {job.lease.session!r}", error)
         deliver(jobs)
 
     def _ask(self, job: Ask[Any]) -> None:
         try:
-            job.value = self._tried(lambda tx, _: job.function(tx))
+            job.value = self._tried(job.function, job.since)
             if job.then is not None:
                 job.then(job.value)
         except Exception as error:  # noqa: BLE001 - raised where it is waited for
@@ -160,24 +203,23 @@ class Writer:
         explained.__cause__ = error
         return explained
 
-    def _tried(self, function: Callable[[Transaction, bool], T]) -> T:
+    def _tried(self, function: Callable[[Transaction], T], since: float) -> T:
         """Run a transaction, again where it fails for now."""
-        until = time.monotonic() + PATIENCE
-        for attempt in range(1_000_000):
+        for attempt in count():
             try:
-                return self._transacted(function, again=attempt > 0)
+                return self._transacted(function)
             except Exception as error:
-                if not self._database.is_transient(error) or time.monotonic() > until:
+                late = time.monotonic() - since > PATIENCE
+                if late or not self._database.is_transient(error):
                     raise
-            # Who comes back, does so in a while: each attempt costs a connection.
-            time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+            _pause(attempt)
         raise AssertionError
 
-    def _transacted(self, function: Callable[[Transaction, bool], T], *, again: bool) -> T:
+    def _transacted(self, function: Callable[[Transaction], T]) -> T:
         tx = self._opened()
-        self._cursor.execute(self._database.begin)
         try:
-            value = function(tx, again)
+            self._cursor.execute(self._database.begin)
+            value = function(tx)
             self._cursor.execute("COMMIT")
         except BaseException:
             self._roll_back()
@@ -213,7 +255,7 @@ class Writer:
             return
         self._looked = now
         if now - self._renewed >= leases.RENEWED_EVERY:
-            self._transacted(lambda tx, _: self._renew(tx), again=False)
+            self._transacted(self._renew)
             self._renewed = now
         tx = self._opened()
         for session, token in tx.all(tx.sql.cancelled, by=self._owner):
@@ -224,7 +266,7 @@ class Writer:
     def _hear(self, lease: HeldLease) -> None:
         """Tell that a turn shall be stopped, once: the next may be meant to run."""
         values = {"id": lease.session, "held": lease.token, "by": lease.owner}
-        self._transacted(lambda tx, _: tx.run(tx.sql.heard, **values), again=False)
+        self._transacted(lambda tx: tx.run(tx.sql.heard, **values))
         lease.cancelled = True
         lease.tell()
 
@@ -242,7 +284,10 @@ class Writer:
     def _end(self) -> None:
         with contextlib.suppress(Exception):
             if self.held or self._connection is not None:
-                self._transacted(
-                    lambda tx, _: tx.run(tx.sql.let_all_go, by=self._owner), again=False
-                )
+                self._transacted(lambda tx: tx.run(tx.sql.let_all_go, by=self._owner))
         self._disconnect()
+
+
+def _pause(attempt: int) -> None:
+    # Who comes back, does so in a while: each attempt costs a connection.
+    time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])

@@ -21,9 +21,9 @@ def upgrade() -> None:
         sa.Column("updated", sa.Double, nullable=False),
         sa.Column("seq", sa.Integer, nullable=False),
         sa.Column("turns", sa.Integer, nullable=False),
+        sqlite_with_rowid=False,
     )
-    op.create_index("sessions_by_update", "sessions", ["updated"])
-    op.create_index("sessions_by_tenant", "sessions", ["tenant", "updated"])
+    op.create_index("sessions_by_tenant", "sessions", ["tenant"])
     op.create_table(
         "events",
         sa.Column("session", sa.Text, primary_key=True),
@@ -31,12 +31,14 @@ def upgrade() -> None:
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("checksum", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "blobs",
         sa.Column("session", sa.Text, primary_key=True),
         sa.Column("sha256", sa.Text, primary_key=True),
         sa.Column("body", sa.LargeBinary, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "leases",
@@ -45,6 +47,7 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text),
         sa.Column("until", sa.Double, nullable=False),
         sa.Column("cancel", sa.Boolean, nullable=False),
+        sqlite_with_rowid=False,
     )
     op.create_index("leases_by_owner", "leases", ["owner"])
     op.create_table(
@@ -52,4 +55,5 @@ def upgrade() -> None:
         sa.Column("session", sa.Text, primary_key=True),
         sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
         sa.Column("text", sa.Text, nullable=False),
+        sqlite_with_rowid=False,
     )
