@@ -7,6 +7,7 @@ import threading
 from typing import TYPE_CHECKING, Literal
 
 import anyio
+import anyio.lowlevel
 from msgspec import Struct, structs
 
 from toolrun.cancel import CancelToken
@@ -186,6 +187,8 @@ class Running:
             try:
                 await begin()
                 begun = True
+                if scope.cancel_called:  # before it began: nothing is sampled
+                    await anyio.lowlevel.checkpoint_if_cancelled()
                 self._journal.traceparent = under.enter_context(self._journal.within("turn"))
                 await drive(meter)
             except GeneratorExit:  # the coroutine is thrown away: it may not wait any more

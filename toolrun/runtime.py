@@ -85,8 +85,9 @@ class Runtime(Elsewhere):
     Attributes:
         counts: how often each kind of event happened in all its sessions: "TurnFinished.failed",
             "ToolCallFinished.timeout", "Retried.http-503", "Warned.reasoning-dropped", ..., and of
-            a fleet: "FailedOver", "SpilledOver", "BreakerOpened", "BreakerClosed". For metrics;
-            never reset.
+            a fleet: "FailedOver", "SpilledOver", "BreakerOpened", "BreakerClosed"; and of trusted
+            functions "ThreadLeftBehind": stopped, and still running in a thread, which nothing can
+            stop (`abandoned_threads()` says how many do now). For metrics; never reset.
         turns: what its sessions run.
 
     Raises:

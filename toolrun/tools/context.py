@@ -41,10 +41,15 @@ class CallContext:
         deadline: when the turn's time is up, in seconds since the epoch; None for no end.
         context: the user's own object (`Session(context=...)`); None inside a sandbox.
         secrets: the values of the secrets that the tool declares, by name; in no `repr`.
+        cancelled: whether nobody waits for the result any more, since the turn was stopped or the
+            tool's time is up. A plain function that is trusted runs on in its thread, which nothing
+            can stop: one that takes long looks here now and then, and returns. Inside a sandbox it
+            is False: what runs there is killed.
     """
 
     __slots__ = (
         "call_id",
+        "cancelled",
         "context",
         "deadline",
         "idempotency_key",
@@ -70,3 +75,4 @@ class CallContext:
         self.deadline = deadline
         self.context = context
         self.secrets = Hidden(secrets or {})
+        self.cancelled = False

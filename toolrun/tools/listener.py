@@ -18,6 +18,9 @@ Output = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 Changing = Callable[[Sequence[FileChange]], Awaitable[None]]
 Egress = Callable[[str, int, str, str], None]
 
+LEFT_BEHIND = "ThreadLeftBehind"
+"""Under which name `Runtime.counts` has the threads that could not be stopped."""
+
 
 class Listener(Struct, frozen=True):
     """What a runner tells of a call; what is None is not asked for.
@@ -29,11 +32,13 @@ class Listener(Struct, frozen=True):
             touched.
         egress: is told (host, port, method, reason) of each request of a sandboxed tool to a host;
             the reason is why it was refused, "" where it was let through.
+        left: is told that the call was stopped, and its function runs on in a thread.
     """
 
     output: Output | None = None
     changing: Changing | None = None
     egress: Egress | None = None
+    left: Callable[[], None] | None = None
 
 
 def recording(journal: Journal, call_id: str) -> Listener:
@@ -49,7 +54,10 @@ def recording(journal: Journal, call_id: str) -> Listener:
     def egress(host: str, port: int, method: str, reason: str) -> None:
         journal.report(EgressDecided(call_id, host, port, method, not reason, reason))
 
-    return Listener(output if journal.listening else None, changing, egress)
+    def left() -> None:
+        journal.counts[LEFT_BEHIND] += 1
+
+    return Listener(output if journal.listening else None, changing, egress, left)
 
 
 def heard_by(listener: Listener) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 import traceback
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -23,7 +24,7 @@ __all__ = ["Runner", "TrustedRunner", "abandoned_threads"]
 if TYPE_CHECKING:
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
-    from toolrun.tools.listener import Listener, Output
+    from toolrun.tools.listener import Listener
     from toolrun.values import ToolCall
 
 
@@ -76,7 +77,10 @@ class TrustedRunner:
             masked(listener, mask) as heard,
             anyio.move_on_after(tool.options.timeout) as scope,
         ):
-            result = await _called(tool, call, arguments, context, heard.output, mask, began)
+            try:
+                result = await _called(tool, call, arguments, context, heard, mask, began)
+            finally:
+                context.cancelled = result is None
         if result is None or (scope.cancel_called and result.outcome == "error"):
             return _timed_out(tool, time.perf_counter() - began)
         return result
@@ -87,7 +91,7 @@ async def _called(
     call: ToolCall,
     arguments: dict[str, Any],
     context: CallContext,
-    output: Output | None,
+    heard: Listener,
     mask: Mask,
     began: float,
 ) -> ToolResult:
@@ -96,7 +100,8 @@ async def _called(
         built = tool.build(arguments)
         if tool.context is not None:
             built = {**built, tool.context: context}
-        text = await returned(tool, built, call, output, mask)
+        left = partial(_left_behind, tool, call, context, heard)
+        text = await returned(tool, built, heard.output, mask, left)
     except (KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
@@ -111,6 +116,19 @@ async def _called(
         )
         return _failed(tool, error, mask, time.perf_counter() - began)
     return ToolResult(text, "ok", round(time.perf_counter() - began, 6))
+
+
+def _left_behind(tool: Tool, call: ToolCall, context: CallContext, heard: Listener) -> None:
+    """Say that a function runs on in its thread, which nothing can stop."""
+    if heard.left is not None:
+        heard.left()
+    structlog.get_logger("toolrun").warning(
+        "tool left behind in its thread",
+        session=context.session,
+        call=call.id,
+        tool=tool.name,
+        threads=abandoned_threads(),
+    )
 
 
 def _ends_more(error: BaseException) -> bool:

@@ -12,10 +12,8 @@ from collections.abc import AsyncGenerator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from toolrun.tools.results import cut, to_text
-from toolrun.tools.threads import Work, abandoned_threads
+from toolrun.tools.threads import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Output
     from toolrun.tools.masks import Mask
-    from toolrun.values import ToolCall
 
     Tell = Callable[[str], None]
     Text = Callable[[Any], str]
@@ -32,11 +29,18 @@ if TYPE_CHECKING:
 async def returned(
     tool: Tool,
     arguments: dict[str, Any],
-    call: ToolCall,
     output: Output | None,
     mask: Mask,
+    left: Callable[[], None],
 ) -> str:
     """Call a tool; the text of its result, without its secrets, cut.
+
+    Args:
+        tool: what to call.
+        arguments: of its function.
+        output: is told of what it yields.
+        mask: takes secrets out.
+        left: is called where its function is left running in a thread.
 
     Raises:
         BaseException: whatever the tool raises.
@@ -47,7 +51,7 @@ async def returned(
     if tool.is_async or inspect.isasyncgenfunction(tool.function):
         value = tool.function(**arguments)
     else:
-        value = await _in_thread(tool, arguments, call, text, tell)
+        value = await _in_thread(tool, arguments, text, tell, left)
     if inspect.isawaitable(value):  # also of a plain function around a coroutine function
         value = await value
     if isinstance(value, AsyncGenerator):
@@ -72,19 +76,14 @@ async def _last(generator: AsyncGenerator[Any, None], text: Text, tell: Tell | N
 
 
 async def _in_thread(
-    tool: Tool, arguments: dict[str, Any], call: ToolCall, text: Text, tell: Tell | None
+    tool: Tool, arguments: dict[str, Any], text: Text, tell: Tell | None, left: Callable[[], None]
 ) -> Any:
     work = Work(partial(_work, tool, arguments, text, tell))
     try:
         return await work.run()
     finally:
         if work.left:
-            structlog.get_logger("toolrun").warning(
-                "tool left behind in its thread",
-                tool=tool.name,
-                call=call.id,
-                threads=abandoned_threads(),
-            )
+            left()
 
 
 def _work(
