@@ -382,7 +382,9 @@ def is_cancellation(error: BaseException) -> bool:
     """Whether something was stopped rather than failed."""
     if isinstance(error, BaseExceptionGroup):
         return any(map(is_cancellation, error.exceptions))
-    return isinstance(error, (anyio.get_cancelled_exc_class(), GeneratorExit))
+    if isinstance(error, GeneratorExit):  # there may be no event loop any more
+        return True
+    return isinstance(error, anyio.get_cancelled_exc_class())
 
 
 def _links(after: str) -> list[Link]:
