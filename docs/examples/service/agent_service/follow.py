@@ -108,7 +108,7 @@ class Follower:
         if self.place.seq > head.seq:
             await live.changed()  # read before the turn's driver has told it here
             return batch
-        if head.sub or self.place.sub:
+        if head.sub:
             batch.append(live.so_far())
         self.place, self._number = head, live.next
         return batch
@@ -134,9 +134,7 @@ class Follower:
         """Those that the client has not, which it now has; without what is not for clients."""
         batch = []
         for each in events:
-            if each.place[:2] > self.place[:2] or (
-                each.place.sub and each.place.run != self.place.run
-            ):
+            if each.place[:2] > self.place[:2]:
                 self.place = each.place
                 batch.append(each)
         return [each for each in batch if each.data is not None]
