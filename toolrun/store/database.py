@@ -28,8 +28,8 @@ class Database(Protocol):
         """
         ...
 
-    def engine(self) -> Engine:
-        """For reading, and for migrations.
+    def engine(self, *, patient: bool = False) -> Engine:
+        """For reading, and for migrations: `patient`, they take what time they need.
 
         Its transactions see one moment; with the execution option `writes` they begin as
         `begin` says.

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 _making = threading.Lock()
 
 
+def _in_child() -> None:
+    global _making  # noqa: PLW0603 - a thread that is not in the fork may hold it
+    _making = threading.Lock()
+
+
+os.register_at_fork(after_in_child=_in_child)
+
+
 def prepare(path: Path) -> None:
     """See that the file is there, 0600, and this user's; a folder that is made is 0700.
 

@@ -95,10 +95,17 @@ def acquire(
         ConfigError: there is none of that tenant.
         SessionBusy: somebody else holds it.
     """
+    refused = None
+    try:
+        refuse_held(tx, session, by, mine)
+    except SessionBusy as busy:
+        refused = busy
+    # After the lock: it may have been deleted just before.
     row = tx.one(tx.sql.session, id=session)
     if row is None or tenant not in (None, row[1]):
-        raise unknown(session)
-    refuse_held(tx, session, by, mine)
+        raise unknown(session)  # who may not know of it does not hear that it is held
+    if refused is not None:
+        raise refused
     (last,) = tx.one(tx.sql.last, id=session)
     return HeldLease(_take(tx, session, by), by, SessionInfo(*row), last or 0)
 
@@ -123,11 +130,29 @@ def refuse_held(tx: Transaction, session: str, by: str, mine: Container[str]) ->
     )
 
 
+def request_cancel(tx: Transaction, session: str, tenant: str | None) -> bool:
+    """Ask whoever holds a session to stop its turn; False where nobody does.
+
+    Raises:
+        ConfigError: there is no such session of that tenant.
+    """
+    row = tx.one(tx.sql.session, id=session)
+    if row is None or tenant not in (None, row[1]):
+        raise unknown(session)
+    found = tx.one(tx.sql.lease, id=session)
+    if found is None or found[1] is None or found[2] <= tx.now() or tx.outlived(found[1]):
+        return False
+    tx.run(tx.sql.cancel, id=session)
+    return True
+
+
 def _take(tx: Transaction, session: str, by: str) -> int:
     found = tx.one(tx.sql.lease, id=session)
     to = tx.now() + SECONDS
     if found is None:
-        tx.run(tx.sql.add_lease, session=session, token=1, owner=by, until=to, cancel=False)
+        values = {"session": session, "token": 1, "owner": by, "until": to, "cancel": False}
+        if not tx.run(tx.sql.add_lease, **values):
+            raise SessionBusy(f"session {session!r} has just been taken by another process")
         return 1
     token = int(found[0]) + 1
     tx.run(tx.sql.take, id=session, new_token=token, by=by, to=to)

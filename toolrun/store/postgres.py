@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from toolrun.store.contract import Durability
     from toolrun.store.statements import Statements
 
-CONNECT_SECONDS = 5
+CONNECT_SECONDS: Final = 5
+WRITE_SECONDS: Final = 10.0
+"""After which a server that says nothing is taken to be out of reach; also one that is stopped."""
+READ_SECONDS: Final = 60.0
 _DEFAULTS: Final = {
     "connect_timeout": str(CONNECT_SECONDS),
     "application_name": "toolrun",
@@ -86,17 +89,22 @@ class Postgres:
 
     def connect(self) -> Any:
         """A connection, that commits each statement unless told otherwise."""
-        connection = self._psycopg.connect(**self._conninfo, autocommit=True)
+        connection = self._connect(WRITE_SECONDS, autocommit=True)
         if self._power:
             connection.execute("SET synchronous_commit = on")
         return connection
 
-    def engine(self) -> Engine:
-        """For reading and migrations."""
+    def _connect(self, seconds: float | None, *, autocommit: bool) -> Any:
+        from toolrun.store import bounded
+
+        return bounded.connect(self._psycopg, self._conninfo, seconds, autocommit=autocommit)
+
+    def engine(self, *, patient: bool = False) -> Engine:
+        """For reading, and for migrations."""
         from sqlalchemy import create_engine
 
         def connect() -> Any:
-            return self._psycopg.connect(**self._conninfo)
+            return self._connect(None if patient else READ_SECONDS, autocommit=False)
 
         return create_engine(
             "postgresql+psycopg://",

@@ -78,26 +78,48 @@ class Reader:
             return self._engine
 
 
-def read(connection: Connection, session: str, tenant: str | None, after: int = 0) -> list[Durable]:
-    """The events of a session after one.
+def read(connection: Connection, session: str, tenant: str | None, after: int) -> list[Durable]:
+    """The events of a session after one of them.
 
     Raises:
         ConfigError: there is no such session of that tenant.
         StoreError: what is stored is damaged.
     """
+    events, damage = _read(connection, session, tenant, after)
+    if damage is not None:
+        raise damage
+    return events
+
+
+def salvage(
+    connection: Connection, session: str, tenant: str | None
+) -> tuple[list[Durable], StoreError | None]:
+    """What is whole before the first event that is damaged, and what is wrong with that.
+
+    Raises:
+        ConfigError: there is no such session of that tenant.
+    """
+    return _read(connection, session, tenant, 0)
+
+
+def _read(
+    connection: Connection, session: str, tenant: str | None, after: int
+) -> tuple[list[Durable], StoreError | None]:
     last = _last(connection, session, tenant)
     found = connection.execute(
         select(events.c.seq, events.c.type, events.c.body, events.c.checksum)
         .where(events.c.session == session, events.c.seq > after)
         .order_by(events.c.seq)
-    )
-    read = [
-        _whole(connection, rows.event_of(session, row, seq))
-        for seq, row in enumerate(found, after + 1)
-    ]
-    if after + len(read) < last:
-        raise rows.damaged(session, after + len(read) + 1, "is missing")
-    return read
+    ).all()
+    read: list[Durable] = []
+    try:
+        for seq, row in enumerate(found, after + 1):
+            read.append(_whole(connection, rows.event_of(session, row, seq)))
+        if after + len(read) < last:
+            raise rows.damaged(session, after + len(read) + 1, "is missing")
+    except StoreError as damage:
+        return read, damage
+    return read, None
 
 
 def _last(connection: Connection, session: str, tenant: str | None) -> int:
@@ -128,13 +150,24 @@ def _whole(connection: Connection, event: Durable) -> Durable:
     return structs.replace(event, before=bytes(body))
 
 
-def listed(connection: Connection, query: Query, now: float) -> list[SessionInfo]:
+def ids(connection: Connection, query: Query) -> list[str]:
+    """All sessions that are meant, whatever the `limit`; the oldest first."""
+    found = connection.scalars(
+        select(sessions.c.id).where(*conditions(query)).order_by(sessions.c.updated)
+    )
+    return list(found)
+
+
+def listed(
+    connection: Connection, query: Query, now: float, outlived: Callable[[str], bool]
+) -> list[SessionInfo]:
     """The sessions that are meant.
 
     Args:
         connection: to read on.
         query: which.
         now: the time that leases run out by.
+        outlived: whether an owner of leases is known to be dead.
     """
     found = connection.execute(
         select(sessions, leases.c.owner, leases.c.until)
@@ -144,7 +177,7 @@ def listed(connection: Connection, query: Query, now: float) -> list[SessionInfo
         .limit(query.limit)
         .offset(query.offset)
     )
-    return [_info(row, now) for row in found]
+    return [_info(row, now, outlived) for row in found]
 
 
 def conditions(query: Query) -> Sequence[Any]:
@@ -173,8 +206,8 @@ def conditions(query: Query) -> Sequence[Any]:
     return wanted
 
 
-def _info(row: Any, now: float) -> SessionInfo:
+def _info(row: Any, now: float, outlived: Callable[[str], bool]) -> SessionInfo:
     holder, until = row[-2:]
-    held = holder is not None and until > now and not owner.is_dead(holder)
+    held = holder is not None and until > now and not outlived(holder)
     info = SessionInfo(*row[:-2])
     return structs.replace(info, holder=owner.shown(holder)) if held else info

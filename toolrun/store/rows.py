@@ -94,7 +94,7 @@ def damaged(session: str, seq: int, what: str) -> StoreError:
     """The error for an event that cannot be read."""
     return StoreError(
         f"session {session!r} is damaged: its event {seq} {what}; restore it from a backup, or read"
-        " what is whole before it with Store.salvage"
+        " what is whole before that with `await store.salvage(id)`"
     )
 
 

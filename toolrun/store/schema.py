@@ -30,7 +30,7 @@ def bring_up_to_date(database: Database) -> None:
         StoreError: they are those of a newer toolrun.
         Exception: the driver's.
     """
-    engine = database.engine()
+    engine = database.engine(patient=True)
     try:
         with engine.connect() as connection:
             if _is_current(connection, database):

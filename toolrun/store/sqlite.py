@@ -45,6 +45,8 @@ UPDATE sessions SET (tenant, title, status, created, updated, seq, turns)
     = ({_parts(1, 2, 3, 4, 5, 6, 7)})
 FROM json_each(?) AS given WHERE sessions.id = {_parts(0)}
 """  # noqa: S608
+WAL_BYTES: Final = 64 << 20
+"""What stays of the file beside the database once all in it is in the database."""
 BUSY_SECONDS: Final = 2.0
 """How long SQLite itself waits for another process that writes, before it is tried again."""
 
@@ -68,13 +70,14 @@ class Sqlite:
         try:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute(f"PRAGMA synchronous={self._synchronous}")
+            connection.execute(f"PRAGMA journal_size_limit={WAL_BYTES}")
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def engine(self) -> Engine:
-        """For reading and migrations."""
+    def engine(self, *, patient: bool = False) -> Engine:  # noqa: ARG002 - a file answers
+        """For reading, and for migrations."""
         from sqlalchemy import create_engine, event
         from sqlalchemy.pool import QueuePool
 

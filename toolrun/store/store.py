@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import weakref
 from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 
-from toolrun.errors import ConfigError, SessionBusy, StoreError
-from toolrun.store import leases
+from toolrun.errors import StoreError
+from toolrun.store import forks, leases, removing
 from toolrun.store.batch import Append
 from toolrun.store.contract import Query
 from toolrun.store.leases import HeldLease
@@ -44,7 +43,7 @@ class SqlStore:
         self._writer: Writer | None = None
         self._reader: Reader | None = None
         self._owner = ""
-        self._pid = 0
+        self._forked = False
 
     def __repr__(self) -> str:
         return f"<Store {self.url}>"
@@ -85,7 +84,7 @@ class SqlStore:
 
     def forget(self, lease: Lease) -> None:
         """The same where nothing can be waited for."""
-        if self._writer is not None and self._pid == os.getpid():
+        if self._writer is not None:
             self._writer.submit(
                 Ask("give a session back", self._releasing(lease), waited_for=False)
             )
@@ -108,6 +107,21 @@ class SqlStore:
             lambda connection: reading.read(connection, session, tenant, after),
         )
 
+    async def salvage(
+        self, session: str, tenant: str | None = None
+    ) -> tuple[list[Durable], StoreError | None]:
+        """The events of a session up to the first that is damaged, and what is wrong with that.
+
+        Raises:
+            ConfigError, StoreError: as `read`, but for the damage.
+        """
+        from toolrun.store import reading
+
+        return await self._read(
+            f"read session {session!r}",
+            lambda connection: reading.salvage(connection, session, tenant),
+        )
+
     async def sessions(self, query: Query | None = None) -> list[SessionInfo]:
         """The sessions that are meant; the newest hundred where nothing is said."""
         from toolrun.store import reading
@@ -120,49 +134,54 @@ class SqlStore:
                 now = self._database.now(cursor)
             finally:
                 cursor.close()
-            return reading.listed(connection, query, now)
+            return reading.listed(connection, query, now, self._database.outlived)
 
         return await self._read("list sessions", listed)
 
     async def delete(self, session: str, tenant: str | None = None) -> None:
         """Remove a session and all that belongs to it."""
-        writer, owner = self._running(), self._owner
-
-        def remove(tx: Transaction) -> None:
-            row = tx.one(tx.sql.session, id=session)
-            if row is None or tenant not in (None, row[1]):
-                raise leases.unknown(session)
-            leases.refuse_held(tx, session, owner, writer.held)
-            for sql in tx.sql.remove:
-                tx.run(sql, id=session)
-
+        writer = self._running()
+        remove = removing.removing(session, tenant, self._owner, writer.held)
         await self._do(f"delete session {session!r}", remove)
 
     async def purge(self, query: Query) -> int:
-        """Remove the sessions that are meant and nobody holds; says how many."""
+        """Remove the sessions that are meant and nobody holds; says how many.
+
+        All of them, however many: `limit` and `offset` are for lists.
+        """
+        from toolrun.store import reading
+
+        writer, owner = self._running(), self._owner
+        found = await self._read(
+            "look for sessions to remove", lambda connection: reading.ids(connection, query)
+        )
         removed = 0
-        for info in await self.sessions(query):
-            try:
-                await self.delete(info.id)
-            except (ConfigError, SessionBusy):
-                continue  # gone, or taken up again meanwhile
-            removed += 1
+        for at in range(0, len(found), removing.AT_ONCE):
+            some = found[at : at + removing.AT_ONCE]
+            removed += await self._do(
+                "remove sessions",
+                lambda tx, some=some: removing.purge(tx, some, owner, writer.held),  # type: ignore[misc]
+            )
         return removed
+
+    async def rebuild(self) -> int:
+        """Make what lists and searches use anew from the events; says of how many sessions.
+
+        For a store whose tables `sessions` or `said` were lost or damaged.
+        """
+        found = await self._do("list sessions", lambda tx: tx.all(tx.sql.ids))
+        for (session,) in found:
+            await self._do(
+                f"rebuild session {session!r}",
+                lambda tx, session=session: removing.rebuild(tx, session),  # type: ignore[misc]
+            )
+        return len(found)
 
     async def request_cancel(self, session: str, tenant: str | None = None) -> bool:
         """Ask whoever drives a session to stop its turn; False where nobody does."""
-
-        def ask(tx: Transaction) -> bool:
-            row = tx.one(tx.sql.session, id=session)
-            if row is None or tenant not in (None, row[1]):
-                raise leases.unknown(session)
-            found = tx.one(tx.sql.lease, id=session)
-            if found is None or found[1] is None or found[2] <= tx.now() or tx.outlived(found[1]):
-                return False
-            tx.run(tx.sql.cancel, id=session)
-            return True
-
-        return await self._do(f"cancel session {session!r}", ask)
+        return await self._do(
+            f"cancel session {session!r}", lambda tx: leases.request_cancel(tx, session, tenant)
+        )
 
     def on_cancel(self, lease: Lease, stop: Callable[[], None]) -> None:
         """Have `stop` called, on the loop that runs now, where that is asked for or it is lost."""
@@ -221,16 +240,25 @@ class SqlStore:
         reader = self._reader
         return await Work[T](lambda _: reader.run(what, function)).run()
 
+    def leave(self) -> object:
+        """In a fork: be closed, and give out what is the parent's."""
+        parents = self._writer, self._reader
+        self._forked = self._writer is not None
+        self._writer = self._reader = None
+        return parents
+
     def _start(self) -> None:
         if self._writer is None:
-            self._owner, self._pid = str(Owner.here()), os.getpid()
+            self._owner = str(Owner.here())
             self._writer = Writer(self._database, self._owner)
-            weakref.finalize(self, Writer.stop, self._writer)
+            forks.opened(self, self._writer)
+            # Not waited for: it may be the thread itself that lets go of the store.
+            weakref.finalize(self, Writer.stop, self._writer).atexit = False
 
     def _stop(self) -> Callable[[], None] | None:
         writer, self._writer = self._writer, None
         reader, self._reader = self._reader, None
-        if writer is None or self._pid != os.getpid():
+        if writer is None:
             return None
 
         def stopped() -> None:
@@ -242,11 +270,11 @@ class SqlStore:
         return stopped
 
     def _running(self) -> Writer:
+        if self._writer is None and self._forked:
+            raise StoreError(
+                f"store {self.url} was opened by the process that this one was forked from:"
+                " await store.open() opens it here, too"
+            )
         if self._writer is None:
             raise StoreError(f"store {self.url} is not open: await store.open() first")
-        if self._pid != os.getpid():
-            raise StoreError(
-                f"store {self.url} was opened in process {self._pid}, of which this is a fork:"
-                " open one here"
-            )
         return self._writer

@@ -14,7 +14,9 @@ import time
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from toolrun.errors import StoreError, ToolrunError
+import structlog
+
+from toolrun.errors import LeaseLost, StoreError, ToolrunError
 from toolrun.store import leases, schema
 from toolrun.store.appending import append, settle
 from toolrun.store.batch import Append, batch_of
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from toolrun.store.leases import HeldLease
     from toolrun.store.statements import Statements
 
+log = structlog.get_logger("toolrun.store")
 T = TypeVar("T")
 
 PATIENCE: Final = 10.0
@@ -103,16 +106,22 @@ class Writer:
         """Have the thread end, once it has done what was asked for before."""
         self._queue.put(_Stop())
 
-    def join(self) -> None:
-        """Wait until it has ended."""
-        self._thread.join()
+    def join(self, seconds: float | None = None) -> None:
+        """Wait until it has ended, or for some seconds."""
+        self._thread.join(seconds)
 
     def _work(self) -> None:
         stopped = False
         while not stopped:
-            jobs = self._take()
-            stopped = any(isinstance(job, _Stop) for job in jobs)
-            self._do([job for job in jobs if not isinstance(job, _Stop)])
+            taken = self._take()
+            jobs = [job for job in taken if not isinstance(job, _Stop)]
+            stopped = len(jobs) < len(taken)
+            try:
+                self._do(jobs)
+            except BaseException as error:  # noqa: BLE001 - a fault of toolrun: no one may wait for ever
+                for job in jobs:
+                    job.error = self._explained("go on", error)
+                deliver(jobs)
             with contextlib.suppress(Exception):  # it is tried again, and every write finds out
                 self._beat()
         self._end()
@@ -136,10 +145,10 @@ class Writer:
 
     def _append_at_once(self, jobs: Sequence[Append]) -> bool:
         """Store events with one statement; False where that did not do, or not for all."""
-        batch = batch_of(jobs)
-        if batch is None:
-            return False
         try:
+            batch = batch_of(jobs)
+            if batch is None:
+                return False
             self._opened()
             if not self._database.add(self._cursor, batch.rows, batch.shown, self._owner):
                 return False
@@ -167,9 +176,12 @@ class Writer:
                 jobs = [job for job in jobs if job not in late]
                 if not jobs:
                     return
-                _pause(attempt)
+                self._pause(attempt, error)
             else:
                 settle(sessions, jobs)
+                for job in jobs:
+                    if isinstance(job.refused, LeaseLost):
+                        self._lose(job.lease)
                 deliver(jobs)
                 return
 
@@ -194,7 +206,7 @@ class Writer:
             job.error = self._explained(job.what, error)
         deliver([job])
 
-    def _explained(self, what: str, error: Exception) -> ToolrunError:
+    def _explained(self, what: str, error: BaseException) -> ToolrunError:
         if isinstance(error, ToolrunError):
             return error
         explained = StoreError(
@@ -212,7 +224,7 @@ class Writer:
                 late = time.monotonic() - since > PATIENCE
                 if late or not self._database.is_transient(error):
                     raise
-            _pause(attempt)
+                self._pause(attempt, error)
         raise AssertionError
 
     def _transacted(self, function: Callable[[Transaction], T]) -> T:
@@ -227,9 +239,19 @@ class Writer:
         self.transactions += 1
         return value
 
+    def _pause(self, attempt: int, error: Exception) -> None:
+        """Wait before the next attempt: each costs a connection."""
+        if attempt == 0:
+            advice = self._database.advice(error)
+            log.warning("the store fails for now", store=self._database.url, error=advice)
+        time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+
     def _opened(self) -> Transaction:
         if self._statements is None:
-            schema.bring_up_to_date(self._database)
+            try:
+                schema.bring_up_to_date(self._database)
+            except Exception as error:  # noqa: BLE001 - of two drivers, and of SQLAlchemy
+                raise getattr(error, "orig", None) or error from None
             self._statements = self._database.statements()
         if self._connection is None:
             self._connection = self._database.connect()
@@ -277,17 +299,16 @@ class Writer:
         still = dict(tx.all(tx.sql.held, by=self._owner))
         for session, lease in mine.items():
             if still.get(session) != lease.token:
-                self.held.pop(session, None)
-                lease.lost = True
-                lease.tell()
+                self._lose(lease)
+
+    def _lose(self, lease: HeldLease) -> None:
+        if self.held.get(lease.session) is lease:
+            del self.held[lease.session]
+        lease.lost = True
+        lease.tell()
 
     def _end(self) -> None:
         with contextlib.suppress(Exception):
             if self.held or self._connection is not None:
                 self._transacted(lambda tx: tx.run(tx.sql.let_all_go, by=self._owner))
         self._disconnect()
-
-
-def _pause(attempt: int) -> None:
-    # Who comes back, does so in a while: each attempt costs a connection.
-    time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
