@@ -59,10 +59,13 @@ class Running:
 
     Attributes:
         parking: of the turn that runs, or ran last.
+        unended: whether the end of the last turn could not be stored: it can be gone on with, as
+            after a crash.
     """
 
     def __init__(self, journal: Journal, limits: Limits, turns: Turns | None = None) -> None:
         self.parking = Parking()
+        self.unended = False
         self._journal = journal
         self._limits = limits
         self._turns = turns
@@ -207,6 +210,8 @@ class Running:
             finally:
                 if ended is not None:
                     ended()
+                was = begun or self.unended or state.turn > turn
+                self.unended = was and state.running
                 self._end()
 
     def _begin(self, scope: anyio.CancelScope) -> None:

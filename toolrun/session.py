@@ -146,7 +146,7 @@ class Session:
     def _told(self, error: LeaseLost | None) -> None:
         """Stop what runs: another process asks for it, or has taken the session over."""
         if error is not None:
-            self._journal.lost = error
+            self._journal.lose(error)
         self._running.cancel("another process asked for it" if error is None else str(error))
 
     async def __aexit__(
@@ -380,8 +380,8 @@ class Session:
 
     @property
     def _left_running(self) -> bool:
-        """Whether a turn has not ended whose process has."""
-        return self._journal.resumed and self.state.running
+        """Whether a turn has not ended whose process has, or whose end could not be stored."""
+        return (self._journal.resumed or self._running.unended) and self.state.running
 
     def _output_asked(self) -> Output | None:
         """What the turn's answer has to be, of a turn that another session began."""

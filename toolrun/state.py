@@ -56,6 +56,8 @@ class State:
         self.turn = 0
         self.step = 0
         self.finished: TurnFinished | None = None
+        self.taken_back = False
+        """Whether the last turn was, and none has begun since."""
         self.limit: LimitReached | None = None
         self.turns_from: list[int] = []
         self.changes: list[list[FileChange]] = []
@@ -92,8 +94,8 @@ class State:
 
     @property
     def running(self) -> bool:
-        """Whether a turn has begun and not ended."""
-        return self.turn > 0 and self.finished is None
+        """Whether a turn has begun and not ended, nor been taken back."""
+        return self.turn > 0 and self.finished is None and not self.taken_back
 
     def repeats(self, call_id: str) -> int:
         """How often the turn has made this call, a call of the last message: 1 for the first time.
@@ -145,6 +147,7 @@ class State:
                 pass
 
     def _asked(self, message: UserMessage) -> None:
+        self.taken_back = False
         self.turn += 1
         self.step = 0
         self.finished = self.limit = None
@@ -158,6 +161,7 @@ class State:
 
     def _undone(self) -> None:
         """The turn is gone from the transcript; what it used, and its number, stay used."""
+        self.taken_back = True
         begin = self.turns_from.pop()
         self.changes.pop()
         # A new list: others may still hold the old one, such as a request.
