@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
 
 from msgspec import structs
 
-from toolrun.errors import LeaseLost
+from toolrun.errors import LeaseLost, StoreError
 from toolrun.events import (
     AssistantMessage,
     Durable,
@@ -67,6 +67,8 @@ class Sink(Protocol):
         One that wants to be there while a turn, a step or a call is under way may have a `within`:
         it takes a `toolrun.scopes.Scope` and returns a context manager, which is entered and left
         in the context of what happens inside; it gives its traceparent, or "". It must not raise.
+        One that has a `stored` is told how many seconds each durable event took to be stored, where
+        there is a store.
         """
 
     async def record(self, event: Durable) -> None:
@@ -156,6 +158,8 @@ class Journal:
         self._observers = tuple(sink.observe for sink in observing)
         self._run_observers = [run_observer(sink) for sink in observing]
         self._flushes = [sink.flush for sink in sinks if sink.observes and hasattr(sink, "flush")]
+        timed = [] if self._store is None else sinks
+        self._timed = [sink.stored for sink in timed if hasattr(sink, "stored")]
         self._entering = [sink.within for sink in sinks if hasattr(sink, "within")]
         self.listening = any(sink.observes for sink in sinks)
 
@@ -186,18 +190,29 @@ class Journal:
         self._on_the_way += 1
         if self._store is not None:
             self._turnstile.hold(placed)
+        began = time.perf_counter()
         try:
             for sink in self._first:
                 await sink.record(placed)
+            for stored in self._timed:
+                stored(time.perf_counter() - began)
             if self._store is not None and not self._store.collecting:
                 await self._turnstile.pass_on(placed.seq)
         except LeaseLost as error:
-            self.lost = error
+            self.lose(error)
+            raise
+        except StoreError:
+            self.counts["StoreError"] += 1
             raise
         finally:
             self._on_the_way -= 1
         while self._found and not self._on_the_way:
             self.report(self._found.pop(0))
+
+    def lose(self, error: LeaseLost) -> None:
+        """Record nothing more: another process drives the session now."""
+        self.counts["LeaseLost"] += self.lost is None
+        self.lost = error
 
     def within(
         self, kind: Literal["turn", "step", "call"], *, name: str = "", call_id: str = ""

@@ -20,6 +20,8 @@ TOKENS: Final = tuple(4**power for power in range(14))
 """Bounds of the buckets of tokens, as the conventions have them."""
 SECONDS: Final = tuple(0.01 * 2**power for power in range(14))
 """Those of durations: 10 ms to 82 s, as the conventions have them."""
+QUICK: Final = tuple(0.0005 * 2**power for power in range(15))
+"""Those of writes to a store: half a millisecond to 8 s."""
 LONG: Final = (*SECONDS, 163.84, 327.68, 655.36, 1310.72)
 """Those of turns, which take minutes."""
 
@@ -49,6 +51,7 @@ class Instruments:
         )
         self._turn = seconds("gen_ai.invoke_agent.duration", "Duration of a turn.", LONG)
         self._tool = seconds("gen_ai.execute_tool.duration", "Duration of a tool call.", LONG)
+        self._stored = seconds("toolrun.store.duration", "Until a durable event is stored.", QUICK)
         self._cached = meter.create_counter(
             "toolrun.tokens.cached", "{token}", "Input tokens that the server had in its cache."
         )
@@ -85,6 +88,10 @@ class Instruments:
     def tool(self, seconds: float, attributes: Attributes) -> None:
         """A call that ran has ended."""
         self._tool.record(seconds, attributes)
+
+    def stored(self, seconds: float) -> None:
+        """A durable event is stored."""
+        self._stored.record(seconds)
 
     def approval(self, decision: str) -> None:
         """Somebody decided."""

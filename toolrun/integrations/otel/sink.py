@@ -84,6 +84,10 @@ class OpenTelemetry:
         """See `Sink.within`."""
         return _OPENS[scope.kind](self._kit, scope)
 
+    def stored(self, seconds: float) -> None:
+        """See `Sink.observe`."""
+        self._instruments.stored(seconds)
+
     async def record(self, event: Durable) -> None:
         """See `Sink.record`."""
         turn, step = turn_here.get(), step_here.get()
