@@ -163,7 +163,20 @@ class OutputInvalid(ToolrunError):
 
 
 class ContextTooLong(ToolrunError):
-    """The conversation no longer fits into the model's context."""
+    """The conversation no longer fits into the model's context.
+
+    Attributes:
+        tokens: of the request, as they were counted, by the server where it refused; None where
+            nobody said.
+        length: tokens that the model takes, its reply included; None where nobody said.
+    """
+
+    def __init__(
+        self, message: str, *, tokens: int | None = None, length: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.tokens = tokens
+        self.length = length
 
 
 class ToolsChanged(ToolrunError):

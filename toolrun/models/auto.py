@@ -61,6 +61,10 @@ class AutoModel:
         model = self._chosen or await self._choose()
         return await model.sample(request, observe)
 
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        return await self._chat.context_length(name)
+
     async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Whether the reasoning of a step is in the prompt of a later one; see `ChatModel`."""
         proving = getattr(self._chosen, "prove", self._chat.prove)

@@ -12,6 +12,7 @@ from toolrun.models.chat_body import encode_body
 from toolrun.models.chat_reply import read_reply
 from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
+from toolrun.models.lengths import Lengths
 from toolrun.models.probe import AskedDialect
 from toolrun.models.proof import prove_reasoning
 from toolrun.models.sent import added_messages
@@ -54,6 +55,7 @@ class ChatModel:
     ) -> None:
         self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
         self._dialect = AskedDialect(self.door, dialect)
+        self._lengths = Lengths(self.door)
         self._parses = False
         self._lost_calls = 0
 
@@ -64,6 +66,10 @@ class ChatModel:
             ServerUnreachable, ServerTimeout: nobody answers.
         """
         return await self._dialect.get()
+
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        return await self._lengths.of(name, self._dialect.known)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Sample one step; see `Model.sample`.

@@ -29,6 +29,7 @@ class _Encoded:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.messages: list[Message] = []
+        self.times = 0
         self.bare: list[bytes] = []
         self.full: list[bytes] = []
         self.head = b""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from toolrun.errors import MalformedOutput, ServerStatus
+from toolrun.errors import ContextTooLong, MalformedOutput, ServerStatus
 from toolrun.events import AssistantMessage
 from toolrun.models import faults
 from toolrun.values import ToolCall, Usage
@@ -204,7 +204,7 @@ def without_lone_surrogates(payload: bytes) -> bytes:
     return _SURROGATE.sub(lambda found: b"\\ufffd" if found["lone"] else found[0], payload)
 
 
-def error_of(raw: bytes) -> ServerStatus:
+def error_of(raw: bytes) -> ServerStatus | ContextTooLong:
     """The error object that vLLM puts into a body or a stream."""
     fields: Any = None
     with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -213,6 +213,9 @@ def error_of(raw: bytes) -> ServerStatus:
         fields = {"message": shown(raw)}
     code, text = fields.get("code"), str(fields.get("message"))
     status = code if isinstance(code, int) and code in _ERRORS else 500
+    if (long := faults.context_fault(text)) is not None:
+        said = f"the server reports an error in its reply: {text}"
+        return ContextTooLong(said, tokens=long[0], length=long[1])
     error = ServerStatus(f"the server reports an error in its reply: {text}", status)
     if faults.is_header_fault(text):
         error.code = "malformed-header"

@@ -15,7 +15,13 @@ import msgspec
 from msgspec import Struct
 
 from toolrun._version import __version__
-from toolrun.errors import ConfigError, MalformedOutput, ServerError, ToolrunError
+from toolrun.errors import (
+    ConfigError,
+    ContextTooLong,
+    MalformedOutput,
+    ServerError,
+    ToolrunError,
+)
 from toolrun.known import Known
 from toolrun.models.credentials import (
     asked,
@@ -133,7 +139,7 @@ class Door:
             return Page(reply.status, reply.headers, await self._read(reply))
         raise self._errors.silent("first token", wait)
 
-    def refusal(self, page: Page) -> ServerError:
+    def refusal(self, page: Page) -> ServerError | ContextTooLong:
         """The error of an answer that was looked at."""
         return self._errors.status(page.status, page.headers, page.body)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolrun.errors import (
+    ContextTooLong,
     MalformedOutput,
     ModelNotFound,
     ServerError,
@@ -46,6 +47,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 _PAGE, _LONGEST = 200, 2000
 _NOT_FOUND = (404, 405)
 _REFUSED = (401, 403)
+_TOO_MUCH = (400, 413, 422)
 _FLAGGED = ("enable-auto-tool-choice", "tool-call-parser", "tool choice requires")
 
 
@@ -95,7 +97,9 @@ class DoorErrors:
             )
         return MalformedOutput(f"{self._url}: {_SHAPE} ({cause}). {_WHERE}")
 
-    def status(self, status: int, headers: Mapping[str, str], body: bytes) -> ServerError:
+    def status(
+        self, status: int, headers: Mapping[str, str], body: bytes
+    ) -> ServerError | ContextTooLong:
         """The error of an HTTP status."""
         fields: object = None
         with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -105,6 +109,8 @@ class DoorErrors:
         json = "json" in headers.get("content-type", "")
         if status == _NOT_FOUND[0] and "model" in text.lower() and json:
             return ModelNotFound(f"{where}: {text}")
+        if status in _TOO_MUCH and (long := faults.context_fault(text)) is not None:
+            return ContextTooLong(f"{where}: {text}", tokens=long[0], length=long[1])
         found = ServerStatus(self._told(where, status, text, json=json), status)
         found.retry_after = retry_after(headers)
         if faults.is_header_fault(text):

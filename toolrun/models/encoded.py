@@ -17,6 +17,8 @@ class Encoded(Protocol):
 
     dialect: Dialect
     messages: list[Message]
+    times: int
+    """How often the messages had been shortened."""
 
 
 E = TypeVar("E", bound=Encoded)
@@ -32,9 +34,11 @@ def encoded_of(
     """
     encoded: E | None = request.cache.get(key)
     messages = request.messages
-    if encoded is not None and encoded.dialect is dialect:
+    times = request.shortened.times
+    if encoded is not None and encoded.dialect is dialect and encoded.times == times:
         known = len(encoded.messages)
         if known <= len(messages) and (not known or encoded.messages[-1] is messages[known - 1]):
             return encoded, messages[known:]
     encoded = request.cache[key] = new(dialect)
+    encoded.times = times
     return encoded, messages

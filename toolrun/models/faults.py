@@ -38,6 +38,21 @@ _HEADER_FAULT = re.compile(
     r"|no channel value found in header|waiting for message header",
     re.IGNORECASE,
 )
+_TOO_LONG = re.compile(
+    r"maximum context length|exceeds the max_model_len|maximum model length"
+    r"|exceeds the available context size|context_length_exceeded|ContextWindowExceeded",
+    re.IGNORECASE,
+)
+_PROMPT_TOKENS = re.compile(
+    r"input length \((\d+)\)|prompt length (\d+)|contains (\d+) input tokens|\(length (\d+)\)"
+    r"|\((\d+) in the messages|n_prompt_tokens\D{1,4}(\d+)|request \((\d+) tokens\)",
+    re.IGNORECASE,
+)
+_CONTEXT_LENGTH = re.compile(
+    r"context length \((\d+)\)|max_model_len (\d+)|context length is (\d+)"
+    r"|model length of (\d+)|context size \((\d+)|n_ctx\D{1,4}(\d+)",
+    re.IGNORECASE,
+)
 _CALL_FAULT = re.compile(
     r"error parsing tool call|output that does not match the expected \S+ format", re.IGNORECASE
 )
@@ -103,6 +118,25 @@ def is_header_fault(text: str) -> bool:
     to complete" (openai/harmony #33); under status 500, some under 400.
     """
     return _HEADER_FAULT.search(text) is not None
+
+
+def context_fault(text: str) -> tuple[int | None, int | None] | None:
+    """What a server's error says of a prompt that is too long: its tokens, and the context's.
+
+    None where it says nothing of the kind; a number is None where it does not say that one. Seen
+    are, of vLLM 0.28.0 and 0.32.0, "Input length (9068) exceeds model's maximum context length
+    (8192)." (Chat), "The engine prompt length 9068 exceeds the max_model_len 8192." (Responses of
+    0.28), "This model's maximum context length is 8192 tokens. However, your prompt contains 9068
+    input tokens, ..." (Responses of 0.32), "... you requested 10 output tokens and your prompt
+    contains 9000 input tokens, ..." (Completions). Read from its older source: "The decoder prompt
+    (length 9068) is longer than the maximum model length of 8192." Of llama.cpp: "the request
+    exceeds the available context size" (tools/server, `exceed_context_size_error`).
+    """
+    if _TOO_LONG.search(text) is None:
+        return None
+    found = _PROMPT_TOKENS.search(text), _CONTEXT_LENGTH.search(text)
+    tokens, length = (int(next(filter(None, each.groups()))) if each else None for each in found)
+    return tokens, length
 
 
 def is_call_fault(text: str) -> bool:

@@ -17,10 +17,11 @@ import anyio
 import structlog
 from msgspec import structs
 
-from toolrun.errors import ConfigError, ServerError, ServerUnreachable
+from toolrun.errors import ConfigError, ContextTooLong, ServerError, ServerUnreachable
 from toolrun.models.door import START
 from toolrun.models.fleet_breaker import blame
 from toolrun.models.fleet_replica import Replica, ReplicaStatus
+from toolrun.models.lengths import length_of
 from toolrun.models.ways import Server, Via, open_model
 
 if TYPE_CHECKING:
@@ -90,6 +91,11 @@ class Fleet:
         if len(self._members) > 1 and self._now() >= self._look_at:
             return await self._beside_a_look(replica, request, observe)
         return await self._sample(replica, request, observe)
+
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes wherever it is sampled: the fewest that a replica says."""
+        asked = [await length_of(each.model, name) for each in self._members]
+        return min((length for length in asked if length is not None), default=None)
 
     async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Whether the reasoning of a step is in the prompt of a later one; see `ChatModel.prove`.
@@ -164,6 +170,9 @@ class Fleet:
             message = await replica.model.sample(request, told)
         except ServerError as error:
             self._judge(replica, request, error, began)
+            raise
+        except ContextTooLong:  # it is well, and no other would take more
+            self._answered(replica, began)
             raise
         finally:
             await replica.end(probe=probe)

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias
 from msgspec import Struct, field
 
 from toolrun.events import AssistantMessage, Event
+from toolrun.shortening import Shortened
 from toolrun.transcript import Message
 from toolrun.values import Sampling
 
@@ -18,7 +19,8 @@ class Request(Struct, frozen=True, eq=False):
     """One sampling of the model.
 
     Attributes:
-        messages: the transcript so far; a list that only grows within a session.
+        messages: the transcript so far, as far as it is sent; a list that only grows within a
+            session, until it is compacted.
         reasoning_from: assistant messages from this index on go out with their reasoning.
         tools: the function tools in the form of Chat Completions.
         extra: server-specific fields of the body, as given by the user.
@@ -33,6 +35,8 @@ class Request(Struct, frozen=True, eq=False):
         date: the session's, YYYY-MM-DD, for models that render the prompt themselves.
         builtins: which of the tools are the model's own ("python", "browser_open", ...): a model
             that renders the prompt itself declares them in the system message.
+        shortened: how `messages` differ from the transcript; what was made of them at another
+            number of `times` is void.
         avoid: base URLs of servers that this step has just failed at, for models behind several.
     """
 
@@ -55,6 +59,7 @@ class Request(Struct, frozen=True, eq=False):
     date: str = ""
     builtins: tuple[str, ...] = ()
     avoid: tuple[str, ...] = ()
+    shortened: Shortened = Shortened()
 
     @property
     def head(self) -> tuple[Any, ...]:

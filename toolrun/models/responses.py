@@ -10,6 +10,7 @@ from toolrun.errors import MalformedOutput, ModelNotFound, ServerError, ServerSt
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat import NO_REPLY, REPLIES
 from toolrun.models.door import Door, Timeouts
+from toolrun.models.lengths import Lengths
 from toolrun.models.probe import AskedDialect
 from toolrun.models.responses_body import encode_body, encode_stored
 from toolrun.models.responses_proof import Sent, prove_response
@@ -71,6 +72,7 @@ class ResponsesModel:
         self.name = name
         self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
         self._dialect = AskedDialect(self.door, dialect)
+        self._lengths = Lengths(self.door)
         self._store = ResponseStore() if store else None
         self._sent: dict[str, Sent] = {}
 
@@ -81,6 +83,10 @@ class ResponsesModel:
             ServerUnreachable, ServerTimeout: nobody answers.
         """
         return await self._dialect.get()
+
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        return await self._lengths.of(name, self._dialect.known)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Sample one step; see `Model.sample`.

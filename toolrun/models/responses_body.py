@@ -37,6 +37,7 @@ class _Encoded:
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
         self.messages: list[Message] = []
+        self.times = 0
         self.preamble = False
         self.items = _Texts(_items)
         self.harmony = _Texts(_harmony)

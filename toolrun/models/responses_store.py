@@ -40,6 +40,7 @@ class Stored(Struct, frozen=True, eq=False):
     last: Message
     reply: AssistantMessage
     reasoning_from: int
+    times: int = 0
 
 
 class ResponseStore:
@@ -63,7 +64,9 @@ class ResponseStore:
             return None
         if len(messages) == stored.known + 1 and request.nudge is None:
             return None
-        if not _same(messages[stored.known], stored.reply):
+        # What it has may not be sent any more.
+        gone = stored.times != request.shortened.times
+        if gone or not _same(messages[stored.known], stored.reply):
             return None
         # What was thought since the last answer goes on only in the same turn.
         if stored.reply.tool_calls and stored.reasoning_from != request.reasoning_from:
@@ -92,6 +95,7 @@ class ResponseStore:
             request.messages[-1],
             message,
             request.reasoning_from,
+            request.shortened.times,
         )
         return None
 

@@ -15,8 +15,10 @@ _KEY = "sent"
 def added_messages(request: Request) -> list[dict[str, Any]]:
     """The messages that are new in this request, reasoning included; all where history changed."""
     messages = request.messages
-    sent, last = request.cache.get(_KEY, (0, None))
-    if sent > len(messages) or (sent and messages[sent - 1] is not last):
+    sent, last, times = request.cache.get(_KEY, (0, None, 0))
+    changed = times != request.shortened.times or sent > len(messages)
+    if changed or (sent and messages[sent - 1] is not last):
         sent = 0
-    request.cache[_KEY] = (len(messages), messages[-1] if messages else None)
+    last = messages[-1] if messages else None
+    request.cache[_KEY] = (len(messages), last, request.shortened.times)
     return [message_to_openai(message) for message in messages[sent:]]

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from toolrun.errors import (
+    ContextTooLong,
     MalformedOutput,
     ModelNotFound,
     OutputInvalid,
@@ -86,7 +87,7 @@ def refused(param: str, message: str, code: str = "invalid_value") -> Failure:
     return Failure(400, message, code=code, param=param)
 
 
-def failure_of(error: BaseException) -> Failure:  # noqa: PLR0911 - a table
+def failure_of(error: BaseException) -> Failure:  # noqa: C901, PLR0911 - a table
     """What a client is told of an error."""
     match error:
         case Failure():
@@ -96,6 +97,8 @@ def failure_of(error: BaseException) -> Failure:  # noqa: PLR0911 - a table
             hint = f" There are: {names}." if names else ""
             message = f"There is no model of that name.{hint}"
             return Failure(404, message, code="model_not_found", param="model")
+        case ContextTooLong():
+            return Failure(400, _said(str(error), 400), code="context_length_exceeded")
         case ServerStatus():
             return _answered(error)
         case ServerUnreachable():
@@ -118,10 +121,7 @@ def failure_of(error: BaseException) -> Failure:  # noqa: PLR0911 - a table
 def _answered(error: ServerStatus) -> Failure:
     """The failure for what the server behind answered."""
     if error.status in _CLIENTS:
-        text = str(error).partition(f" answered {error.status}: ")[2] or str(error)
-        text = _URL.sub("the server", text)
-        long = "context length" in text or "maximum model length" in text
-        return Failure(400, text, code="context_length_exceeded" if long else None)
+        return Failure(400, _said(str(error), error.status))
     if error.status == 429:  # noqa: PLR2004 - HTTP's
         wait = 1.0 if error.retry_after is None else error.retry_after
         message = "The model server has too much to do."
@@ -131,6 +131,11 @@ def _answered(error: ServerStatus) -> Failure:
         return Failure(502, message, code="upstream_auth")
     status = 503 if error.status == 503 else 502  # noqa: PLR2004 - HTTP's
     return _behind(status, "The model server failed.", error)
+
+
+def _said(text: str, status: int) -> str:
+    """What a server said, without where it is."""
+    return _URL.sub("the server", text.partition(f" answered {status}: ")[2] or text)
 
 
 def _behind(status: int, message: str, error: ServerError) -> Failure:

@@ -87,6 +87,13 @@ class CompletionsSampler:
             raise MalformedOutput(f"{self.door.base_url}: {error}", error.code) from error
         return reader.sampled()
 
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        try:
+            return (await self._known_contexts()).get(name)
+        except ServerError:
+            return None
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self.door.aclose()
@@ -126,7 +133,9 @@ class CompletionsSampler:
         if (left := context - len(request.prompt)) < 1:
             raise ContextTooLong(
                 f"the prompt has {len(request.prompt)} tokens, and {request.model} at "
-                f"{self.door.base_url} takes {context} with its reply (max_model_len)"
+                f"{self.door.base_url} takes {context} with its reply (max_model_len)",
+                tokens=len(request.prompt),
+                length=context,
             )
         return min(left, wanted or left)
 

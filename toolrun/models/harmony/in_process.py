@@ -101,6 +101,10 @@ class EngineSampler:
             raise
         return _sampled(last, tokens, numbers)
 
+    async def context_length(self, name: str) -> int:  # noqa: ARG002 - there is one model
+        """Tokens that the model takes, prompt and reply together."""
+        return self._longest
+
     async def aclose(self) -> None:
         """Shut the engine down where `start` has started it; no step may run."""
         if self._owned:
@@ -178,6 +182,10 @@ class BatchSampler:
         if on_tokens is not None:
             on_tokens(sampled.tokens)
         return sampled
+
+    async def context_length(self, name: str) -> int:  # noqa: ARG002 - there is one model
+        """Tokens that the model takes, prompt and reply together."""
+        return self._longest
 
     async def aclose(self) -> None:
         """Shut the engine down where `start` has started it, after the batch that may still run."""

@@ -25,6 +25,7 @@ from toolrun.models.harmony.proof import prove
 from toolrun.models.harmony.render import Renderer
 from toolrun.models.harmony.tokens import CALL, RETURN, TokenRequest
 from toolrun.models.harmony.vocabulary import check_installed, load_beside
+from toolrun.models.lengths import length_of
 from toolrun.models.sent import added_messages
 from toolrun.values import ToolCall, Usage
 
@@ -123,6 +124,10 @@ class HarmonyModel:
             took = time.perf_counter() - began
             observe(StepFinished(round(took, 6), first and round(first - began, 6), message.usage))
         return message
+
+    async def context_length(self, name: str) -> int | None:
+        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        return await length_of(self.sampler, name or self.name)
 
     async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:
         """Whether the reasoning of a step is in the prompt of the next one of the same turn.

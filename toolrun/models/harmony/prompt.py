@@ -18,6 +18,7 @@ from msgspec import Struct
 from toolrun.errors import MalformedOutput
 from toolrun.events import AssistantMessage, UserMessage
 from toolrun.models.harmony.parse import Parsed, parse
+from toolrun.shortening import Shortened
 from toolrun.transcript import ToolMessage
 
 if TYPE_CHECKING:
@@ -57,10 +58,21 @@ class History:
         renderer: of this process.
         builtins: which tools are the model's own.
         keep_all: whether reasoning is kept beyond the turn.
+        shortened: how the messages differ from the transcript. What was sampled before they were
+            made so went on from another prompt, and no prompt continues it.
     """
 
-    def __init__(self, renderer: Renderer, builtins: Sequence[str], *, keep_all: bool) -> None:
-        self.made_with = (renderer, builtins, keep_all)
+    def __init__(
+        self,
+        renderer: Renderer,
+        builtins: Sequence[str],
+        *,
+        keep_all: bool,
+        shortened: Shortened | None = None,
+    ) -> None:
+        shortened = shortened or Shortened()
+        self.made_with = (renderer, builtins, keep_all, shortened.times)
+        self._upto = shortened.upto
         self._renderer = renderer
         self._builtins = builtins
         self._keep_all = keep_all
@@ -73,7 +85,7 @@ class History:
         self._total_of: AssistantMessage | None = None
         self._total_at = 0
         self._parsed: dict[int, tuple[tuple[int, ...], Parsed | None]] = {}
-        self._turn, self._step = 0, 0
+        self._turn, self._step = shortened.turns, 0
         self._call_ids: set[str] = set()
 
     @property
@@ -134,7 +146,8 @@ class History:
     def _sampled(self, message: AssistantMessage) -> None:
         """Add what a step rendered and sampled to what there is of the step before."""
         rendered, tokens = message.rendered_token_ids, message.token_ids
-        if rendered is None or tokens is None or message.continues > len(self._total):
+        old = len(self._known) < self._upto
+        if old or rendered is None or tokens is None or message.continues > len(self._total):
             self._total, self._total_of = [], None
             return
         del self._total[message.continues :]
@@ -210,9 +223,12 @@ class History:
 def history_of(request: Request, renderer: Renderer, *, keep_all: bool) -> History:
     """The history of a session, brought up to the request; begun anew where it was changed."""
     history: History | None = request.cache.get(_KEY)
-    made_with = (renderer, request.builtins, keep_all)
+    shortened = request.shortened
+    made_with = (renderer, request.builtins, keep_all, shortened.times)
     if history is None or history.made_with != made_with or not history.ends_in(request.messages):
-        history = request.cache[_KEY] = History(renderer, request.builtins, keep_all=keep_all)
+        history = request.cache[_KEY] = History(
+            renderer, request.builtins, keep_all=keep_all, shortened=shortened
+        )
     for message in request.messages[history.length :]:
         history.add(message)
     return history

@@ -49,7 +49,9 @@ def prompt(request: TokenRequest, longest: int) -> Any:
         raise ContextTooLong(
             f"the prompt has {len(request.prompt)} tokens, and the engine's context is {longest} "
             "with the output (max_model_len): shorten the conversation, or start the engine with a "
-            "larger max_model_len"
+            "larger max_model_len",
+            tokens=len(request.prompt),
+            length=longest,
         )
     return vllm().TokensPrompt(prompt_token_ids=list(request.prompt))
 
