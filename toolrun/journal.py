@@ -190,24 +190,29 @@ class Journal:
         self._on_the_way += 1
         if self._store is not None:
             self._turnstile.hold(placed)
+        try:
+            await self._hand_on(placed)
+        finally:
+            self._on_the_way -= 1
+        while self._found and not self._on_the_way:
+            self.report(self._found.pop(0))
+
+    async def _hand_on(self, event: Durable) -> None:
+        """Let the sinks have an event, in order."""
         began = time.perf_counter()
         try:
             for sink in self._first:
-                await sink.record(placed)
+                await sink.record(event)
             for stored in self._timed:
                 stored(time.perf_counter() - began)
             if self._store is not None and not self._store.collecting:
-                await self._turnstile.pass_on(placed.seq)
+                await self._turnstile.pass_on(event.seq)
         except LeaseLost as error:
             self.lose(error)
             raise
         except StoreError:
             self.counts["StoreError"] += 1
             raise
-        finally:
-            self._on_the_way -= 1
-        while self._found and not self._on_the_way:
-            self.report(self._found.pop(0))
 
     def lose(self, error: LeaseLost) -> None:
         """Record nothing more: another process drives the session now."""
