@@ -12,6 +12,7 @@ from toolrun.options import Options, check_options
 from toolrun.sandbox.resolve import over
 from toolrun.trace.header import beside
 from toolrun.trace.recording import Recording
+from toolrun.tracing import as_new
 
 if TYPE_CHECKING:
     from toolrun.parts import Parts
@@ -46,7 +47,7 @@ def _trace(mine: Path | None, id: str, whole: Options, *, is_said: bool) -> None
         return
     path = Path(recording.path)
     if not is_said:
-        whole["trace"] = structs.replace(recording, path=beside(path, id))
+        whole["trace"] = structs.replace(as_new(recording), path=beside(path, id))
     elif path.resolve() == mine.resolve() and (mine.is_file() or not mine.exists()):
         raise ConfigError(
             f"trace: {str(path)!r} is this session's own, which a fork would overwrite; give "

@@ -6,7 +6,6 @@ server is, what a key is, who decides and who listens is a matter of where the s
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import anyio
@@ -14,11 +13,14 @@ import msgspec
 from msgspec import structs
 
 from toolrun.errors import ConfigError, SessionBusy, StoreError, ToolsChanged
+from toolrun.models.sent import taken_as_sent
 from toolrun.opening import check_name, open_again
 from toolrun.options import Options, Settings, check_options
 from toolrun.session import Session
 from toolrun.state import fold
 from toolrun.store.sink import StoreSink
+from toolrun.trace.recording import GoingOn, Recording
+from toolrun.tracing import catch_up, going_on
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping, Sequence
@@ -119,10 +121,23 @@ class Resuming:
             )
         state = fold(events)
         assert state.opened is not None
-        session = self._session_of(held, self._whole(state))
+        options = self._whole(state)
+        trace = Recording.of(options.get("trace") or self._runtime.option("trace"))
+        if trace is not None:
+            own = "trace" in self._options
+            options["trace"] = trace = going_on(trace, self._id, events, is_own=own)
+        session = self._session_of(held, options)
         parts = session._parts = structs.replace(session._parts, date=state.opened.date)  # noqa: SLF001
         parts.journal.take_up(events)
-        session._opening = partial(open_again, changed=self._changed)  # noqa: SLF001 - its maker
+        told = trace.told if isinstance(trace, GoingOn) else len(events)
+        if told:
+            taken_as_sent(parts.cache, parts.journal.state)
+
+        async def open_left(parts: Parts) -> None:
+            await catch_up(parts.trace, told, events)
+            await open_again(parts, self._changed)
+
+        session._opening = open_left  # noqa: SLF001 - its maker
         return session
 
     def _session_of(self, held: StoreSink, options: Options) -> Session:

@@ -136,6 +136,14 @@ class Plan(Struct, frozen=True):
                     f"line {line}: a session whose settings changed can't be replayed", line
                 )
         begin = _first_turn(events)
+        for index in trace.breaks:
+            if _is_within_turn(events, begin, index):
+                line = trace.lines[index]
+                raise TraceError(
+                    f"line {line}: here another process went on in the middle of a turn whose own "
+                    "had ended; that can't be replayed",
+                    line,
+                )
         history = [event for event in events[1:begin] if isinstance(event, Durable)]
         acts: list[Act] = []
         start = begin
@@ -215,6 +223,16 @@ def _first_turn(events: Sequence[Recorded]) -> int:
         if isinstance(event, TurnFinished) or not (event.durable or isinstance(event, Warned)):
             break
     return said
+
+
+def _is_within_turn(events: Sequence[Recorded], begin: int, index: int) -> bool:
+    """Whether a turn had begun, and not ended, before an event."""
+    for event in reversed(events[begin:index]):
+        if isinstance(event, TurnFinished | TurnUndone):
+            return False
+        if event.durable and not isinstance(event, ApprovalDecided):
+            return True
+    return False
 
 
 def _end(events: Sequence[Recorded], start: int) -> int:

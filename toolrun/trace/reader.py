@@ -68,12 +68,14 @@ class Trace(Struct, frozen=True):
     Attributes:
         truncated: whether the file ends in half a line, which was dropped.
         lines: the line of each event, from 1; several pieces of a text share one.
+        breaks: the numbers of the events before which the recording went on after a break.
     """
 
     header: TraceHeader
     events: list[Event]
     truncated: bool = False
     lines: Sequence[int] = ()
+    breaks: Sequence[int] = ()
 
 
 class RunsOfTrace(Struct, frozen=True):
@@ -83,6 +85,7 @@ class RunsOfTrace(Struct, frozen=True):
     events: list[Recorded]
     truncated: bool = False
     lines: Sequence[int] = ()
+    breaks: Sequence[int] = ()
 
 
 def read_trace(path: str | Path, *, check: bool = False) -> Trace:
@@ -97,11 +100,15 @@ def read_trace(path: str | Path, *, check: bool = False) -> Trace:
         TraceError: the file cannot be read, or a line does not fit; `line` says which.
     """
     with TraceReader(path, check=check) as reader:
-        events, lines = [], []
+        events: list[Event] = []
+        lines: list[int] = []
+        breaks: list[int] = []
         for event in reader:
+            if reader.resumed > len(breaks):
+                breaks.append(len(events))
             events.append(event)
             lines.append(reader.line)
-        return Trace(reader.header, events, reader.truncated, lines)
+        return Trace(reader.header, events, reader.truncated, lines, breaks)
 
 
 def read_runs(path: str | Path) -> RunsOfTrace:
@@ -112,11 +119,14 @@ def read_runs(path: str | Path) -> RunsOfTrace:
     """
     with TraceReader(path) as reader:
         found: list[Recorded] = []
-        lines = []
+        lines: list[int] = []
+        breaks: list[int] = []
         while (each := reader.next()) is not None:
+            if reader.resumed > len(breaks):
+                breaks.append(len(found))
             found.append(each)
             lines.append(reader.line)
-        return RunsOfTrace(reader.header, found, reader.truncated, lines)
+        return RunsOfTrace(reader.header, found, reader.truncated, lines, breaks)
 
 
 class TraceReader:

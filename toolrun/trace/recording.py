@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from toolrun.errors import ConfigError
+from toolrun.events import SessionOpened
 
 BLOB_BYTES: Final = 65_536
 SMALLEST: Final = 4_096
@@ -72,6 +73,18 @@ class Recording(Struct, frozen=True, kw_only=True):
         if wanted is None or wanted is False or wanted == "":
             return None
         return wanted if isinstance(wanted, cls) else cls(path=wanted)  # type: ignore[arg-type]
+
+
+class GoingOn(Recording, frozen=True, kw_only=True):
+    """The recording of a session that another process has left.
+
+    Attributes:
+        told: the number of the last event that the trace has; 0: it is a new one.
+        opened: what the session began with.
+    """
+
+    told: int = 0
+    opened: SessionOpened | None = None
 
 
 def _check_path(path: Any) -> None:

@@ -13,6 +13,7 @@ from toolrun.events import TRACE_STOPPED, Warned
 from toolrun.known import Known
 from toolrun.models.credentials import secrets_among
 from toolrun.sandbox.resolve import load_profile, over, plain
+from toolrun.trace.recording import GoingOn
 from toolrun.trace.writer import TraceSink
 
 if TYPE_CHECKING:
@@ -56,8 +57,11 @@ def trace_sink(
         recording=recording,
         secrets=tuple(secrets),
         known=known,
+        append=isinstance(recording, GoingOn),
         on_failure=stopped,
     )
+    if isinstance(recording, GoingOn):
+        sink.opened = recording.opened
     return sink
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from anyio import to_thread
 
-from toolrun.events import FileChanged, SessionOpened
+from toolrun.events import AssistantMessage, FileChanged, SessionOpened
 from toolrun.trace.encoder import LineEncoder
 from toolrun.trace.file import TraceFile
 from toolrun.trace.header import default_trace_path, header_of
@@ -36,6 +36,9 @@ __all__ = ["TraceSink", "default_trace_path"]
 class TraceSink:
     """Writes a trace; a file that is there already is replaced. See `journal.Sink`.
 
+    What the model has said waits for what follows it at once: the intent of its first call, the end
+    of the turn. It is written with that, in one write.
+
     It must be the first sink of its journal that awaits anything: the lines then stand in the order
     of `seq`. A file that cannot be written never stops the session: that is said once in the log,
     and nothing is written from then on.
@@ -53,6 +56,7 @@ class TraceSink:
 
     Attributes:
         failed: whether the file could not be written.
+        opened: what the session began with, once that is known.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class TraceSink:
         self.observes = True
         self.failed = False
         self._session = session
+        self._recording = recording
         self._redactor = Redactor(
             secrets,
             known=known,
@@ -79,8 +84,9 @@ class TraceSink:
             resumed=append and holds(self.path, MARK.encode()),
         )
         self._encoder = LineEncoder(self._redactor)
+        self._waits: type[Event] | None = AssistantMessage
         self._clock = clock
-        self._opened: SessionOpened | None = None
+        self.opened: SessionOpened | None = None
         self._waiting: list[Recorded] = []
         # Functions of the list's own: they are called for each read of a stream.
         self.observe: Callable[[Event], None] = self._waiting.append
@@ -90,13 +96,24 @@ class TraceSink:
         self._closed = False
 
     async def record(self, event: Durable) -> None:
-        """Write a durable event and what was observed before it, in one write."""
+        """Write a durable event and what waits before it, in one write."""
         if isinstance(event, SessionOpened):
-            self._opened = event
+            self.opened = event
         # What a file held before is what a workspace holds: secrets of every form.
         kept = event.without_content() if isinstance(event, FileChanged) else event
         self._waiting.append(kept)
-        self._write(len(self._waiting))
+        if type(event) is not self._waits:
+            self._write(len(self._waiting))
+
+    def lead(self) -> None:
+        """Let nothing wait from now on: a store hears of each event next, and must not be ahead."""
+        self._waits = None
+
+    def go_on(self) -> None:
+        """Begin anew behind what was written, as a recording does that went on after a break."""
+        self._let_go()
+        self._file = TraceFile(self.path, self._header, self._recording, append=True)
+        self._encoder = LineEncoder(self._redactor)
 
     def redacted(self, text: str) -> str:
         """A text as it would be written."""
@@ -104,17 +121,25 @@ class TraceSink:
 
     def flush(self) -> None:
         """Write what waits, but for what may be half a secret; see `journal.Sink`."""
+        self._write_ended()
         events = single(self._waiting)
         self._waiting[:] = events
         self._write(self._redactor.settled(events))
 
     def close(self) -> None:
         """Write what waits and close the file; later events are passed over."""
+        self._write_ended()
         if self._waiting:
             self._redactor.cut()
             self._write(len(self._waiting))
         self._let_go()
         self._closed = True
+
+    def _write_ended(self) -> None:
+        """Write up to the last durable event that waits: no text goes on behind it."""
+        ends = [at for at, event in enumerate(self._waiting, 1) if event.durable]
+        if ends:
+            self._write(ends[-1])
 
     def _write(self, count: int) -> None:
         """Write the first of the events that wait."""
@@ -130,7 +155,7 @@ class TraceSink:
     def _header(self, part: int = 1, resumed: bool = False) -> bytes:  # noqa: FBT001, FBT002
         """The line that a file begins with, or goes on with."""
         header = header_of(
-            self._session, self._clock(), part=part, resumed=resumed, opened=self._opened
+            self._session, self._clock(), part=part, resumed=resumed, opened=self.opened
         )
         return self._redactor.line(header)
 
