@@ -85,7 +85,7 @@ def check_deeds(events: Sequence[Durable], ledger: Ledger) -> dict[str, tuple[st
         for event in events
         if isinstance(event, ev.ToolCallFinished)
     }
-    found = {}
+    found: dict[str, tuple[str, str, int]] = {}
     for place, outcome in results.items():
         tool = place.partition(".call_")[2].partition("_")[0]
         count = counts.pop((f"do_{tool}", place), 0)
