@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from toolrun.approvals import Approvals as Approvals
     from toolrun.cancel import CancelToken as CancelToken
     from toolrun.clock import Clock as Clock
+    from toolrun.compaction import Compaction as Compaction
     from toolrun.config import Config as Config
     from toolrun.config import load_config as load_config
     from toolrun.decisions import Approve as Approve
@@ -93,6 +94,9 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime as Runtime
     from toolrun.sandbox.pool import Boxes as Boxes
     from toolrun.session import Session as Session
+    from toolrun.signals import draining as draining
+    from toolrun.spending import Account as Account
+    from toolrun.spending import Spending as Spending
     from toolrun.tools.builtin.citations import Annotation as Annotation
     from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
@@ -124,7 +128,15 @@ _HOMES = {
     "toolrun.compaction": ("Compaction",),
     "toolrun.events": (
         *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Compacted"),
-        *("EgressDecided", "Event", "FileChanged", "ForkedFrom", "LimitReached", "ReasoningDelta", "Repaired"),
+        *(
+            "EgressDecided",
+            "Event",
+            "FileChanged",
+            "ForkedFrom",
+            "LimitReached",
+            "ReasoningDelta",
+            "Repaired",
+        ),
         *("RequestSent", "Retried", "ServerToolCalled"),
         *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
@@ -144,6 +156,8 @@ _HOMES = {
     "toolrun.runtime": ("Runtime",),
     "toolrun.sandbox.pool": ("Boxes",),
     "toolrun.session": ("Session",),
+    "toolrun.signals": ("draining",),
+    "toolrun.spending": ("Account", "Spending"),
     "toolrun.tools.builtin.citations": ("Annotation",),
     "toolrun.tools.context": ("CallContext",),
     "toolrun.tools.decorator": ("tool",),

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from toolrun.draining import REASON, SECONDS
+from toolrun.turns import REASON, SECONDS
 
 if TYPE_CHECKING:
     from toolrun.deciding import Deciding
     from toolrun.decisions import Decision
-    from toolrun.draining import Turns
     from toolrun.events import ApprovalRequested
     from toolrun.store.contract import Store
+    from toolrun.turns import Turns
 
 
 class Elsewhere(Protocol):

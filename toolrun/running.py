@@ -21,9 +21,9 @@ from toolrun.turn import end_turn
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from toolrun.draining import Turns
     from toolrun.journal import Journal
     from toolrun.limits import Limits, Meter
+    from toolrun.turns import Turns
 
 
 class Until(Struct, frozen=True, eq=False):

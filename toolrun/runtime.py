@@ -14,7 +14,7 @@ from msgspec import structs
 
 from toolrun.approvals import Approvals
 from toolrun.clock import SystemClock
-from toolrun.draining import Turns
+from toolrun.compaction import Compaction
 from toolrun.elsewhere import Elsewhere
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
@@ -36,6 +36,7 @@ from toolrun.parts import Parts
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
+from toolrun.spending import Teller
 from toolrun.storing import Stores
 from toolrun.tools.definition import define
 from toolrun.tools.gates import Gates
@@ -50,6 +51,7 @@ from toolrun.trace.header import beside, default_trace_path
 from toolrun.trace.recording import Recording
 from toolrun.trace.sink import known_of, secrets_of, trace_sink
 from toolrun.transcript import from_openai
+from toolrun.turns import Turns
 from toolrun.values import Sampling
 
 if TYPE_CHECKING:
@@ -301,6 +303,8 @@ class Runtime(Elsewhere):
             backend=backend,
             limits=chosen.get("limits") or Limits(),
             budget=chosen.get("budget") or Budget(),
+            compaction=chosen.get("compaction") or Compaction(),
+            context_length=chosen.get("context_length"),
             approvals=chosen.get("approvals") or Approvals(),
             retries=chosen.get("retries") or Retries(),
             verify_reasoning=chosen.get("verify_reasoning") or 0.0,
@@ -313,12 +317,15 @@ class Runtime(Elsewhere):
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
         trace = self._trace(options, journal, values, toolbox, profile)
         stored = self._stores.sink(chosen.get("store"), session_id, tenant)
+        if trace is not None and stored is not None:
+            trace.lead()
         for sink in (trace, stored, *(chosen.get("sinks") or ())):
             if sink is not None:
                 journal.add(sink)
                 if isinstance(sink, Watching):
                     sink.watch(self)
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
+        account = chosen.get("account")
         return Parts(
             journal,
             model,
@@ -333,6 +340,7 @@ class Runtime(Elsewhere):
             chosen.get("context"),
             values,
             stored=stored,
+            teller=None if account is None else Teller(account, settings.tenant, name),
         )
 
     def _chosen(self, options: Options) -> Options:
