@@ -74,6 +74,9 @@ async def open_new(parts: Parts) -> None:
             journal.report(Warned(ANOTHER_BACKEND, fallback))
         for event in parts.history:
             await journal.record(event)
+    journal.cut()
+    if parts.teller is not None:
+        parts.teller.skip(journal.seq)
 
 
 async def open_again(parts: Parts, changed: Callable[[Parts], dict[str, Any]]) -> None:

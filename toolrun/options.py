@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from toolrun.approvals import Approvals
 from toolrun.clock import Clock
+from toolrun.compaction import Compaction
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
 from toolrun.journal import Sink
@@ -20,6 +21,7 @@ from toolrun.models.model import Model
 from toolrun.models.ways import Via
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
+from toolrun.spending import Account
 from toolrun.store.contract import Durability, Store
 from toolrun.tools.definition import Tool, Toolset
 from toolrun.tools.secrets import Source, check_source
@@ -35,6 +37,8 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("limits", Limits, "a Limits(steps=..., ...)"),
     ("budget", Budget, "a Budget(tokens=..., ...)"),
     ("approvals", Approvals, "an Approvals(seconds=..., ...)"),
+    ("compaction", Compaction, "a Compaction(how=..., ...)"),
+    ("context_length", int, "a number of tokens"),
     ("retries", Retries, "a Retries(attempts=..., ...)"),
     ("timeouts", Timeouts, "a Timeouts(step=..., ...)"),
     ("tools", Sequence, "a list of functions and paths"),
@@ -90,6 +94,12 @@ class Options(TypedDict, total=False):
         approvals: how long calls wait for a decision; for as long as it takes by default.
         limits: what a turn may take.
         budget: what all turns of the session may take together.
+        account: is asked before each step and told after it, of all sessions that have it: a
+            budget of a user's own making, over any number of processes; see `Account`.
+        compaction: what becomes of a conversation that grows beyond the model's context: old tool
+            results are trimmed, then it stops with `ContextTooLong`; see `Compaction`.
+        context_length: tokens that the model takes, prompt and reply together, where its server
+            does not say (vLLM, LM Studio, llama.cpp and Ollama do), or shall be taken to say less.
         retries: how often a step is sampled again, and after which waits.
         timeouts: what each wait for the server may take.
         verify_reasoning: the share of steps, 0 to 1, for which it is proved on the server's own
@@ -129,6 +139,9 @@ class Options(TypedDict, total=False):
     approvals: Approvals
     limits: Limits
     budget: Budget
+    account: Account | None
+    compaction: Compaction
+    context_length: int | None
     retries: Retries
     timeouts: Timeouts
     verify_reasoning: float
@@ -175,6 +188,8 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     backend: str | None = None
     limits: Limits = Limits()
     budget: Budget = Budget()
+    compaction: Compaction = Compaction()
+    context_length: int | None = None
     approvals: Approvals = Approvals()
     retries: Retries = Retries()
     verify_reasoning: float = 0.0
@@ -219,13 +234,19 @@ def check_options(options: Mapping[str, Any], known: type = Options) -> None:
         from toolrun.models.dialects import given
 
         given(options["dialect"])
+    _check_numbers(options)
+    workspace = options.get("workspace")
+    if workspace is not None and not Path(workspace).is_dir():
+        raise ConfigError(f"workspace {str(workspace)!r} is not a folder")
+
+
+def _check_numbers(options: Mapping[str, Any]) -> None:
     if not 0 <= (options.get("verify_reasoning") or 0) <= 1:
         raise ConfigError(f"verify_reasoning is a share, 0 to 1, not {options['verify_reasoning']}")
     if (most := options.get("max_in_flight")) is not None and most < 1:
         raise ConfigError(f"max_in_flight must be 1 or more, not {most}")
-    workspace = options.get("workspace")
-    if workspace is not None and not Path(workspace).is_dir():
-        raise ConfigError(f"workspace {str(workspace)!r} is not a folder")
+    if (length := options.get("context_length")) is not None and length < 1:
+        raise ConfigError(f"context_length must be 1 or more, not {length}")
 
 
 def _check_kinds(options: Mapping[str, Any]) -> None:
@@ -245,6 +266,11 @@ def _check_kinds(options: Mapping[str, Any]) -> None:
         raise ConfigError(f"model must be a name or a Model, not {type(model).__name__}")
     if options.get("durability") not in (None, "process", "power"):
         raise ConfigError(f"durability is process or power, not {options['durability']!r}")
+    account = options.get("account")
+    if account is not None and not (hasattr(account, "reached") and hasattr(account, "spent")):
+        raise ConfigError(
+            f"account must have async methods reached and spent, not be {type(account).__name__}"
+        )
     store = options.get("store")
     if store is not None and not (isinstance(store, str) or hasattr(store, "append")):
         raise ConfigError(f"store must be a URL or a Store, not {type(store).__name__}")

@@ -10,6 +10,7 @@ from msgspec import Struct, field
 
 from toolrun._version import __version__
 from toolrun.clock import Clock, SystemClock
+from toolrun.context.compactor import Compactor, Fitting
 from toolrun.decisions import Approver
 from toolrun.events import Durable
 from toolrun.journal import Journal
@@ -17,6 +18,7 @@ from toolrun.models.model import Model, Request
 from toolrun.options import Settings
 from toolrun.parking import Parking
 from toolrun.running import Running
+from toolrun.spending import Teller
 from toolrun.step import Sampler
 from toolrun.store.sink import StoreSink
 from toolrun.tools.context import whose
@@ -62,6 +64,10 @@ class Parts(Struct, frozen=True, eq=False):
     """Stands in for the taking back of files, where nothing of the disk may be touched."""
     stops: Callable[[Running], None] | None = None
     """Is given what stops the session's turns, where a trace says when they were stopped."""
+    fitting: Fitting | None = None
+    """Makes requests fit as a trace says that it was done."""
+    teller: Teller | None = None
+    """Tells the account that the session is charged to, where there is one."""
 
     async def restored(self, changes: Sequence[FileChange]) -> tuple[str, ...]:
         """Take back what calls did to the workspace; what could not be, each with the reason."""
@@ -122,6 +128,7 @@ class Parts(Struct, frozen=True, eq=False):
                 self.clock,
                 self.gate,
                 settings.verify_reasoning,
+                self.fitting or self._compactor(),
             ),
             self.toolbox,
             meter,
@@ -135,6 +142,18 @@ class Parts(Struct, frozen=True, eq=False):
             self.kept,
             parking or Parking(),
             settings.approvals,
+            self.teller,
+        )
+
+    def _compactor(self) -> Compactor:
+        settings = self.settings
+        return Compactor(
+            settings.compaction,
+            self.model,
+            settings.context_length,
+            settings.retries,
+            self.clock,
+            self.gate,
         )
 
     def close(self) -> None:

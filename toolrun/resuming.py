@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 PINNED: Final = (
     *("instructions", "effort", "sampling", "tool_choice", "limits", "budget", "approvals"),
-    *("extra_body", "profile", "workspace", "tenant"),
+    *("compaction", "extra_body", "profile", "workspace", "tenant"),
 )
 """The options that a session keeps wherever it goes on, beside the name of its model."""
 _ASK_AGAIN: Final = 0.2

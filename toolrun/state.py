@@ -64,6 +64,8 @@ class State:
         """What the calls of each turn did to the workspace, in order: what undo takes back."""
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage = Usage()
+        self.charged: list[AssistantMessage | Compacted] = []
+        """The last step and what was summarised since: what an account is told of."""
         self.summed_up = Usage()
         """What summaries of the turn took; it is part of `usage`."""
         self.results: dict[str, ToolResult] = {}
@@ -184,6 +186,8 @@ class State:
         self.compactions.append((len(self.transcript), event))
         self.recalls = self.recalls or bool(event.results)
         self.usage += event.usage
+        if event.summary:
+            self.charged.append(event)
         self.summed_up += event.usage
         self._shorten(event.after)
 
@@ -205,6 +209,7 @@ class State:
         self.step += 1
         self.finished = self.limit = None
         self.usage += message.usage
+        self.charged = [message]
         self._said_on(message)
         self.calls = message.tool_calls
         self.results = {}
@@ -278,5 +283,6 @@ def retold(state: State) -> list[Durable]:
             for call in state.calls
             if call.id in state.results
         ]
+        events += [state.started[call.id] for call in state.open_calls if call.id in state.started]
         events += state.pending.values()
     return [*events, state.finished] if state.finished is not None else events

@@ -16,7 +16,8 @@ import anyio
 from msgspec import Struct, structs
 
 from toolrun.clock import Clock
-from toolrun.errors import MalformedOutput, ServerError
+from toolrun.context.compactor import Fitting
+from toolrun.errors import ContextTooLong, MalformedOutput, ServerError
 from toolrun.events import AssistantMessage, Repaired, Retried, Warned
 from toolrun.journal import Teller
 from toolrun.models import faults
@@ -62,6 +63,7 @@ class Sampler(Struct, frozen=True, eq=False):
         gate: lets so many requests of the runtime through at once; None for any number.
         verify: the share of steps (0 to 1) for which it is proved that the reasoning before them
             was in their prompt.
+        fitting: makes requests fit into the model's context; None leaves that to the server.
     """
 
     model: Model
@@ -70,6 +72,17 @@ class Sampler(Struct, frozen=True, eq=False):
     clock: Clock
     gate: anyio.Semaphore | None = None
     verify: float = 0.0
+    fitting: Fitting | None = None
+
+    async def fit(self, journal: Journal, request: Request, meter: Meter) -> bool:
+        """Make the next request fit into the model's context; whether it had to be changed.
+
+        Raises:
+            ContextTooLong: it cannot be made to.
+        """
+        if self.fitting is None:
+            return False
+        return await self.fitting.fit(journal, self._step(journal, request), meter)
 
     async def sample(
         self, journal: Journal, request: Request, meter: Meter, accept: Accept | None = None
@@ -84,18 +97,21 @@ class Sampler(Struct, frozen=True, eq=False):
 
         Raises:
             ServerError: there is none to be had within the retry budget.
+            ContextTooLong: the server takes no request so long, nor what was made of it.
         """
         with journal.within("step", name=request.model):
+            try:
+                return await self._sample(journal, request, meter, accept)
+            except ContextTooLong as error:
+                if not await self._refused(journal, request, meter, error):
+                    raise
             return await self._sample(journal, request, meter, accept)
 
     async def _sample(
         self, journal: Journal, request: Request, meter: Meter, accept: Accept | None
     ) -> AssistantMessage:
         """See `sample`."""
-        messages = journal.state.transcript
-        step = structs.replace(
-            request, messages=messages, reasoning_from=reasoning_kept_from(messages)
-        )
+        step = self._step(journal, request)
         key = f"{journal.session}.{journal.state.turn}.{journal.state.step}"
         before = _reasoned(step) if self._verifies(key) else None
         if before is not None and not step.extra.get("return_token_ids"):
@@ -132,6 +148,31 @@ class Sampler(Struct, frozen=True, eq=False):
                 message = structs.replace(message, prompt_token_ids=None, token_ids=None)
         await journal.record(message)
         return message
+
+    def _step(self, journal: Journal, request: Request) -> Request:
+        """The request of the next step."""
+        state = journal.state
+        recalls = state.recalls and request.tools
+        return structs.replace(
+            request,
+            messages=state.sent,
+            reasoning_from=reasoning_kept_from(state.sent),
+            tools=self.toolbox.with_recall if recalls else request.tools,
+            shortened=state.shortened,
+        )
+
+    async def _refused(
+        self, journal: Journal, request: Request, meter: Meter, error: ContextTooLong
+    ) -> bool:
+        """Make a request fit that a server found too long; whether there was a way."""
+        if self.fitting is None:
+            return False
+        step = self._step(journal, request)
+        if not await self.fitting.refused(journal, step, meter, error):
+            return False
+        while await self.fit(journal, request, meter):
+            pass
+        return True
 
     async def _attempt(self, journal: Journal, step: Request, attempt: int) -> AssistantMessage:
         """Sample once; the calls of the message are mended where that is safe."""

@@ -26,6 +26,8 @@ from toolrun.limits import Budget, Meter
 from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.parking import Parking
+from toolrun.shortening import RECALL
+from toolrun.spending import Teller
 from toolrun.step import Sampler
 from toolrun.tools.context import CallContext
 from toolrun.tools.kept import Kept
@@ -64,6 +66,7 @@ class Turn(Struct, frozen=True, eq=False):
         kept: what the session's own tools keep from call to call.
         parking: a wish that it end where its step does.
         approvals: how long calls wait for a decision.
+        teller: tells the account that the session is charged to, where there is one.
     """
 
     journal: Journal
@@ -80,6 +83,7 @@ class Turn(Struct, frozen=True, eq=False):
     kept: Kept = field(default_factory=Kept)
     parking: Parking = field(default_factory=Parking)
     approvals: Approvals = Approvals()
+    teller: Teller | None = None
 
 
 async def run_turn(turn: Turn) -> None:
@@ -90,6 +94,7 @@ async def run_turn(turn: Turn) -> None:
     Raises:
         ServerError: a step could not be sampled within the retry budget.
         OutputInvalid: the model gives no answer of the type that was asked for.
+        ContextTooLong: the conversation no longer fits into the model's context.
     """
     journal, state = turn.journal, turn.journal.state
     if state.finished is None and state.limit is not None:  # its process ended before its end
@@ -113,14 +118,21 @@ async def run_turn(turn: Turn) -> None:
 async def _sampled(turn: Turn) -> AssistantMessage | None:
     """The message of the next step; None where the turn has ended instead."""
     journal = turn.journal
-    if (limit := turn.meter.reached() or turn.budget.reached(journal.state.usage)) is not None:
+    limit = turn.meter.reached() or turn.budget.reached(journal.state.usage)
+    if limit is None and turn.teller is not None:
+        limit = await turn.teller.reached(journal.session, journal.state)
+    if limit is not None:
         await _limited(journal, limit)
         return None
     if turn.parking.asked:
         await end_turn(journal, "parked", reason=turn.parking.reason)
         return None
+    if await turn.sampler.fit(journal, turn.request, turn.meter):
+        return await _sampled(turn)  # a summary takes of the limits, too
     message = await turn.sampler.sample(journal, turn.request, turn.meter)
     turn.meter.steps += 1
+    if turn.teller is not None:
+        await turn.teller.tell(journal.session, journal.state)
     return message
 
 
@@ -216,7 +228,8 @@ def _checked(turn: Turn, call: ToolCall) -> Checked:
     journal, toolbox = turn.journal, turn.toolbox
     checked = toolbox.check(call, journal.state)
     if call.id in journal.cut_off:
-        policy = toolbox.on_crash.get(toolbox.name_of(call), "ask")
+        name = toolbox.name_of(call)
+        policy = "rerun" if name == RECALL else toolbox.on_crash.get(name, "ask")
         checked = after_crash(call, checked, policy, journal.state)
     return _counted(turn, call, checked)
 
@@ -369,3 +382,5 @@ async def _shaped(turn: Turn, output: Output, message: AssistantMessage) -> None
             raise OutputInvalid(str(error)) from error
         raise
     turn.meter.steps += 1
+    if turn.teller is not None:
+        await turn.teller.tell(turn.journal.session, turn.journal.state)

@@ -15,7 +15,9 @@ from msgspec import Struct, structs
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.sandbox.later import later
 from toolrun.sandbox.resolve import label
+from toolrun.shortening import RECALL
 from toolrun.state import State
+from toolrun.tools.builtin.recall import RECALLING, recalling
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
 from toolrun.tools.kept import Kept
@@ -144,6 +146,16 @@ class Toolbox:
         """The names of those that gpt-oss knows from its training."""
 
     @cached_property
+    def with_recall(self) -> list[dict[str, Any]]:
+        """`schemas`, and the tool that reads trimmed results; one of the user's own stands for it.
+
+        It is offered from the first trimmed result on, and never taken back: a prompt's prefix,
+        and with it a server's cache, changes then anyway, and only then.
+        """
+        own = RECALL in self._tools
+        return self.schemas if own else [*self.schemas, RECALLING.to_openai()]
+
+    @cached_property
     def on_crash(self) -> dict[str, OnCrash]:
         """What becomes of a call of each whose process died while it ran; see `toolrun.tool`.
 
@@ -229,6 +241,8 @@ class Toolbox:
     def check(self, call: ToolCall, state: State) -> Checked:
         """Name, arguments, schema, approval, in this order."""
         tool = self._tool(call.name)
+        if tool is RECALLING:
+            tool = recalling(state) if state.recalls else None
         if tool is None:
             return Wrong(self._unknown(call.name))
         decided = state.decided.get(call.id)
@@ -303,7 +317,9 @@ class Toolbox:
         return edited(tool.name, self._validator(tool), arguments)
 
     def _tool(self, name: str) -> Tool | None:
-        return self._tools.get(name) or self._tools.get(plain_name(name))
+        plain = plain_name(name)
+        found = self._tools.get(name) or self._tools.get(plain)
+        return RECALLING if found is None and plain == RECALL else found
 
     def _validator(self, tool: Tool) -> Validator:
         if (ready := self._validators.get(tool.name)) is None:
