@@ -95,35 +95,29 @@ def acquire(
         ConfigError: there is none of that tenant.
         SessionBusy: somebody else holds it.
     """
-    refused = None
-    try:
-        refuse_held(tx, session, by, mine)
-    except SessionBusy as busy:
-        refused = busy
-    # After the lock: it may have been deleted just before.
-    row = tx.one(tx.sql.session, id=session)
-    if row is None or tenant not in (None, row[1]):
-        raise unknown(session)  # who may not know of it does not hear that it is held
-    if refused is not None:
-        raise refused
+    row = locked(tx, session, tenant, by, mine)
     (last,) = tx.one(tx.sql.last, id=session)
     return HeldLease(_take(tx, session, by), by, SessionInfo(*row), last or 0)
 
 
-def refuse_held(tx: Transaction, session: str, by: str, mine: Container[str]) -> None:
-    """Lock the lease of a session, for this transaction.
+def locked(tx: Transaction, session: str, tenant: str | None, by: str, mine: Container[str]) -> Any:
+    """The row of a session whose lease is free, and locked for this transaction.
 
     Raises:
+        ConfigError: there is none of that tenant, which does not hear whether it is held either.
         SessionBusy: somebody holds it, and is not known to be dead.
     """
     found = tx.one(tx.sql.lease, id=session)
+    row = tx.one(tx.sql.session, id=session)  # after the lock: it may have been deleted just before
+    if row is None or tenant not in (None, row[1]):
+        raise unknown(session)
     if found is None or found[1] is None:
-        return
+        return row
     _, holder, until = found
     left = until - tx.now()
     orphan = holder == by and session not in mine
     if left <= 0 or orphan or tx.outlived(holder):
-        return
+        return row
     raise SessionBusy(
         f"session {session!r} is held by {owner.shown(holder)}, for another {left:.0f} s at least"
         " unless that gives it back"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from toolrun.errors import SessionBusy, StoreError
+from toolrun.errors import ConfigError, SessionBusy, StoreError
 from toolrun.store import leases
 from toolrun.store.contract import SessionInfo
 from toolrun.store.projection import PROJECTED, projected
@@ -33,12 +33,12 @@ def removing(
 
     def remove(tx: Transaction) -> None:
         nonlocal seen
-        leases.refuse_held(tx, session, by, mine)
-        row = tx.one(tx.sql.session, id=session)
-        if row is None and seen:
-            return
-        if row is None or tenant not in (None, row[1]):
-            raise leases.unknown(session)
+        try:
+            leases.locked(tx, session, tenant, by, mine)
+        except ConfigError:
+            if seen:
+                return
+            raise
         seen = True
         _remove(tx, session)
 
@@ -50,9 +50,9 @@ def purge(tx: Transaction, sessions: Sequence[str], by: str, mine: Container[str
     removed = 0
     for session in sessions:
         try:
-            leases.refuse_held(tx, session, by, mine)
-        except SessionBusy:
-            continue
+            leases.locked(tx, session, None, by, mine)
+        except (ConfigError, SessionBusy):
+            continue  # gone, or taken up again meanwhile
         removed += _remove(tx, session)
     return removed
 

@@ -37,7 +37,8 @@ PATIENCE: Final = 10.0
 """Seconds for which what fails for now is tried again."""
 BATCH: Final = 500
 """Jobs that one transaction takes at most."""
-_BEAT = 1.0
+BEAT = 1.0
+"""Seconds between two looks at who is asked to stop."""
 _PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
@@ -130,7 +131,7 @@ class Writer:
         """What waits; empty where nothing comes until it is time to look after the leases."""
         jobs: list[Job[Any] | _Stop] = []
         with contextlib.suppress(queue.Empty):
-            jobs.append(self._queue.get(timeout=_BEAT if self.held else None))
+            jobs.append(self._queue.get(timeout=BEAT if self.held else None))
             while len(jobs) < BATCH and not self._queue.empty():
                 jobs.append(self._queue.get_nowait())
         return jobs
@@ -273,7 +274,7 @@ class Writer:
     def _beat(self) -> None:
         """Look after the leases: once in a while, and only where some are held."""
         now = time.monotonic()
-        if not self.held or now - self._looked < _BEAT:
+        if not self.held or now - self._looked < BEAT:
             return
         self._looked = now
         if now - self._renewed >= leases.RENEWED_EVERY:
