@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
+from collections import Counter
 from functools import lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
 
 import anyio
 import msgspec
-from msgspec import structs
 
-from toolrun.approvals import Approvals
 from toolrun.clock import SystemClock
-from toolrun.compaction import Compaction
+from toolrun.connections import Connections
 from toolrun.elsewhere import Elsewhere
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
-from toolrun.known import Known
-from toolrun.limits import Budget, Limits
-from toolrun.models.credentials import learning
-from toolrun.models.door import Timeouts
-from toolrun.models.ways import Server, open_model
 from toolrun.opening import check_name, id_of
-from toolrun.options import (
-    BASE_URL,
-    MODEL,
-    Options,
-    RuntimeOptions,
-    Settings,
-    check_options,
-)
+from toolrun.options import Options, RuntimeOptions, check_options
 from toolrun.parts import Parts
-from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
 from toolrun.sandbox.resolve import over, plain
+from toolrun.settling import settled
 from toolrun.spending import Teller
 from toolrun.storing import Stores
 from toolrun.tools.definition import define
@@ -47,12 +34,11 @@ from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.threads import abandoned_threads
 from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.header import beside, default_trace_path
 from toolrun.trace.recording import Recording
-from toolrun.trace.sink import known_of, secrets_of, trace_sink
+from toolrun.trace.sink import known_of, secrets_of
+from toolrun.tracing import Traces
 from toolrun.transcript import from_openai
 from toolrun.turns import Turns
-from toolrun.values import Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,13 +46,10 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from toolrun.models.fleet import Fleet
-    from toolrun.models.model import Model
-    from toolrun.models.ways import Via
     from toolrun.resuming import Resuming
     from toolrun.session import Session
     from toolrun.store.contract import Store
     from toolrun.tools.definition import Tool, Toolset
-    from toolrun.trace.writer import TraceSink
 
 
 @runtime_checkable
@@ -106,9 +89,8 @@ class Runtime(Elsewhere):
         self.turns = Turns()
         self._held = 0
         self._private = False
-        self._traced = False
-        self._models: dict[Any, Model] = {}
-        self._keys: defaultdict[Any, Known] = defaultdict(Known)
+        self._traces = Traces()
+        self._models = Connections(self.counts)
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
         self._gates = Gates()
         self._stores = Stores(options.get("durability") or "process")
@@ -131,8 +113,7 @@ class Runtime(Elsewhere):
     async def aclose(self) -> None:
         """Close connections and sandboxes; sessions that still run fail."""
         with anyio.CancelScope(shield=True):
-            while self._models:
-                await self._models.popitem()[1].aclose()
+            await self._models.aclose()
             await self._sandboxes.aclose()
             await self._stores.aclose()
 
@@ -148,7 +129,7 @@ class Runtime(Elsewhere):
         """
         from toolrun.models.fleet import Fleet
 
-        model, _ = self._model(self._chosen({}))
+        model, _ = self._models.of(self._chosen({}))
         if not isinstance(model, Fleet):
             raise ConfigError('there is one server; a fleet has base_url=["http://...", ...]')
         return model
@@ -281,7 +262,7 @@ class Runtime(Elsewhere):
         session_id = id_of(session_id)
         if (tenant := chosen.get("tenant")) is not None:
             check_name(tenant, "tenant")
-        model, name = self._model(chosen)
+        model, name = self._models.of(chosen)
         parts = [part for part in (chosen.get("instructions"), said) if part]
         workspace = chosen.get("workspace")
         root = str(Path(workspace).resolve()) if workspace is not None else None
@@ -289,33 +270,27 @@ class Runtime(Elsewhere):
         hashable = msgspec.json.encode(profile, order="sorted")
         backend = chosen.get("backend")
         toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root, backend)
-        settings = Settings(
+        settings = settled(
+            chosen,
             model=name,
-            base_url=_urls(chosen),
-            via=chosen.get("via") or "auto",
-            dialect=chosen.get("dialect"),
             instructions="\n\n".join(parts) or None,
-            effort=chosen.get("effort"),
-            sampling=chosen.get("sampling") or Sampling(),
-            tool_choice=chosen.get("tool_choice"),
             profile=profile,
             workspace=root,
-            backend=backend,
-            limits=chosen.get("limits") or Limits(),
-            budget=chosen.get("budget") or Budget(),
-            compaction=chosen.get("compaction") or Compaction(),
-            context_length=chosen.get("context_length"),
-            approvals=chosen.get("approvals") or Approvals(),
-            retries=chosen.get("retries") or Retries(),
-            verify_reasoning=chosen.get("verify_reasoning") or 0.0,
-            tenant=tenant,
-            repeatable=toolbox.repeatables,
-            builtins=toolbox.builtins,
-            extra_body=dict(chosen.get("extra_body") or {}),
+            toolbox=toolbox,
         )
         values = Secrets(chosen.get("secrets"))
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
-        trace = self._trace(options, journal, values, toolbox, profile)
+        secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
+        known = [values.given, *self._models.secrets(chosen.get("api_key")), *known_of(model)]
+        if isinstance(key := chosen.get("api_key"), str):
+            secrets = chain(secrets, [key])
+        trace = self._traces.sink(
+            Recording.of(chosen.get("trace")),
+            journal,
+            is_own="trace" in options,
+            secrets=secrets,
+            known=known,
+        )
         stored = self._stores.sink(chosen.get("store"), session_id, tenant)
         if trace is not None and stored is not None:
             trace.lead()
@@ -354,30 +329,6 @@ class Runtime(Elsewhere):
         mine = over("pure", self._options.get("profile") or None)
         return plain(over(mine, options.get("profile") or None), "of the session")
 
-    def _model(self, options: Options) -> tuple[Model, str]:
-        model = options.get("model") or MODEL
-        if not isinstance(model, str):
-            return model, getattr(model, "name", type(model).__name__)
-        urls = _urls(options)
-        api_key, headers = options.get("api_key"), options.get("headers") or {}
-        timeouts = options.get("timeouts") or Timeouts()
-        via, dialect = options.get("via") or "auto", options.get("dialect")
-        key = (urls, api_key, tuple(sorted(headers.items())), timeouts, via, dialect)
-        if (ready := self._models.get(key)) is None:
-            asked = learning(api_key, self._keys[api_key]) if callable(api_key) else api_key
-            server = Server("", asked, headers, timeouts, dialect)
-            ready = self._models[key] = self._open(urls, server, via)
-        return ready, model
-
-    def _open(self, urls: str | tuple[str, ...], server: Server, via: Via) -> Model:
-        """The model behind one server, or behind several."""
-        if isinstance(urls, str):
-            return open_model(structs.replace(server, base_url=urls), via)
-        from toolrun.models.fleet import Fleet
-
-        servers = [structs.replace(server, base_url=url) for url in urls]
-        return Fleet(servers, via, counts=self.counts)
-
     def _new_toolbox(
         self,
         tools: tuple[Callable[..., Any] | Tool | Toolset | str | Path, ...],
@@ -396,45 +347,3 @@ class Runtime(Elsewhere):
             ),
             gates=self._gates,
         )
-
-    def _trace(
-        self,
-        options: Options,
-        journal: Journal,
-        values: Secrets,
-        toolbox: Toolbox,
-        profile: str | dict[str, Any],
-    ) -> TraceSink | None:
-        """The sink for the trace that the options ask for."""
-        chosen = self._chosen(options)
-        recording = Recording.of(chosen.get("trace"))
-        if recording is None:
-            return None
-        model, key = chosen.get("model"), chosen.get("api_key")
-        secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
-        asked = [self._keys[key]] if callable(key) else []
-        return trace_sink(
-            self._trace_path(recording, options, journal.session),
-            recording,
-            journal,
-            secrets=[*secrets, *([key] if isinstance(key, str) else [])],
-            known=[values.given, *asked, *known_of(model)],
-        )
-
-    def _trace_path(self, recording: Recording, options: Options, session_id: str) -> Path:
-        if recording.path is True:
-            return default_trace_path(session_id)
-        path = Path(recording.path)
-        if path.is_dir():
-            raise ConfigError(f"trace: {str(path)!r} is a folder; give a file")
-        if "trace" not in options:  # one path for all sessions
-            path = beside(path, session_id) if self._traced else path
-            self._traced = True
-        return path
-
-
-def _urls(options: Options) -> str | tuple[str, ...]:
-    urls = options.get("base_url")
-    if urls is None or isinstance(urls, str):
-        return urls or BASE_URL
-    return tuple(urls)
