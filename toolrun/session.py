@@ -312,6 +312,7 @@ class Session:
         other = Session(self._runtime, id, **whole)
         other._private = self._private
         other._parts = structs.replace(other._parts, history=forked(self._journal))
+        other._running.unended = self.state.running
         return other
 
     async def decide(self, call_id: str, decision: Decision) -> None:
