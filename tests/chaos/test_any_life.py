@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import pytest
 from anyio.from_thread import start_blocking_portal
-from hypothesis import Phase, settings
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.chaos.any_life import AnyLife
@@ -34,4 +34,4 @@ def test_some_lives(any_life: type[AnyLife]) -> None:
 
 @pytest.mark.load
 def test_many_lives(any_life: type[AnyLife]) -> None:
-    run_state_machine_as_test(any_life, settings=settings(max_examples=150, stateful_step_count=25))
+    run_state_machine_as_test(any_life, settings=settings(max_examples=40, stateful_step_count=20))
