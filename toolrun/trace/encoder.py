@@ -10,13 +10,15 @@ from toolrun.trace.rows import Rows
 from toolrun.trace.runs import single
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from toolrun.events import Event
     from toolrun.trace.redact import Redactor
     from toolrun.trace.rows import Row
     from toolrun.trace.runs import Recorded
 
 _encoder = msgspec.json.Encoder()
+_encode = _encoder.encode
 
 
 class LineEncoder:
@@ -44,11 +46,24 @@ class LineEncoder:
             return b"".join(lines)
         # Rows are made of what may be written: so what they leave out is what the lines say.
         self._rows.undo()
-        return _encoder.encode_lines(self._rows.of(self._redactor.clean(single(events))))
+        lines = []
+        for part in _parted(single(events)):
+            rows = self._rows.of(self._redactor.clean(part))
+            lines.append(_encoder.encode_lines(rows))
+        return b"".join(lines)
+
+
+def _parted(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
+    """The events, up to each durable one: texts end there, and others begin."""
+    begin = 0
+    for at, event in enumerate(events, 1):
+        if event.durable or at == len(events):
+            yield events[begin:at]
+            begin = at
 
 
 def _encoded(rows: Sequence[Row]) -> list[bytes] | None:
     try:
-        return [_encoder.encode_lines((row,)) for row in rows]
+        return [_encode(row) + b"\n" for row in rows]
     except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
         return None

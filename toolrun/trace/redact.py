@@ -95,12 +95,13 @@ class Redactor:
         texts: dict[type, list[str]] = {}
         others: list[bytes] = []
         for line, row in zip(lines, rows, strict=True):
-            if isinstance(row, Pieces):
-                texts.setdefault(type(row), []).extend(row.text)
-                continue
-            if type(row) is ToolOutput:  # it may end in the beginning of a secret
+            kind = type(row)
+            if kind is ToolOutput:  # it may end in the beginning of a secret
                 return False
-            others.append(line)
+            if isinstance(row, Pieces):
+                texts.setdefault(kind, []).extend(row.text)
+            else:
+                others.append(line)
         if finder.is_in(b"".join(others)):
             return False
         for text in texts.values():  # noqa: SIM110 - no generator: asked for each write

@@ -8,7 +8,6 @@ keep the same `Told`, and so mean the same by what is left out.
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
@@ -108,7 +107,12 @@ PIECES: Final[dict[type, type[ReasoningDelta | TextDelta]]] = {
     TextRow: TextDelta,
 }
 _ROWS: Final = {ReasoningDelta: ReasoningRow, TextDelta: TextRow}
-_SAYING: Final = frozenset({UserMessage, AssistantMessage, ToolCallFinished})
+_ROLES: Final[dict[type, str]] = {
+    UserMessage: "user",
+    AssistantMessage: "assistant",
+    ToolCallFinished: "tool",
+}
+"""The events that say a message, and its role."""
 SHORTENED: Final = (ReasoningDelta, TextDelta, RequestSent, ToolCallStarted, ApprovalRequested)
 """The events that have a row of their own; the others are written as they are."""
 
@@ -133,18 +137,19 @@ class Told:
         self.saying: dict[int, Event] = {}
         self.calls: dict[str, str] = {}
 
-    def copy(self) -> Told:
-        """The same, to go back to."""
-        same = Told()
-        same.last, same.calls = self.last, self.calls
-        same.saying = self.saying.copy()
-        return same
+    def kept(self) -> tuple[Any, ...]:
+        """What `back_to` takes."""
+        return self.last, self.saying.copy(), self.calls
+
+    def back_to(self, kept: tuple[Any, ...]) -> None:
+        """Forget what was told since."""
+        self.last, self.saying, self.calls = kept
 
     def take(self, event: Event) -> None:
         """An event was told."""
         self.last = event
         kind = type(event)
-        if kind in _SAYING:
+        if kind in _ROLES:
             self.saying[event.seq] = event
             if len(self.saying) > KEPT:
                 del self.saying[next(iter(self.saying))]
@@ -176,26 +181,35 @@ class Rows:
 
     def __init__(self) -> None:
         self._told = Told()
-        self._before = self._told
+        self._before = self._told.kept()
 
     def of(self, events: Sequence[Recorded]) -> list[Row]:
         """The rows of events that follow those before."""
         told = self._told
-        self._before = told.copy()
+        self._before = told.kept()
         found: list[Row] = []
-        for kind, run in groupby(events, _kind):
+        pieces: list[TextDelta | ReasoningDelta | Run] = []
+        of: Any = None
+        for event in events:
+            kind = event.of if isinstance(event, Run) else type(event)
+            # Their turn changes with a durable event only.
+            if pieces and (kind is not of or event.step != pieces[0].step):
+                found.append(self._pieces(of, pieces))
+                pieces = []
             if kind in _ROWS:
-                found += self._pieces(kind, list(run))  # type: ignore[arg-type]
-                continue
-            for event in run:
+                of = kind
+                pieces.append(event)  # type: ignore[arg-type]
+            else:
                 assert not isinstance(event, Run), "its kind has rows of its own"
                 found.append(self._row(event))
                 told.take(event)
+        if pieces:
+            found.append(self._pieces(of, pieces))
         return found
 
     def undo(self) -> None:
         """Forget the last call of `of`: its rows are not written."""
-        self._told = self._before
+        self._told.back_to(self._before)
 
     def _row(self, event: Event) -> Row:
         kind = type(event)
@@ -204,7 +218,8 @@ class Rows:
         fields = structs.asdict(event)
         del fields["session"]
         if isinstance(event, RequestSent):
-            return RequestRow(**fields | {"adds": self._adds(event.adds)})
+            fields["adds"] = self._adds(event.adds)
+            return RequestRow(**fields)
         assert isinstance(event, ToolCallStarted | ApprovalRequested)
         fields["arguments"] = self._arguments(event)
         return (StartedRow if kind is ToolCallStarted else AskedRow)(**fields)
@@ -213,38 +228,43 @@ class Rows:
         self,
         kind: type[TextDelta | ReasoningDelta],
         pieces: list[TextDelta | ReasoningDelta | Run],
-    ) -> Iterator[Row]:
-        if pieces[0].step != pieces[-1].step:  # their turn changes with a durable event only
-            for _, run in groupby(pieces, lambda piece: piece.step):
-                yield from self._pieces(kind, list(run))
-            return
+    ) -> Row:
+        """The row of pieces of one kind, in one step."""
         first, end, last = pieces[0], pieces[-1], self._told.last
         self._told.last = end.last if isinstance(end, Run) else end
         row = _ROWS[kind]
         if last is not None and _follows(first, last):
             ms, text = _columns(milliseconds(last.time), pieces)
-            yield row(ms=ms, text=text)
-        else:
-            ms, text = _columns(milliseconds(first.time), pieces)
-            yield row(ms=ms, text=text, **_place(first))
+            return row(ms=ms, text=text)
+        ms, text = _columns(milliseconds(first.time), pieces)
+        return row(ms=ms, text=text, **_place(first))
 
     def _adds(self, messages: list[dict[str, Any]]) -> list[dict[str, Any] | int]:
         """Messages, or the events that said them."""
-        known = [(seq, message_of(event)) for seq, event in self._told.saying.items()]
-        rest = iter(known)
+        known = self._told.saying
+        rest = iter(known.items())
         found: list[dict[str, Any] | int] = []
         for message in messages:
             # Both are in order, but for the results of calls that ran at once.
-            seq = next((seq for seq, said in rest if said == message), None)
+            seq = _saying(message, rest)
             if seq is None:
-                rest = iter(known)
-                seq = next((seq for seq, said in rest if said == message), None)
+                rest = iter(known.items())
+                seq = _saying(message, rest)
             found.append(message if seq is None else seq)
         return found
 
     def _arguments(self, event: ToolCallStarted | ApprovalRequested) -> dict[str, Any] | None:
         written = self._told.arguments(event.call_id)
         return None if written is not None and _same(written, event.arguments) else event.arguments
+
+
+def _saying(message: dict[str, Any], events: Iterator[tuple[int, Event]]) -> int | None:
+    """The `seq` of the next of the events that says a message."""
+    role = message.get("role")
+    for seq, event in events:
+        if _ROLES[type(event)] == role and message_of(event) == message:
+            return seq
+    return None
 
 
 def milliseconds(time: float) -> int:
@@ -260,10 +280,6 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
         return False
 
 
-def _kind(event: Recorded) -> type:
-    return event.of if type(event) is Run else type(event)
-
-
 def _columns(
     before: int, pieces: Sequence[TextDelta | ReasoningDelta | Run]
 ) -> tuple[list[int], list[str]]:
@@ -275,8 +291,9 @@ def _columns(
     texts: list[str] = []
     for piece in pieces:
         if isinstance(piece, Run):
-            gaps.append(piece.begin - before + piece.gaps[0])
-            gaps += piece.gaps[1:]
+            at = len(gaps)
+            gaps += piece.gaps
+            gaps[at] += piece.begin - before
             texts += piece.texts
             before = piece.begin + sum(piece.gaps)
         else:

@@ -102,10 +102,10 @@ def test_all_files_of_a_trace_are_checked(tmp_path: Path) -> None:
     assert checked.size == sum(each.stat().st_size for each in tmp_path.iterdir())
     _recorded(path, parted, OPENED, *good, *asked, ev.ToolCallFinished("z", "t", DONE.result))
     with pytest.raises(
-        TraceError, match=r"t\.3\.jsonl, line 5: ToolCallFinished: call_id"
+        TraceError, match=r"t\.3\.jsonl, line 6: ToolCallFinished: call_id"
     ) as error:
         check_trace(path)
-    assert error.value.line == 5
+    assert error.value.line == 6
     (tmp_path / "t.2.jsonl").unlink()
     with pytest.raises(TraceError, match=r"t\.2\.jsonl is missing"):
         check_trace(path)

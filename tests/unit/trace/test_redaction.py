@@ -160,6 +160,18 @@ def test_a_secret_over_the_end_of_a_full_batch_is_found(tmp_path: Path) -> None:
     assert '"!"' in data
 
 
+def test_texts_of_two_steps_that_are_written_together_make_no_secret(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    pieces = [TextDelta("it is hunter2"), AssistantMessage("it is hunter2")]
+    more = [TextDelta("-Zürich"), AssistantMessage("-Zürich"), UserMessage("and on")]
+    written(path, [OPENED, *pieces, *more], secrets=[SECRET])
+    texts = [each.text for each in read_trace(path).events if isinstance(each, TextDelta)]
+    assert texts == ["it is hunter2", "-Zürich"]
+    written(path, [OPENED, *pieces, TextDelta(SECRET), *more], secrets=[SECRET])
+    texts = [each.text for each in read_trace(path).events if isinstance(each, TextDelta)]
+    assert texts == ["it is hunter2", "[redacted]", "-Zürich"]
+
+
 def test_once_something_is_redacted_neither_digest_nor_tokens_tell_of_it(tmp_path: Path) -> None:
     written(
         tmp_path / "t.jsonl",

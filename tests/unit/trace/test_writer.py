@@ -203,6 +203,41 @@ async def test_a_durable_event_takes_the_observed_ones_along_in_one_write(
     sink.close()
 
 
+CALLING = AssistantMessage("I look.", None, (ToolCall("c1", "f", "{}"),), "tool_calls")
+
+
+async def test_what_the_model_said_is_written_with_the_intent_that_follows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = _count_writes(monkeypatch)
+    sink = TraceSink(tmp_path / "t.jsonl", session="s")
+    journal = Journal("s", [sink])
+    await record(journal, [OPENED, UserMessage("hello"), TextDelta("I look."), CALLING])
+    assert len(writes) == 2
+    await journal.record(ToolCallStarted("c1", "f", {}))
+    assert len(writes) == 3
+    await journal.record(CALLING)
+    sink.flush()
+    assert len(writes) == 4
+    await journal.record(CALLING)
+    journal.observe(TextDelta("more"))
+    sink.close()
+    assert [event.seq for event in read_trace(tmp_path / "t.jsonl").events if event.durable] == [
+        *range(1, 7)
+    ]
+
+
+async def test_where_a_store_hears_of_it_next_nothing_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writes = _count_writes(monkeypatch)
+    sink = TraceSink(tmp_path / "t.jsonl", session="s")
+    sink.lead()
+    await record(Journal("s", [sink]), [OPENED, UserMessage("hello"), CALLING])
+    assert len(writes) == 3
+    sink.close()
+
+
 async def test_many_observed_events_do_not_pile_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
