@@ -9,14 +9,15 @@ from collections.abc import Iterator
 import anyio
 import structlog
 import uvicorn
-from fastapi import FastAPI
 
 from agent_service.app import make_app
+from agent_service.service import Service, opened
 from agent_service.settings import Settings, load_settings
-from toolrun import Config, ConfigError
+from agent_service.tenants import Tenants, read_keys
+from toolrun import Config, ConfigError, ToolrunError
 
 log = structlog.get_logger("agent_service")
-USAGE = 2
+FAILED, USAGE = 1, 2
 
 
 class Server(uvicorn.Server):
@@ -35,33 +36,39 @@ class Server(uvicorn.Server):
             print(f"http://{host}:{port}", flush=True)
 
 
-async def run(settings: Settings, config: Config) -> bool:
-    """Serve until a signal; returns whether the worker had come up."""
-    app = make_app(settings, config)
-    server = Server(
-        uvicorn.Config(
-            app,
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws="websockets-sansio",
-            ws_max_size=settings.body_bytes,
-            timeout_graceful_shutdown=5,
+async def run(settings: Settings, config: Config, tenants: Tenants) -> bool:
+    """Serve until a signal; returns whether the worker had come up.
+
+    Raises:
+        ToolrunError: it cannot come up.
+    """
+    async with opened(settings, config, tenants) as service:
+        server = Server(
+            uvicorn.Config(
+                make_app(service),
+                host=settings.host,
+                port=settings.port,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                ws="websockets-sansio",
+                ws_max_size=settings.body_bytes,
+                timeout_graceful_shutdown=5,
+            )
         )
-    )
-    async with anyio.create_task_group() as group:
-        group.start_soon(end_in_order, app, server)
-        await server.serve()
-        group.cancel_scope.cancel()
-    return server.started
+        async with anyio.create_task_group() as group:
+            group.start_soon(end_in_order, service, server)
+            await server.serve()
+            group.cancel_scope.cancel()
+        return server.started
 
 
-async def end_in_order(app: FastAPI, server: uvicorn.Server) -> None:
+async def end_in_order(service: Service, server: uvicorn.Server) -> None:
     """At the first signal: park what runs, then close. At the second: at once."""
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         await anext(signals)
+        log.info("draining", turns=len(service.work.lives))
         async with anyio.create_task_group() as group:
 
             async def hurry() -> None:
@@ -69,10 +76,8 @@ async def end_in_order(app: FastAPI, server: uvicorn.Server) -> None:
                 group.cancel_scope.cancel()
 
             group.start_soon(hurry)
-            if (service := getattr(app.state, "service", None)) is not None:
-                log.info("draining", turns=len(service.work.lives))
-                # Requests are still taken meanwhile: a load balancer hears of it a little later.
-                await service.work.drain()
+            # Requests are still taken meanwhile: a load balancer hears of it a little later.
+            await service.work.drain()
             group.cancel_scope.cancel()
         server.should_exit = True
 
@@ -91,10 +96,11 @@ def main() -> int:
     )
     try:
         settings, config = load_settings()
-    except ConfigError as error:
+        tenants = Tenants(read_keys(settings.keys, settings.keys_file))
+        return 0 if anyio.run(run, settings, config, tenants) else FAILED
+    except ToolrunError as error:
         print(error, file=sys.stderr)
-        return USAGE
-    return 0 if anyio.run(run, settings, config) else 1
+        return USAGE if isinstance(error, ConfigError) else FAILED
 
 
 if __name__ == "__main__":

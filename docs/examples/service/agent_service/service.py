@@ -14,7 +14,7 @@ from agent_service.metrics import Metrics
 from agent_service.ready import Ready
 from agent_service.settings import Settings
 from agent_service.takeover import TakeOver
-from agent_service.tenants import Tenants, read_keys
+from agent_service.tenants import Tenants
 from agent_service.tools import INSTRUCTIONS, TOOLS
 from agent_service.watch import Watch
 from agent_service.work import Work
@@ -37,47 +37,44 @@ class Service(Struct, frozen=True, eq=False):
 
 
 @asynccontextmanager
-async def opened(settings: Settings, config: Config) -> AsyncIterator[Service]:
+async def opened(settings: Settings, config: Config, tenants: Tenants) -> AsyncIterator[Service]:
     """A worker that runs: connected, and looking for turns that others left behind.
 
     Raises:
-        ConfigError, ToolDefinitionError, StoreError: it cannot.
+        ToolrunError: it cannot; the message says what to do.
     """
-    tenants = Tenants(read_keys(settings.keys, settings.keys_file))
     assert config.store is not None
     store = open_store(config.store)
     await store.open()
     try:
-        async with (
-            Runtime(
-                model=config.model,
-                base_url=config.base_url,
-                api_key=config.api_key,
-                via=config.via,
-                effort=config.effort,
-                sampling=config.sampling,
-                limits=config.limits,
-                extra_body=config.extra_body,
-                profile=config.profile,
-                backend=config.backend,
-                instructions=config.instructions or INSTRUCTIONS,
-                tools=[*TOOLS, *config.tools],
-                store=store,
-            ) as runtime,
-            anyio.create_task_group() as group,
-        ):
-            watch = Watch(store, settings.watch_seconds)
-            work = Work(runtime, settings, watch, group)
-            take_over = TakeOver(store, work, settings.take_over_seconds)
-            metrics = Metrics(runtime.counts, work, take_over)
+        async with Runtime(
+            model=config.model,
+            base_url=config.base_url,
+            api_key=config.api_key,
+            via=config.via,
+            effort=config.effort,
+            sampling=config.sampling,
+            limits=config.limits,
+            extra_body=config.extra_body,
+            profile=config.profile,
+            backend=config.backend,
+            instructions=config.instructions or INSTRUCTIONS,
+            tools=[*TOOLS, *config.tools],
+            store=store,
+        ) as runtime:
             # Where no sandbox holds, a worker must not come up; and no user waits for the probe.
             async with runtime.session(store=None):
                 pass
-            group.start_soon(watch.run)
-            group.start_soon(take_over.run)
-            ready = Ready(store, work, config)
-            yield Service(settings, config, tenants, runtime, store, work, metrics, ready)
-            group.cancel_scope.cancel()
+            async with anyio.create_task_group() as group:
+                watch = Watch(store, settings.watch_seconds)
+                work = Work(runtime, settings, watch, group)
+                take_over = TakeOver(store, work, settings.take_over_seconds)
+                metrics = Metrics(runtime.counts, work, take_over)
+                ready = Ready(store, work, config)
+                group.start_soon(watch.run)
+                group.start_soon(take_over.run)
+                yield Service(settings, config, tenants, runtime, store, work, metrics, ready)
+                group.cancel_scope.cancel()
     finally:
         await store.aclose()
 

@@ -62,7 +62,7 @@ class EventStreamResponse(Response):
     async def _both(self, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, receive, group.cancel_scope)
-            with contextlib.suppress(Over, OSError, TimeoutError):
+            with contextlib.suppress(OSError):
                 await self._stream(send)
                 await _send(send, b"", more=False)
             group.cancel_scope.cancel()
@@ -80,8 +80,8 @@ class EventStreamResponse(Response):
         while True:
             try:
                 batch = await self._follower.more(ALIVE_SECONDS)
-            except StoreError as error:
-                log.warning("a stream ends", error=repr(error))
+            except (Over, StoreError) as error:
+                log.info("a stream ends", why=repr(error))
                 return
             await _send(send, b"".join(map(frame, batch)) or b": alive\n\n")
             if self._until_end and any(each.ends for each in batch):
