@@ -71,6 +71,8 @@ class State:
         self.results: dict[str, ToolResult] = {}
         self.started: dict[str, ToolCallStarted] = {}
         """The calls of the last message that began, each as it began last."""
+        self.copied = 0
+        """The number of the last event that repeats what another session's transcript held."""
         self.redecided: set[str] = set()
         """Those of them that were decided upon after that."""
         self.begun: set[tuple[int, str]] = set()
@@ -139,6 +141,7 @@ class State:
                 self._compacted(event)
             case ForkedFrom():
                 self.standing = list(event.standing)
+                self.copied = event.seq + event.copied
             case SessionOpened():
                 self.opened = event
                 self.settings = dict(event.settings)

@@ -32,6 +32,8 @@ def after_crash(call: ToolCall, checked: Checked, policy: OnCrash, state: State)
     """
     started = state.started[call.id]
     decided = state.decided.get(call.id)
+    if policy == "key" and started.seq <= state.copied:
+        policy = "ask"  # it began in another session, and so with another key
     if isinstance(checked, Wrong) or policy == "never":
         return unknown(started.name, decided if call.id in state.redecided else None)
     if policy == "ask" and call.id not in state.redecided:
