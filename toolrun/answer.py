@@ -34,7 +34,7 @@ class Answer(Struct, frozen=True):
         status: how the turn ended.
         reasoning: the chain of thought of all steps of the turn, in order.
         tool_calls: all calls of the turn, in order, with their results.
-        usage: tokens of all steps of the turn.
+        usage: tokens of all steps of the turn, and of summaries that it needed.
         steps: the messages of the model, one a step.
         limit: the limit that ended the turn, where one did.
         pending: the calls that wait for a decision, where the turn is parked.
@@ -117,7 +117,7 @@ def answer_of(state: State, parse: Callable[[str], Any] | None = None) -> Answer
         status=status,
         reasoning="\n\n".join(step.reasoning for step in steps if step.reasoning),
         tool_calls=calls,
-        usage=sum((step.usage for step in steps), Usage()),
+        usage=sum((step.usage for step in steps), state.summed_up),
         steps=steps,
         limit=state.limit if status == "limited" else None,
         pending=tuple(state.pending.values()),

@@ -68,6 +68,8 @@ def options_of(plan: Plan, events: Sequence[Event]) -> dict[str, Any]:
         "tool_choice": recorded.tool_choice,
         "limits": recorded.limits,
         "budget": recorded.budget,
+        "compaction": recorded.compaction,
+        "context_length": recorded.context_length,
         "retries": recorded.retries,
         "extra_body": recorded.extra_body,
         "tools": _stand_ins(plan, events),

@@ -75,6 +75,8 @@ class Exactly:
             on_crash=None if plan.opened.on_crash else {},
             restore=cast.restore,
             stops=turns.drive,
+            fitting=cast.fitting,
+            teller=None,
         )
 
     @property

@@ -157,4 +157,5 @@ class _Replayed(Runtime):
             version=plan.opened.version,
             on_crash=plan.opened.on_crash,
             restore=cast.restore,
+            fitting=cast.fitting,
         )

@@ -23,6 +23,7 @@ from toolrun.testing.toolboxes import (
 )
 from toolrun.trace.asked import Asked
 from toolrun.trace.calls import RecordedCalls
+from toolrun.trace.fitting import RecordedFitting
 from toolrun.trace.miss import Misses, advice
 from toolrun.trace.stepwise import StepClock, StepModel, Stops
 
@@ -104,6 +105,8 @@ class Stepwise:
                 "gate": None,
                 "trace": None,
                 "stops": stops.drive,
+                "fitting": RecordedFitting(self._model.shortening),
+                "teller": None,
                 "settings": structs.replace(live.settings, **_timeless(live, tools_are_live)),
             }
         if tools_are_live:

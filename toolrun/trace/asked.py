@@ -17,6 +17,7 @@ from toolrun.models import dialects
 from toolrun.models.chat_body import encode_body
 from toolrun.models.sent import added_messages
 from toolrun.models.ways import encoder
+from toolrun.shortening import RECALL
 from toolrun.trace.calls import exact
 from toolrun.trace.requests import RecordedRequests
 from toolrun.trace.shown import NOTHING, Found, first_difference, shown
@@ -47,6 +48,7 @@ class Asked:
         self, opened: SessionOpened, normal: Normal, strictness: Strictness = "strict"
     ) -> None:
         self._tools = opened.tools
+        self._beside = {RECALL} - {tool["function"]["name"] for tool in opened.tools}
         self._normal = normal
         self._strictness = strictness
         self._recorded = RecordedRequests(opened.settings, opened.tools)
@@ -138,6 +140,7 @@ class Asked:
 
     def _tools_differ(self, tools: Sequence[dict[str, Any]]) -> Found | None:
         if self._strictness == "strict":  # no digest tells
+            tools = [tool for tool in tools if tool["function"]["name"] not in self._beside]
             if not tools or msgspec.json.encode(self._tools) == msgspec.json.encode(tools):
                 return None
             return structs.replace(first_difference(self._tools, tools), where="the tools")
@@ -148,7 +151,8 @@ class Asked:
 
 
 def _names(tools: Sequence[dict[str, Any]]) -> list[str]:
-    return sorted(tool["function"]["name"] for tool in tools)
+    names = {tool["function"]["name"] for tool in tools}
+    return sorted(names - {RECALL})  # it comes with what was trimmed, which is compared
 
 
 def _parsed(arguments: str) -> Any:

@@ -218,8 +218,8 @@ class Misses:
         common = known = 0
         for step in self._plan.steps:
             state = folded.before(step.begin)
-            if state.transcript is not kept:  # a turn was taken back
-                kept, common, known = state.transcript, 0, 0
+            if state.sent is not kept:  # a turn was taken back, or it was compacted
+                kept, common, known = state.sent, 0, 0
             if common == known:
                 common = self._common(said, kept, common)
             known = len(kept)

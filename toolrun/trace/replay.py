@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import anyio.lowlevel
 
 from toolrun import errors
-from toolrun.errors import ReplayMismatch, ServerError
+from toolrun.errors import ContextTooLong, ReplayMismatch, ServerError
 from toolrun.events import (
     ApprovalDecided,
     AssistantMessage,
+    Compacted,
     EgressDecided,
     FileChanged,
     RequestSent,
@@ -28,6 +29,7 @@ from toolrun.journal import Journal
 from toolrun.trace.asked import Asked
 from toolrun.trace.comparison import Comparison
 from toolrun.trace.cursor import Cursor
+from toolrun.trace.fitting import RecordedFitting
 from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
 from toolrun.trace.plan import Plan, Stop, decision_of
@@ -69,6 +71,7 @@ class Cast:
         journal: of the replayed session.
         model: samples the recorded steps.
         runner: runs the recorded calls, for every tool.
+        fitting: shortens what is sent as recorded.
         approver: decides as recorded; None where no approver did.
     """
 
@@ -90,6 +93,7 @@ class Cast:
         misses.state = self.journal.state
         self.model = ReplayModel(cursor, self.journal, Asked(plan.opened, normal), misses)
         self.runner = ReplayRunner(cursor)
+        self.fitting = RecordedFitting(lambda: cursor.expected)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
 
     def expect(self, stop: Stop | None, running: Stopping) -> None:
@@ -165,7 +169,9 @@ class ReplayModel:
         self._sampled = 0
         self._folded = Folded(cursor.events)
 
-    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+    async def sample(  # noqa: C901 - one table, an arm for each event
+        self, request: Request, observe: Observe | None = None
+    ) -> AssistantMessage:
         """Give the recorded step, or fail or wait as the recorded one did.
 
         Raises:
@@ -190,6 +196,8 @@ class ReplayModel:
                     return event
                 case Retried():
                     raise recorded_fault(event)
+                case Compacted():
+                    raise ContextTooLong("refused, as recorded")
                 case RequestSent():
                     self._tell(observe, self._checked(request, event))
                 case None:
@@ -205,7 +213,7 @@ class ReplayModel:
 
     def _checked(self, request: Request, event: RequestSent) -> RequestSent:
         """The event of the request, made anew."""
-        recorded = self._folded.before(self._cursor.position).transcript
+        recorded = self._folded.before(self._cursor.position).sent
         sent, found = self._asked.sent(request, event, len(recorded))
         if found is None:
             return sent

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import structs
 
+from toolrun.shortening import RECALL
 from toolrun.trace.normal import Normal
 from toolrun.trace.shown import NOTHING, Found, first_difference, shown
 
@@ -121,7 +122,9 @@ class RecordedRequests:
         if stream:
             head |= {"stream": True, "stream_options": {"include_usage": True}}
         if self._tools and request.response_format is None:
-            head["tools"] = list(self._tools)
+            own = {tool["function"]["name"] for tool in self._tools}
+            recall = [t for t in request.tools if t["function"]["name"] == RECALL not in own]
+            head["tools"] = [*self._tools, *recall]
             if settings.get("tool_choice") is not None:
                 head["tool_choice"] = settings["tool_choice"]
         if settings.get("effort") is not None:

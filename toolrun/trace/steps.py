@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from toolrun.events import (
     AssistantMessage,
+    Compacted,
     Durable,
     ReasoningDelta,
     RequestSent,
@@ -37,7 +38,8 @@ class Step(Struct, frozen=True):
         turn: from 1.
         step: of the turn, from 1; the same again where it was sampled again.
         begin: the number of its first event.
-        end: the number of the event that ended it: the message, a Retried, or the end of the turn.
+        end: the number of the event that ended it: the message, a Retried, a Compacted (the server
+            had refused it), or the end of the turn.
     """
 
     number: int
@@ -70,6 +72,9 @@ def recorded_steps(events: Sequence[Recorded], begin: int = 1) -> list[Step]:
         elif kind is AssistantMessage or kind is Retried:
             start = index if first is None else first
             steps.append(Step(len(steps) + 1, event.turn, event.step, start, index))
+            first = None
+        elif kind is Compacted and first is not None:  # the server had refused the request
+            steps.append(Step(len(steps) + 1, event.turn, event.step + 1, first, index))
             first = None
         elif kind is TurnFinished and first is not None:
             steps.append(_unfinished(events, len(steps) + 1, first, index))

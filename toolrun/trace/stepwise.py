@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
+from toolrun.errors import ContextTooLong
 from toolrun.events import (
     AssistantMessage,
+    Compacted,
     Durable,
     LimitReached,
     RequestSent,
@@ -187,6 +189,7 @@ class StepModel:
         self._clock = clock
         self._stops = stops
         self._folded = Folded(plan.events)
+        self._shortened = plan.begin
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
         """Give the next recorded step, or fail or stop as that one did.
@@ -215,8 +218,20 @@ class StepModel:
             return end
         if isinstance(end, Retried):
             raise recorded_fault(end)
+        if isinstance(end, Compacted):
+            raise ContextTooLong("refused, as recorded")
         await self._stops.stop(step.end)
         raise AssertionError
+
+    def shortening(self) -> Compacted | None:
+        """The next time that what is sent was shortened, where no step was sampled before it."""
+        steps, events = self._plan.steps, self._plan.events
+        begin = steps[self.used].begin if self.used < len(steps) else len(events)
+        for index in range(self._shortened, begin):
+            if isinstance(event := events[index], Compacted):
+                self._shortened = index + 1
+                return event
+        return None
 
     async def aclose(self) -> None:
         """Nothing is open."""
@@ -244,14 +259,14 @@ class StepModel:
             observe(event)
 
     def _sent(self, step: Step, request: Request, event: RequestSent) -> RequestSent:
-        sent, found = self._asked.sent(request, event, len(self._folded.state.transcript))
+        sent, found = self._asked.sent(request, event, len(self._folded.state.sent))
         if found is not None:
             raise self._keep(self._misses.request(step, found, request.messages))
         return sent
 
     def _check_messages(self, step: Step, request: Request) -> None:
         """Compare the messages, where no digest does it."""
-        recorded = self._folded.before(step.begin).transcript
+        recorded = self._folded.before(step.begin).sent
         if self._asked.by_digest and isinstance(self._plan.events[step.begin], RequestSent):
             return
         found = self._asked.said(request, recorded)
