@@ -36,6 +36,7 @@ TRIO_WITH_THE_LOADS: Final = (
     "integration/test_bad_input.py",
     "integration/test_bad_tools.py",
     "integration/test_doctor.py",
+    "integration/test_drain.py",
     "integration/test_fault_load.py",
     "integration/test_faults.py",
     "integration/test_fleet.py",
