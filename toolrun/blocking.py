@@ -13,9 +13,9 @@ from toolrun.portal import refuse_to_block
 from toolrun.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from concurrent.futures import Future
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
     from types import TracebackType
     from typing import Unpack
 
@@ -34,15 +34,41 @@ class BlockingSession:
     notebook a cell waits for its turns, as for any other call.
     """
 
-    def __init__(self, **options: Unpack[Options]) -> None:
-        self._hold(Session(**options), None)
+    def __init__(
+        self,
+        id: str | None = None,  # noqa: A002 - what users call it
+        *,
+        resume: str | None = None,
+        adopt: bool = False,
+        wait: float | None = None,
+        **options: Unpack[Options],
+    ) -> None:
+        if resume is None:
+            session = Session(None, id, **options)
+            self._hold(session.id, session, None)
+        elif id is not None:
+            raise ConfigError("a session that is resumed has its id: give resume alone")
+        else:
+            self._hold(resume, _resumed(resume, options, adopt=adopt, wait=wait), None)
 
-    def _hold(self, session: Session, shared: BlockingPortal | None) -> None:
-        self._session = session
+    def _hold(
+        self,
+        id: str,  # noqa: A002 - as above
+        opening: AbstractAsyncContextManager[Session],
+        shared: BlockingPortal | None,
+    ) -> None:
+        self._opening = opening
+        self._held = opening if isinstance(opening, Session) else None
         self._shared = shared
         self._stack = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
-        self.id = session.id
+        self.id = id
+
+    @property
+    def _session(self) -> Session:
+        if self._held is None:
+            raise ConfigError("the session is not open; use it in a with statement")
+        return self._held
 
     def __enter__(self) -> Self:
         """Start the thread and open the session.
@@ -54,7 +80,8 @@ class BlockingSession:
         refuse_to_block("Session.sync", "Session")
         with contextlib.ExitStack() as stack:
             self._portal = self._shared or stack.enter_context(start_blocking_portal())
-            stack.enter_context(self._portal.wrap_async_context_manager(self._session))
+            opened = self._portal.wrap_async_context_manager(self._opening)
+            self._held = stack.enter_context(opened)
             self._stack = stack.pop_all()
         return self
 
@@ -92,7 +119,8 @@ class BlockingSession:
         """See `Session.fork`; it lives in this session's thread, and has to end before it."""
         portal = self._thread()
         other = object.__new__(BlockingSession)
-        other._hold(portal.call(partial(self._session.fork, id, **options)), portal)
+        session = portal.call(partial(self._session.fork, id, **options))
+        other._hold(session.id, session, portal)
         return other
 
     def decide(self, call_id: str, decision: Decision) -> None:
@@ -146,3 +174,22 @@ class BlockingSession:
         if self._portal is None:
             raise ConfigError("the session is not open; use it in a with statement")
         return self._portal
+
+
+@contextlib.asynccontextmanager
+async def _resumed(
+    id: str,  # noqa: A002 - as above
+    options: Options,
+    *,
+    adopt: bool,
+    wait: float | None,
+) -> AsyncIterator[Session]:
+    """A session that another process has left, with a runtime of its own."""
+    from toolrun.runtime import Runtime
+    from toolrun.sandbox.pool import Boxes
+
+    async with (
+        Runtime(boxes=Boxes()) as runtime,
+        runtime.resume(id, adopt=adopt, wait=wait, **options) as session,
+    ):
+        yield session

@@ -89,11 +89,27 @@ class Session:
         self._opening: Callable[[Parts], Awaitable[None]] = open_new
 
     @staticmethod
-    def sync(**options: Unpack[Options]) -> BlockingSession:
-        """The same, blocking, for code without an event loop; a context manager."""
+    def sync(
+        id: str | None = None,  # noqa: A002 - what users call it
+        *,
+        resume: str | None = None,
+        adopt: bool = False,
+        wait: float | None = None,
+        **options: Unpack[Options],
+    ) -> BlockingSession:
+        """The same, blocking, for code without an event loop; a context manager.
+
+        Args:
+            id: its name; a random one where None.
+            resume: the id of a session in the `store` to go on with; see `Runtime.resume`, also for
+                `adopt` and `wait`.
+            adopt: see there.
+            wait: see there.
+            **options: see `Options`.
+        """
         from toolrun.blocking import BlockingSession
 
-        return BlockingSession(**options)
+        return BlockingSession(id, resume=resume, adopt=adopt, wait=wait, **options)
 
     @property
     def tenant(self) -> str | None:

@@ -569,3 +569,25 @@ async def test_an_answer_that_was_there_is_not_sampled_again(mock: MockServer, s
     assert (answer.text, answer.status) == ("Yes.", "finished")
     assert len(mock.bodies()) == 1
     assert isinstance(events[1], UserMessage)
+
+
+def test_code_without_a_loop_resumes_too(mock: MockServer, sqlite: str) -> None:
+    options: Any = {"model": mock.model, "base_url": mock.url, "store": sqlite}
+    mock.script(Step("Hm.", content="Hello."))
+    with Session.sync("s", **options) as chat:
+        chat.ask("Hello?")
+        first = chat.messages()
+    again = Session.sync(resume="s", **options)
+    with pytest.raises(ConfigError, match="not open"):
+        again.messages()
+    with again as chat:
+        assert (chat.id, chat.messages()) == ("s", first)
+        assert chat.ask("Still there?").text == "Hello."
+        assert chat.undo() == "Still there?"
+    with (
+        pytest.raises(ConfigError, match="there is no session 't'"),
+        Session.sync(resume="t", **options),
+    ):
+        pass
+    with pytest.raises(ConfigError, match="give resume alone"):
+        Session.sync("s", resume="s", **options)
