@@ -7,12 +7,14 @@ token and the owner that it was given to: who has been overtaken is refused.
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.errors import ConfigError, LeaseLost, SessionBusy
 from toolrun.store import owner
 from toolrun.store.contract import Lease, SessionInfo
+from toolrun.tools.threads import poster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container
@@ -29,18 +31,26 @@ class HeldLease(Lease):
 
     Attributes:
         info: what lists show of the session.
-        stop: what is called, and where, once somebody asks that it be stopped or it is lost.
     """
 
     def __init__(self, token: int, owner: str, info: SessionInfo, stored: int) -> None:
         super().__init__(info.id, token, owner, stored=stored)
         self.info = info
-        self.stop: list[tuple[Callable[[Callable[[], Any]], Any], Callable[[], None]]] = []
+        self._stops: list[tuple[Callable[[Callable[[], Any]], Any], Callable[[], None]]] = []
+        self._lock = threading.Lock()
+
+    def listen(self, stop: Callable[[], None]) -> None:
+        """Have something called on this loop, once, when the session shall stop or is lost."""
+        with self._lock:
+            self._stops.append((poster(), stop))
+        if self.lost or self.cancelled:
+            self.tell()
 
     def tell(self) -> None:
-        """Call them; from any thread."""
-        while self.stop:
-            post, stop = self.stop.pop()
+        """Call what waits for that now; from any thread."""
+        with self._lock:
+            stops, self._stops = self._stops, []
+        for post, stop in stops:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 post(stop)
 

@@ -14,7 +14,7 @@ from toolrun.store.contract import Query
 from toolrun.store.leases import HeldLease
 from toolrun.store.owner import Owner
 from toolrun.store.writer import Ask, Writer
-from toolrun.tools.threads import Work, poster
+from toolrun.tools.threads import Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -186,9 +186,7 @@ class SqlStore:
     def on_cancel(self, lease: Lease, stop: Callable[[], None]) -> None:
         """Have `stop` called, on the loop that runs now, where that is asked for or it is lost."""
         assert isinstance(lease, HeldLease)
-        lease.stop.append((poster(), stop))
-        if lease.lost or lease.cancelled:
-            lease.tell()
+        lease.listen(stop)
 
     async def _hold(
         self,

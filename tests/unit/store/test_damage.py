@@ -17,7 +17,7 @@ CHANGE = ev.FileChanged(
 @pytest.mark.parametrize(
     ("damage", "seq"),
     [
-        ("UPDATE events SET body = replace(body, 'message 2', 'message X') WHERE seq = 4", 4),
+        ("UPDATE events SET body = replace(body, 'message 4', 'message X') WHERE seq = 4", 4),
         ("UPDATE events SET body = '{\"type\"' WHERE seq = 4", 4),
         ("UPDATE events SET checksum = '' WHERE seq = 3", 3),
         ("UPDATE events SET type = 'AssistantMessage' WHERE seq = 2", 2),
