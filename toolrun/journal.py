@@ -54,8 +54,10 @@ class Sink(Protocol):
     One sink may hear of many sessions at once; an event says which one it is of (`session`).
     """
 
-    observes: bool
-    """Whether observed events are wanted too: making them costs."""
+    @property
+    def observes(self) -> bool:
+        """Whether observed events are wanted too: making them costs."""
+        ...
 
     def observe(self, event: Event) -> None:
         """Take note of an observed event; must not block and not raise.

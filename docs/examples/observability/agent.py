@@ -1,4 +1,4 @@
-"""An agent whose spans go to an OpenTelemetry collector, and whose metrics Prometheus scrapes.
+"""An agent whose metrics Prometheus scrapes, and whose spans go to stderr, or to a collector.
 
     pip install 'toolrun[otel]' opentelemetry-sdk opentelemetry-exporter-prometheus
     python agent.py                       # http://localhost:9464/metrics
@@ -18,6 +18,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter
 from prometheus_client import start_http_server
 
 from toolrun import Runtime, tool
@@ -35,8 +36,8 @@ def set_up(service: str) -> None:
     resource = Resource.create({"service.name": service})
     metrics.set_meter_provider(MeterProvider([PrometheusMetricReader()], resource))
     tracers = TracerProvider(resource=resource)
-    # pip install opentelemetry-exporter-otlp, and spans go to a collector:
-    # tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    # OTLPSpanExporter() of opentelemetry-exporter-otlp sends them to a collector instead.
+    tracers.add_span_processor(BatchSpanProcessor(ConsoleSpanExporter(out=sys.stderr)))
     trace.set_tracer_provider(tracers)
 
 

@@ -456,8 +456,10 @@ async def test_what_is_not_sampled_is_measured_all_the_same(mock: MockServer) ->
 
 async def test_without_an_sdk_nothing_is_made_and_nothing_is_sent(mock: MockServer) -> None:
     mock.script(*ECHOES)
-    async with session(mock, sinks=[OpenTelemetry()]) as chat:
+    sink = OpenTelemetry()
+    async with session(mock, sinks=[sink]) as chat:
         answer = await chat.ask("Say it.")
+        assert not chat._journal.listening, "telling of steps costs"
 
     assert answer.text == "It said a word."
     assert "traceparent" not in mock.requests()[0].headers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry import metrics, trace
 
@@ -23,6 +24,7 @@ from toolrun.integrations.otel.spans import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from contextlib import AbstractContextManager
 
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, TracerProvider
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
     from toolrun.scopes import Scope
     from toolrun.trace.recording import Find
 
+_IDLE: Final = ("opentelemetry.trace", "opentelemetry.metrics")
+"""Where the providers of the API live, which make nothing."""
 _OPENS: dict[str, type[Open]] = {"turn": OpenTurn, "step": OpenStep, "call": OpenCall}
 
 
@@ -56,8 +60,6 @@ class OpenTelemetry:
         ConfigError: a pattern does not fit.
     """
 
-    observes = True
-
     def __init__(
         self,
         *,
@@ -72,17 +74,27 @@ class OpenTelemetry:
         meter = metrics.get_meter("toolrun", __version__, meter_provider, names.SCHEMA)
         tracer = trace.get_tracer("toolrun", __version__, tracer_provider, names.SCHEMA)
         told = Content(secrets, patterns, find) if content else None
+        self._tracers, self._meters = tracer_provider, meter_provider
         self._instruments = Instruments(meter)
         self._counted = Counted(meter)
         self._kit = Kit(tracer, self._instruments, agent, told)
+
+    @property
+    def observes(self) -> bool:
+        """Whether something comes of it: see `Sink.observes`. A session asks when it is made."""
+        found = (
+            self._tracers or trace.get_tracer_provider(),
+            self._meters or metrics.get_meter_provider(),
+        )
+        return any(not type(each).__module__.startswith(_IDLE) for each in found)
 
     def watch(self, runtime: Runtime) -> None:
         """Measure what a runtime counts and holds; may be said again."""
         self._counted.watch(runtime)
 
-    def within(self, scope: Scope) -> Open:
-        """See `Sink.within`."""
-        return _OPENS[scope.kind](self._kit, scope)
+    def within(self, scope: Scope) -> AbstractContextManager[str]:
+        """See `Sink.observe`."""
+        return _OPENS[scope.kind](self._kit, scope) if self.observes else nullcontext("")
 
     def stored(self, seconds: float) -> None:
         """See `Sink.observe`."""
