@@ -50,6 +50,7 @@ TRIO_WITH_THE_LOADS: Final = (
     "unit/sandbox/test_egress_proxy.py",
     "unit/sandbox/test_pool.py",
     "unit/sandbox/test_shortage.py",
+    "unit/test_approvals.py",
     "unit/test_session_profiles.py",
     "unit/store/",
     "unit/testing/test_stage_modes.py",
