@@ -27,6 +27,7 @@ _PHASES = (
     "flight",
     "rounds",
     "trace",
+    "store",
     "replay",
     "sse",
     "validation",
@@ -34,7 +35,7 @@ _PHASES = (
     "import",
     "sandbox",
 )
-_PEER_PHASES = ("step", "flight", "rounds", "memory")
+_PEER_PHASES = ("step", "flight", "rounds", "store", "memory")
 _PEER_ROUNDS = 3
 
 

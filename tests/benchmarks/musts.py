@@ -46,6 +46,10 @@ MUSTS: Final = (
     Must("100 rounds: last to first tenth", "rounds, last to first", 1.15, 1.05),
     Must("100 rounds: mean step, to the loop", "rounds, mean to loop", 0.06, 0.03),
     Must("trace recording, of a streamed step", "trace, streamed", 0.10, 0.04),
+    Must("SQLite store: added to a step, of the loop's", "store, toolrun, SQLite", 0.5),
+    Must("PostgreSQL store: the same", "store, toolrun, PostgreSQL", 0.8),
+    Must("resuming 500 messages, SQLite, ms of CPU", "resume, toolrun, SQLite", 20),
+    Must("resuming 500 messages, PostgreSQL, ms", "resume, toolrun, PostgreSQL", 20),
     Must("replayed streamed step, to the loop", "replay to loop", 0.05, 0.03),
     Must("peak RSS at 500 in flight, to the loop", "memory to loop", 1.2, 0.9),
     Must("2,000 in flight, to 500", "2,000 to 500", 1.3, 1.1),
@@ -64,8 +68,8 @@ MUSTS: Final = (
     Must("cancelled until all is gone, ms", "cancelled, ms", 50),
 )
 """The loop is the one written by hand with AsyncOpenAI. A session of one turn has a file made for
-its two steps: that is the file system's time. Stores are measured once there are any; memory over
-200,000 steps is `make soak`'s."""
+its two steps: that is the file system's time. Memory over 200,000 steps is `make
+soak`'s."""
 
 
 def verdicts(seen: Mapping[str, float]) -> list[dict[str, str]]:
