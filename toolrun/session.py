@@ -375,6 +375,7 @@ class Session:
 
         async def begin() -> None:
             # A turn that was parked and is not taken up again leaves no call without a result.
+            self._journal.cut()
             if self._left_running:
                 await end_left(self._journal)
             await close_calls(self._journal, "the user went on without it")

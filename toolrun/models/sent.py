@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from toolrun.events import AssistantMessage
 from toolrun.transcript import message_to_openai
 
 if TYPE_CHECKING:
     from toolrun.models.model import Request
+    from toolrun.state import State
 
 _KEY = "sent"
 
@@ -22,3 +24,16 @@ def added_messages(request: Request) -> list[dict[str, Any]]:
     last = messages[-1] if messages else None
     request.cache[_KEY] = (len(messages), last, request.shortened.times)
     return [message_to_openai(message) for message in messages[sent:]]
+
+
+def taken_as_sent(cache: dict[str, Any], state: State) -> None:
+    """Take for sent what the last step that another process sampled was sampled from.
+
+    Args:
+        cache: of the session's requests.
+        state: of the session.
+    """
+    messages = state.sent
+    said = [at for at, each in enumerate(messages) if isinstance(each, AssistantMessage)]
+    if said and said[-1]:
+        cache[_KEY] = (said[-1], messages[said[-1] - 1], state.shortened.times)
