@@ -1,4 +1,4 @@
-"""Where does a worker die? At the n-th time that it passes a place, by its own SIGKILL."""
+"""Where does a worker die? At the n-th time that it passes a place, by a signal of its own."""
 
 from __future__ import annotations
 
@@ -35,13 +35,15 @@ class Killer:
     Args:
         where: `PLACE:N`; "" to live.
         folder: gets a file `killed` that says where, on the disk before the signal.
+        stops: the process is stopped there, and may wake up as a zombie.
     """
 
-    def __init__(self, where: str, folder: Path) -> None:
+    def __init__(self, where: str, folder: Path, *, stops: bool = False) -> None:
         self.passed: Counter[str] = Counter()
         self._place, _, number = where.partition(":")
         self._number = int(number or 0)
         self._folder = folder
+        self._signal = signal.SIGSTOP if stops else signal.SIGKILL
 
     def at(self, place: str) -> None:
         """A place is passed."""
@@ -51,7 +53,7 @@ class Killer:
                 file.write(f"{place}:{self._number}\n")
                 file.flush()
                 os.fsync(file.fileno())
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), self._signal)
 
 
 class Watched:

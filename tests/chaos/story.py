@@ -25,7 +25,7 @@ NAME: Final = "crash"
 PROMPT: Final = f"[[script:{NAME}]] Do all of it."
 POLICIES: Final[tuple[OnCrash, ...]] = ("rerun", "key", "ask", "never")
 WORK_S: Final = 0.002
-"""Seconds that a tool works before and after its deed, so that a kill may come there."""
+"""Seconds that a tool works before its deed, and after it, so that a kill may come there."""
 
 
 def _call(tool: str, number: int) -> Call:
@@ -46,16 +46,16 @@ def tell(mock: MockServer) -> None:
     mock.script(*STEPS, name=NAME)
 
 
-def tools(ledger: Ledger, killer: Killer) -> list[Callable[..., Any]]:
+def tools(ledger: Ledger, killer: Killer, seconds: float = WORK_S) -> list[Callable[..., Any]]:
     """A tool for each policy; each does its deed in the ledger, under its key."""
 
     async def work(policy: str, number: int, context: CallContext) -> str:
         name, key = f"do_{policy}", context.idempotency_key
         killer.at("intent")
-        await anyio.sleep(WORK_S)
+        await anyio.sleep(seconds)
         (ledger.write_once if policy == "key" else ledger.write)(name, key)
         killer.at("deed")
-        await anyio.sleep(WORK_S)
+        await anyio.sleep(seconds)
         return f"{policy} {number} is done"
 
     @tool(trusted=True, on_crash="rerun")

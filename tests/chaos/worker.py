@@ -55,7 +55,9 @@ class Plan(Struct, frozen=True):
         ledger: the file of deeds.
         sessions: it drives these, at once.
         kill: where it dies, see `Killer`.
-        racing: a file in which racers meet before each session; the number of this one.
+        stops: it is stopped there instead.
+        work: seconds that a tool takes before its deed, and after it.
+        racing: a file in which two racers meet before each session; which of them this one is.
         drive: what it does; see `tests.chaos.drive`.
         backend: the event loop.
     """
@@ -66,7 +68,9 @@ class Plan(Struct, frozen=True):
     ledger: str
     sessions: tuple[str, ...]
     kill: str = ""
-    drive: Literal["all", "race", "hang"] = "all"
+    stops: bool = False
+    work: float = 0.002
+    drive: Literal["all", "race"] = "all"
     racing: tuple[str, int] | None = None
     backend: Literal["asyncio", "trio"] = "asyncio"
 
