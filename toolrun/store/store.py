@@ -56,8 +56,13 @@ class SqlStore:
     async def open(self) -> None:
         """Connect, and bring an older schema up to date."""
         self._start()
-        if not self._running().opened:
+        if self._running().opened:
+            return
+        try:
             await self._do("open it", lambda _: None)
+        except BaseException:
+            await self.aclose()
+            raise
 
     async def aclose(self) -> None:
         """Write what waits, give every lease back, and let go of the database."""
@@ -223,6 +228,18 @@ class SqlStore:
             tx.run(tx.sql.let_go, id=lease.session, held=lease.token, by=lease.owner)
 
         return release
+
+    async def transact(self, what: str, function: Callable[[Transaction], T]) -> T:
+        """What comes of a transaction on the store's thread, for what keeps more than sessions.
+
+        Args:
+            what: it is, for messages: "could not ...".
+            function: does it; may run twice where the end of the first time was not heard of.
+
+        Raises:
+            StoreError: the database can't be used.
+        """
+        return await self._do(what, function)
 
     async def _do(self, what: str, function: Callable[[Transaction], T]) -> T:
         job = Ask(what, function)

@@ -260,9 +260,11 @@ class Writer:
         return Transaction(self._cursor, self._database, self._statements)
 
     def _roll_back(self) -> None:
+        if not getattr(self._connection, "in_transaction", True):
+            return  # SQLite has done so by itself
         try:
             self._cursor.execute("ROLLBACK")
-        except Exception:  # noqa: BLE001 - some errors roll back by themselves, or cut the connection
+        except Exception:  # noqa: BLE001 - the connection is of no use any more
             self._disconnect()
 
     def _disconnect(self) -> None:
