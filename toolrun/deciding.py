@@ -109,7 +109,8 @@ class Deciding:
         held.lease = await acquired(self._store, id, tenant, wait)
         try:
             journal = Journal(id, [held], clock=self._clock)
-            journal.take_up(await self._store.read(id, tenant))
+            events = await self._store.read(id, tenant)
+            journal.take_up(fold(events), events[-1].seq if events else 0)
             yield journal
         finally:
             with anyio.CancelScope(shield=True):

@@ -254,11 +254,10 @@ class Journal:
         await store.record_all()
         await self._turnstile.pass_on(self.seq)
 
-    def take_up(self, events: Sequence[Durable]) -> None:
-        """Go on from the events of a session, which others have recorded and heard of."""
-        for event in events:
-            self.state.apply(event)
-        self.seq = self._turnstile.told = events[-1].seq if events else 0
+    def take_up(self, state: State, seq: int) -> None:
+        """Go on from what the events of a session add up to, the last of which has this number."""
+        self.state = state
+        self.seq = self._turnstile.told = seq
         self.resumed = True
         self.cut()
 

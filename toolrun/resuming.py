@@ -128,7 +128,7 @@ class Resuming:
             options["trace"] = trace = going_on(trace, self._id, events, is_own=own)
         session = self._session_of(held, options)
         parts = session._parts = structs.replace(session._parts, date=state.opened.date)  # noqa: SLF001
-        parts.journal.take_up(events)
+        parts.journal.take_up(state, events[-1].seq)
         told = trace.told if isinstance(trace, GoingOn) else len(events)
         if told:
             taken_as_sent(parts.cache, parts.journal.state)
