@@ -113,9 +113,10 @@ def _table(figures: Figures, found: Found) -> measure.Table:
 
 def _added(figures: Figures, name: str) -> float:
     """What a step costs beyond one that is not kept, to the loop's step: a median of rounds."""
-    rows = zip(*(figures.rounds[each] for each in (name, TOOLRUN, SDK_LOOP)), strict=True)
+    kept, plain, loop = (figures.rounds[each] for each in (name, TOOLRUN, SDK_LOOP))
     return statistics.median(
-        (kept.cpu_ms - plain.cpu_ms) / loop.cpu_ms for kept, plain, loop in rows
+        (one.cpu_ms - other.cpu_ms) / to.cpu_ms
+        for one, other, to in zip(kept, plain, loop, strict=True)
     )
 
 
