@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from types import TracebackType
 
-    from websockets.sync.client import ClientConnection
+    from websockets.sync.connection import Connection
 
 ROOT: Final = Path(__file__).parents[2]
 EXAMPLE: Final = ROOT / "docs" / "examples" / "service"
@@ -164,7 +164,7 @@ class Client:
             return up_to(events, kind)
 
     @contextmanager
-    def socket(self, session: str, after: str = "") -> Iterator[ClientConnection]:
+    def socket(self, session: str, after: str = "") -> Iterator[Connection]:
         """A WebSocket that leads a session."""
         url = f"{self.url.replace('http', 'ws', 1)}/v1/sessions/{session}/ws"
         with connect(url, proxy=None) as socket:
@@ -186,7 +186,7 @@ def said(answer: httpx2.Response) -> Iterator[Said]:
             yield place, msgspec.json.decode(line[6:])
 
 
-def told(socket: ClientConnection) -> Iterator[Said]:
+def told(socket: Connection) -> Iterator[Said]:
     """The events that a WebSocket brings; answers are passed over."""
     while True:
         message = msgspec.json.decode(socket.recv(timeout=20), type=dict[str, Any])

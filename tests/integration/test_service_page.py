@@ -75,7 +75,7 @@ def ended(page: Page) -> None:
 def shoot(page: Page, name: str) -> None:
     if SHOTS:
         for scheme in ("light", "dark"):
-            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=scheme)
             page.screenshot(path=str(Path(SHOTS) / f"{name}-{scheme}.png"))
 
 

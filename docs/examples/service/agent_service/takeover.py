@@ -7,6 +7,7 @@ import time
 
 import anyio
 import structlog
+from msgspec import structs
 
 from agent_service.failures import Failure
 from agent_service.work import Work, is_left_behind
@@ -16,6 +17,9 @@ from toolrun.store.contract import Query, SessionInfo, Store
 
 LOOK_BACK = 3600.0
 """Seconds: what has been left for longer is nobody's any more, until its user says something."""
+MARGIN = 60.0
+"""Seconds that each later look reaches back: clocks differ, and a lease may still be held."""
+PAGE = 500
 ATTEMPTS = 3
 """How often a worker goes on from the same event: what ends it each time is not tried for ever."""
 log = structlog.get_logger("agent_service")
@@ -40,6 +44,7 @@ class TakeOver:
         self._seconds = seconds
         self._attempts: dict[tuple[str, int], int] = {}
         self._waiting: set[tuple[str, int]] = set()
+        self._parked_since = time.time() - LOOK_BACK
 
     async def run(self) -> None:
         """Look for ever."""
@@ -51,15 +56,27 @@ class TakeOver:
                 log.warning("looking for turns failed", error=repr(error))
 
     async def _look(self) -> None:
-        since = time.time() - LOOK_BACK
-        found = await self._store.sessions(Query(status=("running", "parked"), after=since))
-        free = [info for info in found if info.holder is None and info.id not in self._work.lives]
+        now = time.time()
+        running = await self._all(Query(status=("running",), after=now - LOOK_BACK))
+        # Those that wait for people may be many: after the first look only the newest are seen.
+        parked = await self._all(Query(status=("parked",), after=self._parked_since))
+        self._parked_since = now - MARGIN
+        free = [info for info in (*running, *parked) if info.holder is None]
         places = {(info.id, info.seq) for info in free}
         self._waiting &= places
-        self._attempts = {at: n for at, n in self._attempts.items() if at in places}
+        found = {info.id for info in (*running, *parked)}
+        self._attempts = {at: n for at, n in self._attempts.items() if at[0] in found}
         for info in free:
-            if await self._is_ours(info):
+            if info.id not in self._work.lives and await self._is_ours(info):
                 await self._take(info)
+
+    async def _all(self, query: Query) -> list[SessionInfo]:
+        found: list[SessionInfo] = []
+        while True:
+            page = await self._store.sessions(structs.replace(query, limit=PAGE, offset=len(found)))
+            found += page
+            if len(page) < PAGE:
+                return found
 
     async def _is_ours(self, info: SessionInfo) -> bool:
         """Whether a turn is to be gone on with; one that waits for a person is not."""
