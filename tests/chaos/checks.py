@@ -76,12 +76,12 @@ def check_deeds(events: Sequence[Durable], ledger: Ledger) -> dict[str, tuple[st
     """
     session = events[0].session
     counts = {
-        (tool, key.removeprefix(f"{session}.1.")): count
+        (tool, key.removeprefix(f"{session}.")): count
         for (tool, key), count in ledger.counts().items()
         if key.startswith(f"{session}.")
     }
     results = {
-        f"{event.step}.{event.call_id}": event.result.outcome
+        f"{event.turn}.{event.step}.{event.call_id}": event.result.outcome
         for event in events
         if isinstance(event, ev.ToolCallFinished)
     }

@@ -144,12 +144,15 @@ FILLING: Final = "f" * 20_000
 """So long that no page which the file has takes it."""
 
 
-async def test_a_disk_is_full(tmp_path: Path, mock: MockServer) -> None:
+async def test_a_disk_is_full(
+    request: pytest.FixtureRequest, tmp_path: Path, mock: MockServer
+) -> None:
     story.tell(mock)
     ledger = Ledger(tmp_path / "ledger")
     tools = story.tools(ledger, Killer("", tmp_path))
     store = open_store(f"sqlite:///{tmp_path / 'sessions.db'}")
     await store.open()
+    request.addfinalizer(store.close)
     for number in (2, 5, 8):
         name = f"full-{number}"
         full = Full(store, number)
@@ -192,12 +195,15 @@ class Jumping:
         await anyio.sleep(seconds)
 
 
-async def test_the_clock_jumps(tmp_path: Path, mock: MockServer) -> None:
+async def test_the_clock_jumps(
+    request: pytest.FixtureRequest, tmp_path: Path, mock: MockServer
+) -> None:
     story.tell(mock)
     ledger = Ledger(tmp_path / "ledger")
     tools = story.tools(ledger, Killer("", tmp_path))
     store = open_store(f"sqlite:///{tmp_path / 'sessions.db'}")
     await store.open()
+    request.addfinalizer(store.close)
     gold: list[Any] = []
     for name, clock in (("steady", {}), ("jumping", {"clock": Jumping()})):
         with anyio.fail_after(30):
