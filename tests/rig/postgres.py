@@ -149,9 +149,10 @@ class Postgres:
 
     def dump(self, database: str) -> str:
         """A database as SQL."""
-        return self._run(
-            self._bin / "pg_dump", "--no-owner", "--no-privileges", "--inserts", "-d", database
-        )
+        options = ("--no-owner", "--no-privileges", "--inserts", "-d", self.url(database))
+        lines = self._run(self._bin / "pg_dump", *options).splitlines()
+        # `\restrict` is for psql alone, and for the newest.
+        return "\n".join(line for line in lines if not line.startswith("\\"))
 
     def load(self, url: str, dump: str) -> None:
         """Fill an empty database from such SQL."""

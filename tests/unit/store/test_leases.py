@@ -66,7 +66,6 @@ async def made(url: str) -> None:
         await store.release(await kept(store, "s"))
 
 
-@pytest.mark.timeout(120)
 def test_of_two_processes_that_race_one_wins(url: str) -> None:
     anyio.run(made, url)
     with holding(url, 2) as holders:
@@ -100,6 +99,7 @@ def test_a_killed_holder_is_followed_at_once_and_a_stopped_one_refused(url: str)
         anyio.run(follow)
 
 
+@pytest.mark.load
 def test_a_holder_that_was_stopped_for_long_writes_nothing_more(url: str) -> None:
     async def refused() -> None:
         async with opened(url) as store:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
-import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.store.stories import opened, raw
 from toolrun.serve import stored
 from toolrun.serve.memory import Step
 from toolrun.serve.stored import Stored
+from toolrun.store.writer import Ask
 from toolrun.values import ToolCall
 
 if TYPE_CHECKING:
-    from toolrun.store.store import SqlStore
+    import pytest
 
 
 def step(*ids: str, reasoning: str = "Why.") -> Step:
@@ -100,24 +101,16 @@ async def test_a_store_that_fails_holds_no_request_up(url: str) -> None:
 
 
 async def test_a_store_that_does_not_answer_is_waited_for_only_so_long(url: str) -> None:
-    async with opened(url) as store:
-        await _blocked(store)
-
-
-async def _blocked(store: SqlStore) -> None:
-    import threading
-
     let_go = threading.Event()
-    blocking = store._running()
-    from toolrun.store.writer import Ask
-
-    blocking.submit(Ask("block", lambda _: let_go.wait(20), waited_for=False))
-    try:
-        with capture_logs() as logged:
-            assert await Stored(store, patience=0.1).recall("a", "1") is None
-        assert any("has not answered for 0.1 s" in line.get("error", "") for line in logged)
-    finally:
-        let_go.set()
+    async with opened(url) as store:
+        writer = store._running()
+        writer.submit(Ask("block", lambda _: let_go.wait(20), waited_for=False))
+        try:
+            with capture_logs() as logged:
+                assert await Stored(store, patience=0.1).recall("a", "1") is None
+        finally:
+            let_go.set()
+    assert any("has not answered for 0.1 s" in line.get("error", "") for line in logged)
 
 
 async def test_a_store_of_the_version_before_gets_the_table(url: str) -> None:

@@ -73,6 +73,7 @@ async def test_a_newer_schema_is_refused(url: str) -> None:
         assert run("SELECT count(*) FROM events").fetchone() == (2,)
 
 
+@pytest.mark.load
 def test_of_processes_that_start_at_once_one_makes_the_tables(url: str) -> None:
     command = [sys.executable, "-c", OPENING, url]
     processes = [

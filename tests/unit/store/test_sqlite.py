@@ -194,29 +194,29 @@ print("done")
 """
 
 
-def test_a_fork_opens_its_own(url: str, request: pytest.FixtureRequest) -> None:
-    for place in (url, request.getfixturevalue("postgres_url")):
-        root = Path(__file__).parents[3]
-        ran = subprocess.run(
-            [sys.executable, "-W", "ignore", "-c", FORKING, place],
-            capture_output=True,
-            text=True,
-            cwd=root,
-            timeout=60,
-            check=False,
-        )
-        assert (ran.stdout, ran.returncode) == ("done\n", 0), ran.stdout + ran.stderr
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.load)])
+def test_a_fork_opens_its_own(url: str, kind: str, request: pytest.FixtureRequest) -> None:
+    place: str = url if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    ran = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKING, place],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[3],
+        timeout=60,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("done\n", 0), ran.stdout + ran.stderr
 
-        async def taken(place: str = place) -> None:
-            async with opened(place) as store:
-                (info, *_) = await store.sessions()
-                assert info.holder is None
-                assert (await store.acquire("s")).token == 2
+    async def taken() -> None:
+        async with opened(place) as store:
+            (info, *_) = await store.sessions()
+            assert info.holder is None
+            assert (await store.acquire("s")).token == 2
 
-        anyio.run(taken)
-        with raw(place) as run:
-            (free,) = run("SELECT count(*) FROM leases WHERE owner IS NULL").fetchone()
-            assert free == 2
+    anyio.run(taken)
+    with raw(place) as run:
+        (free,) = run("SELECT count(*) FROM leases WHERE owner IS NULL").fetchone()
+        assert free == 2
 
 
 def test_a_store_that_nobody_closed_gives_its_sessions_back(url: str) -> None:
