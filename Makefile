@@ -130,6 +130,7 @@ $(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
 soak: $(STAMP) ## 200,000 steps, then 20,000 calls in boxes: memory stays flat, nothing is left
 	@$(BIN)/python -m tests.benchmarks.soak
 	@$(BIN)/python -m tests.benchmarks.soak_sandbox
+	@$(BIN)/python -m tests.chaos
 
 .PHONY: vllm
 vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it

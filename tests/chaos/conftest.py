@@ -33,7 +33,7 @@ def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'sessions.db'}"
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.load)])
 def scene(
     request: pytest.FixtureRequest, workers: Workers, mock: MockServer, tmp_path: Path
 ) -> Scene:

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from tests.chaos.scene import Scene
 
 
-def race(scene: Scene, folder: Path, races: int) -> Counter[str]:
+def race(scene: Scene, folder: Path, races: int, name: str = "race") -> Counter[str]:
     """Leave so many sessions, race for each, check all; how the racers came out."""
-    names = [f"race-{number}" for number in range(races)]
+    names = [f"{name}-{number}" for number in range(races)]
     left = scene.plan(*names, kill=f"intent:{races}")
     assert scene.dies(left)
     meeting = folder / "meeting"
@@ -29,8 +29,8 @@ def race(scene: Scene, folder: Path, races: int) -> Counter[str]:
         msgspec.json.decode(scene.left(plan, "came") or b"{}", type=dict[str, str])
         for plan in plans
     ]
-    for name in names:
-        both = sorted(each[name] for each in came)
-        assert both in (["busy", "won"], ["late", "won"]), f"{name}: {both}"
+    for each in names:
+        both = sorted(how[each] for how in came)
+        assert both in (["busy", "won"], ["late", "won"]), f"{each}: {both}"
     scene.check(names, [left, *plans])
     return Counter(how for each in came for how in each.values())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -17,17 +16,7 @@ if TYPE_CHECKING:
     from tests.chaos.scene import Scene
     from tests.chaos.worker import Plan
 
-SOME: Final = (
-    "created:1",
-    "append:5",
-    "commit:4",
-    "committed:9",
-    "appended:7",
-    "intent:3",
-    "deed:1",
-    "deed:4",
-    "deed:5",
-)
+SOME: Final = ("created:1", "commit:4", "appended:7", "deed:4", "deed:5")
 """Boundaries that every run of the tests looks at."""
 BATCHED: Final = ("commit", "committed")
 """Places that are passed less often where several events are stored at once."""
@@ -62,10 +51,6 @@ def test_killed_at_every_boundary(scene: Scene) -> None:
     places = [f"{place}:{n}" for place, count in passed.items() for n in range(1, count + 1)]
     died = kill_and_go_on(scene, places)
     assert died >= len(places) - 4, "batches are not that much larger the second time"
-
-
-def test_killed_at_some_moments(scene: Scene) -> None:
-    assert kill_at_random(scene, 3, seed=random.randrange(1000)).kills == 3
 
 
 @pytest.mark.load

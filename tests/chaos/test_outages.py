@@ -144,8 +144,9 @@ FILLING: Final = "f" * 20_000
 """So long that no page which the file has takes it."""
 
 
+@pytest.mark.parametrize("numbers", [(5,), pytest.param((2, 5, 8), marks=pytest.mark.load)])
 async def test_a_disk_is_full(
-    request: pytest.FixtureRequest, tmp_path: Path, mock: MockServer
+    request: pytest.FixtureRequest, tmp_path: Path, mock: MockServer, numbers: tuple[int, ...]
 ) -> None:
     story.tell(mock)
     ledger = Ledger(tmp_path / "ledger")
@@ -153,7 +154,7 @@ async def test_a_disk_is_full(
     store = open_store(f"sqlite:///{tmp_path / 'sessions.db'}")
     await store.open()
     request.addfinalizer(store.close)
-    for number in (2, 5, 8):
+    for number in numbers:
         name = f"full-{number}"
         full = Full(store, number)
         with anyio.fail_after(60):

@@ -44,7 +44,7 @@ ASLEEP: Final = (
 
 
 def test_two_resumers_race(scene: Scene, tmp_path: Path) -> None:
-    assert race(scene, tmp_path, 5)["won"] == 5
+    assert race(scene, tmp_path, 3)["won"] == 3
 
 
 @pytest.mark.load
@@ -82,8 +82,7 @@ def _is_stopped(pid: int) -> bool:
 
 
 def test_a_zombie_writes_nothing(scene: Scene) -> None:
-    for place in ASLEEP[::4]:
-        wake_a_zombie(scene, place)
+    wake_a_zombie(scene, "appended:6")
 
 
 @pytest.mark.load
@@ -146,7 +145,7 @@ async def steal(
     await store.aclose()
 
 
-@pytest.mark.parametrize("numbers", [(2, 4, 9), pytest.param(range(2, 22), marks=pytest.mark.load)])
+@pytest.mark.parametrize("numbers", [(4, 9), pytest.param(range(2, 22), marks=pytest.mark.load)])
 def test_a_lease_is_stolen(
     scene: Scene, mock: MockServer, tmp_path: Path, numbers: Sequence[int], anyio_backend: str
 ) -> None:
