@@ -20,6 +20,7 @@ from toolrun.context.summary import ASKED
 from toolrun.models.chat_body import encode_body
 from toolrun.models.dialects import GENERIC
 from toolrun.shortening import RECALL
+from toolrun.testing.scripted import _sent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,9 +54,10 @@ class Talker:
         return self.length if self.tells else None
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
-        del observe
         request = structs.replace(request, messages=tuple(request.messages))
         body = encode_body(request, GENERIC)
+        if observe is not None:
+            observe(_sent(request))
         tokens = len(body) // 4
         if tokens >= self.length:
             raise ContextTooLong("refused", tokens=tokens, length=self.length)

@@ -20,9 +20,9 @@ REFUSALS = {
     ),
     "vLLM 0.32.0, Responses": (
         (
-            "This model's maximum context length is 8192 tokens. However, your prompt contains 9068 "
-            "input tokens, which exceeds this limit even without any output tokens. Please reduce the "
-            "length of the input prompt. (parameter=input_tokens, value=9068)"
+            "This model's maximum context length is 8192 tokens. However, your prompt "
+            "contains 9068 input tokens, which exceeds this limit even without any output tokens. "
+            "Please reduce the length of the input prompt. (parameter=input_tokens, value=9068)"
         ),
         (9068, 8192),
     ),
