@@ -252,6 +252,7 @@ class SqlStore:
             from toolrun.store.reading import Reader
 
             self._reader = Reader(self._database)
+            weakref.finalize(self, Reader.close, self._reader).atexit = False
         reader = self._reader
         return await Work[T](lambda _: reader.run(what, function)).run()
 
