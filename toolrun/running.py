@@ -127,14 +127,18 @@ class Running:
         if self._scope is not None:
             self.parking.ask(reason)
 
-    def cut(self, reason: str) -> None:
+    def cut(self, reason: str, *, stored: bool = False) -> None:
         """Stop the turn as a crash would, but in order.
 
         It ends as parked. Calls that run are killed and keep no outcome: what becomes of them is
         decided where the session is resumed. Where nothing stores the session, nobody can: the
         turn is cancelled, which leaves a whole transcript to whoever reads it here.
+
+        Args:
+            reason: for people.
+            stored: do as where something stores it.
         """
-        stored = any(isinstance(sink, Storing) for sink in self._journal.sinks)
+        stored = stored or any(isinstance(sink, Storing) for sink in self._journal.sinks)
         self._stopped_by(_Stop("parked" if stored else "cancelled", reason))
 
     def _stopped_by(self, stop: _Stop) -> None:

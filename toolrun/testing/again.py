@@ -28,7 +28,7 @@ from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.tools.decorator import Options as ToolOptions
 from toolrun.trace.calls import exact
-from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of, requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from toolrun.values import ToolCall
 
 _UNDECIDED: Final = "no decision on this call is recorded"
-_GOES_ON: Final = ("limited", "cancelled", "failed")
+_GOES_ON: Final = ("limited", "cancelled", "failed", "parked")
 
 
 def options_of(plan: Plan, events: Sequence[Event]) -> dict[str, Any]:
@@ -117,7 +117,7 @@ async def _turn(session: Session, turn: Turn) -> None:
     if turn.text is None:
         finished = session.state.finished
         # A live turn may have come to its end where the recorded one had to be gone on with.
-        if finished is None or finished.status not in _GOES_ON:
+        if finished is None or finished.status not in _GOES_ON or session.state.pending:
             return
     if not turn.stream:
         if turn.text is None:
@@ -170,11 +170,12 @@ def _stand_ins(plan: Plan, events: Sequence[Event]) -> list[Tool]:
     """The recorded tools; one that asked for approval asks again, unless it is known not to."""
     asked: dict[str, set[bytes]] = defaultdict(set)
     free: set[bytes] = set()
-    requested = {e.call_id for e in events if isinstance(e, ApprovalRequested)}
+    requests = requests_of(events)
+    requested = {event.call_id for event in requests}
+    for request in requests:
+        asked[request.name].add(exact([request.name, request.arguments]))
     for event in events:
-        if isinstance(event, ApprovalRequested):
-            asked[event.name].add(exact([event.name, event.arguments]))
-        elif isinstance(event, ToolCallStarted) and event.call_id not in requested:
+        if isinstance(event, ToolCallStarted) and event.call_id not in requested:
             free.add(exact([event.name, event.arguments]))
 
     def asks(name: str, arguments: dict[str, Any]) -> bool:

@@ -26,11 +26,17 @@ STALL_S = 5.0
 class Stopping(Protocol):
     """What stops the turn that a session runs."""
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "") -> None:
         """Stop it; it ends as cancelled."""
 
-    def time_is_up(self) -> None:
+    def time_is_up(self, seconds: float | None = None) -> None:
         """End it as if its time had run out."""
+
+    def park(self, reason: str) -> None:
+        """Have it end as parked where its step does."""
+
+    def cut(self, reason: str, *, stored: bool = True) -> None:
+        """End it as parked, whatever runs."""
 
 
 class Cursor:

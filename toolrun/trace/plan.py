@@ -33,6 +33,7 @@ from toolrun.events import (
     TurnUndone,
     UserMessage,
     Warned,
+    key_of,
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
@@ -50,13 +51,18 @@ class Stop(Struct, frozen=True):
 
     Attributes:
         at: the number of the first event that this caused.
-        how: by the user, by the end of its time, by a failure, or the file ends there.
+        how: by the user, by the end of its time, to go on later, by a failure, or the file ends
+            there.
         error: type and text of the failure.
+        reason: why, in the words of whoever stopped it.
+        seconds: the time that it had.
     """
 
     at: int
-    how: Literal["cancelled", "seconds", "failed", "end"]
+    how: Literal["cancelled", "seconds", "parked", "failed", "end"]
     error: str = ""
+    reason: str = ""
+    seconds: float | None = None
 
 
 class Turn(Struct, frozen=True):
@@ -179,16 +185,28 @@ class Plan(Struct, frozen=True):
     def tools(self) -> list[Tool]:
         """The session's tools as the model saw them, without their functions."""
         profiles: dict[str, str | None] = {}
-        asked: set[tuple[str, bytes]] = set()
+        asked = {(each.name, exact(each.arguments)) for each in requests_of(self.events)}
         for event in self.events:
             if isinstance(event, ToolCallStarted):
                 profiles.setdefault(event.name, event.profile)
-            elif isinstance(event, ApprovalRequested):
-                asked.add((event.name, exact(event.arguments)))
         settings = self.opened.settings
         return [
             _stand_in(schema["function"], profiles, asked, settings) for schema in self.opened.tools
         ]
+
+
+def requests_of(events: Sequence[Recorded]) -> list[ApprovalRequested]:
+    """Where tools asked for approval; not what was asked after a crash, of calls that had begun."""
+    began: set[str] = set()
+    found: list[ApprovalRequested] = []
+    for event in events:
+        if isinstance(event, ToolCallStarted):
+            began.add(event.key)
+        elif isinstance(event, ApprovalRequested):
+            place = event.session, event.turn, event.step, event.call_id
+            if key_of(*place) not in began:
+                found.append(event)
+    return found
 
 
 def decision_of(event: ApprovalDecided) -> Decision:
@@ -274,20 +292,34 @@ _PIECES = (ReasoningDelta, TextDelta, Run)
 
 
 def _stop(events: Sequence[Recorded], start: int, end: int) -> Stop | None:
-    last = events[end - 1]
-    if not isinstance(last, TurnFinished):
+    if not isinstance(events[end - 1], TurnFinished):
         return Stop(end, "end")
-    at = end - 1
+    return stop_of(events, end - 1, start)
+
+
+def stop_of(events: Sequence[Recorded], end: int, start: int = 0) -> Stop | None:
+    """How a turn was ended from outside of it; None where it ended by itself.
+
+    Args:
+        events: the recorded ones.
+        end: the number of its TurnFinished.
+        start: that of its first event.
+    """
+    last = events[end]
+    assert isinstance(last, TurnFinished)
+    at = end
     while at > start and _was_cancelled(events[at - 1]):
         at -= 1
     before = events[at - 1]
     match last.status:
         case "cancelled":
-            return Stop(at, "cancelled")
+            return Stop(at, "cancelled", reason=last.reason)
         case "failed":
             return Stop(at, "failed", last.error or "")
+        case "parked" if last.reason:
+            return Stop(end, "parked", reason=last.reason)
         case "limited" if isinstance(before, LimitReached) and before.limit == "seconds":
-            return Stop(at - 1, "seconds")
+            return Stop(at - 1, "seconds", seconds=before.value)
         case _:
             return None
 

@@ -7,6 +7,7 @@ also where calls run at once.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio.lowlevel
@@ -109,8 +110,7 @@ class Cast:
         cursor.failure = failure(stop.error) if stop is not None and failed else None
         cursor.interrupt = None
         if stop is not None and not failed:
-            of_time = stop.how == "seconds"
-            cursor.interrupt = running.time_is_up if of_time else running.cancel
+            cursor.interrupt = partial(interrupt, stop, running)
 
     async def restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002
         """Say of undone files what the trace says: no disk is touched."""
@@ -297,6 +297,18 @@ def _next(cursor: Cursor, call_id: str) -> int | None:
     """The number of the next event that a call that runs makes by itself."""
     found = (cursor.find(kind, call_id) for kind in (ToolOutput, EgressDecided))
     return min((index for index in found if index is not None), default=None)
+
+
+def interrupt(stop: Stop, running: Stopping) -> None:
+    """Stop a turn as a recorded one was stopped."""
+    match stop.how:
+        case "seconds":
+            running.time_is_up(stop.seconds)
+        case "parked":
+            running.park(stop.reason)  # it may be about to end by itself, without a wait
+            running.cut(stop.reason, stored=True)
+        case _:
+            running.cancel(stop.reason)
 
 
 def failure(text: str) -> Exception:

@@ -15,14 +15,14 @@ from toolrun.events import (
     AssistantMessage,
     Compacted,
     Durable,
-    LimitReached,
     RequestSent,
     Retried,
     ToolCallFinished,
     TurnFinished,
 )
 from toolrun.trace.cursor import STALL_S
-from toolrun.trace.replay import failure, recorded_fault
+from toolrun.trace.plan import Stop, stop_of
+from toolrun.trace.replay import failure, interrupt, recorded_fault
 from toolrun.trace.runs import Run
 from toolrun.trace.steps import Folded
 
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from toolrun.trace.cursor import Stopping
     from toolrun.trace.miss import Misses
     from toolrun.trace.plan import Plan
+    from toolrun.trace.runs import Recorded
     from toolrun.trace.steps import Step
 
 
@@ -117,10 +118,7 @@ class Stops:
 
     def was_stopped(self, end: int) -> bool:
         """Whether a turn did not end by itself."""
-        event, before = self._events[end], self._events[end - 1]
-        assert isinstance(event, TurnFinished)
-        of_time = isinstance(before, LimitReached) and before.limit == "seconds"
-        return event.status in ("cancelled", "failed") or (event.status == "limited" and of_time)
+        return stop_of(self._events, end) is not None
 
     async def stop(self, index: int) -> NoReturn:
         """End the turn as the recorded one ended after the event of this number.
@@ -128,15 +126,14 @@ class Stops:
         Raises:
             Exception: what the recorded turn failed with.
         """
-        end = next((e for e in self._events[index:] if isinstance(e, TurnFinished)), None)
-        if end is not None and end.status == "failed":
-            raise failure(end.error or "")
+        ends = (at for at in range(index, len(self._events)) if _is_end(self._events[at]))
+        end = next(ends, None)
+        stop = None if end is None else stop_of(self._events, end)
+        if stop is not None and stop.how == "failed":
+            raise failure(stop.error)
         await self._others(index)
         if self._running is not None:
-            if end is not None and end.status == "limited":
-                self._running.time_is_up()
-            else:
-                self._running.cancel()
+            interrupt(stop or Stop(index, "cancelled"), self._running)
         await anyio.sleep_forever()
         raise AssertionError
 
@@ -153,6 +150,10 @@ class Stops:
                 await self._moved.wait()
             if scope.cancelled_caught:
                 return
+
+
+def _is_end(event: Recorded) -> bool:
+    return isinstance(event, TurnFinished)
 
 
 class StepModel:
