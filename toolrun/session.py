@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -156,7 +157,11 @@ class Session:
             raise
         self._opened = True
         if self._parts.stored is not None:
-            self._parts.stored.watch(self._told)
+            # Weakly: the store outlives a session that nobody closes.
+            told = weakref.WeakMethod(self._told)
+            self._parts.stored.watch(
+                lambda error: None if (tell := told()) is None else tell(error)
+            )
         return self
 
     def _told(self, error: LeaseLost | None) -> None:
@@ -418,6 +423,10 @@ class Session:
 
         await self._running.run(begin, drive, until)
         return self._answer()
+
+
+def _nobody(error: LeaseLost | None) -> None:
+    """Is told in place of a session that is gone."""
 
 
 def _until(seconds: float | None, cancel: CancelToken | None) -> Until:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolrun.events import Durable
+    from toolrun.store.contract import Store
     from toolrun.tools.context import CallContext
 
 
@@ -90,11 +91,15 @@ async def left_behind(url: str, session: str, events: Sequence[Durable]) -> None
     """What a process leaves that dies once these events are stored."""
     store = open_store(url)
     await store.open()
+    await put(store, session, events)
+    await store.aclose()
+
+
+async def put(store: Store, session: str, events: Sequence[Durable]) -> None:
     lease = await store.create(session)
     if events:
         await store.append(lease, [structs.replace(event, session=session) for event in events])
     await store.release(lease)
-    await store.aclose()
 
 
 async def stored(url: str, session: str) -> list[Durable]:
@@ -129,11 +134,12 @@ async def test_from_every_boundary_the_transcript_and_the_requests_are_those_of_
             await chat.ask("Pay.")
             await chat.ask("Thanks.")
             transcript = chat.messages()
-        events = await stored(url, "whole")
+        store = await shared.store()
+        events = await store.read("whole")
         bodies = [request.body for request in mock.requests()]
         for count in range(1, len(events)):
             session = f"cut-{count}"
-            await left_behind(url, session, events[:count])
+            await put(store, session, events[:count])
             before = len(mock.requests())
             async with shared.resume(session) as chat:
                 if chat.state.running:
@@ -293,12 +299,12 @@ async def test_settings_hold_wherever_a_session_goes_on(mock: MockServer, sqlite
     ):
         await chat.ask("One?")
         date = chat.state.opened.date if chat.state.opened else ""
-    async with runtime(mock, sqlite, [], instructions="Be long.", effort="high") as other:
-        async with other.resume("s") as chat:
-            assert chat.state.settings["instructions"] == "Be brief."
-            await chat.ask("Two?")
-            assert chat.state.opened is not None
-            assert chat.state.opened.date == date
+    other = runtime(mock, sqlite, [], instructions="Be long.", effort="high")
+    async with other, other.resume("s") as chat:
+        assert chat.state.settings["instructions"] == "Be brief."
+        await chat.ask("Two?")
+        assert chat.state.opened is not None
+        assert chat.state.opened.date == date
     first, second = mock.bodies()
     assert {**second, "messages": []} == {**first, "messages": []}
     assert second["messages"][0] == first["messages"][0]
@@ -429,31 +435,32 @@ async def test_a_zombie_writes_nothing_more_and_its_tools_are_killed(
         finally:
             ended.set()
 
-    mock.script(Step(tool_calls=(Call("linger"), Call("nothing"))), Step(content="Done."))
-    async with runtime(mock, sqlite, [linger]) as zombie, runtime(mock, sqlite, [linger]) as other:
-        async with zombie.session("s") as chat:
-            errors: list[Exception] = []
+    mock.script(Step(tool_calls=(Call("linger"), Call("nothing"))))
+    later = mock.script(Step(content="Done."), name="later")
+    zombie, other = (runtime(mock, sqlite, [linger]) for _ in range(2))
+    async with zombie, other, zombie.session("s") as chat:
+        errors: list[Exception] = []
 
-            async def asks() -> None:
-                try:
-                    await chat.ask("Go.")
-                except LeaseLost as error:
-                    errors.append(error)
+        async def asks() -> None:
+            try:
+                await chat.ask("Go.")
+            except LeaseLost as error:
+                errors.append(error)
 
-            async with anyio.create_task_group() as group:
-                group.start_soon(asks)
-                await reached.wait()
-                steal(sqlite, "s")
-                async with other.resume("s") as taken:
-                    await taken.ask("Go on without it.")
-                    seen = taken.state.turn
-                chat.cancel()
-            (error,) = errors
-            assert "another process" in str(error)
-            assert ended.is_set()
-            for again in (chat.ask("Hello?"), chat.go_on(), chat.undo(), chat.decide("a", Deny())):
-                with pytest.raises(LeaseLost):
-                    await again
+        async with anyio.create_task_group() as group:
+            group.start_soon(asks)
+            await reached.wait()
+            steal(sqlite, "s")
+            async with other.resume("s") as taken:
+                await taken.ask(f"Go on without it. {later}")
+                seen = taken.state.turn
+            chat.cancel()
+        (error,) = errors
+        assert "another process" in str(error)
+        assert ended.is_set()
+        for again in (chat.ask("Hello?"), chat.go_on(), chat.undo(), chat.decide("a", Deny())):
+            with pytest.raises(LeaseLost):
+                await again
     events = await stored(sqlite, "s")
     assert seen == 2
     assert [e.seq for e in events] == list(range(1, len(events) + 1))
