@@ -27,10 +27,13 @@ def _parts(*places: int) -> str:
     return ", ".join(f"json_extract(given.value, '$[{at}]')" for at in places)
 
 
+# CROSS JOIN: in the order that is written. SQLite would look through all leases, and through all
+# rows for each of them.
 _ADD_EVENTS: Final = f"""
 INSERT INTO events (session, seq, type, body, checksum)
 SELECT {_parts(0, 2, 3, 4, 5)} FROM json_each(?) AS given
-JOIN leases ON leases.session = {_parts(0)} AND leases.token = {_parts(1)} AND leases.owner = ?
+CROSS JOIN leases
+ON leases.session = {_parts(0)} AND leases.token = {_parts(1)} AND leases.owner = ?
 """  # noqa: S608 - of constants
 _ADD_SAID: Final = f"""
 INSERT INTO said (session, seq, text)
@@ -41,9 +44,11 @@ UPDATE sessions SET tenant = ?, title = ?, status = ?, created = ?, updated = ?,
 WHERE id = ?
 """
 _SHOW_ALL: Final = f"""
-UPDATE sessions SET (tenant, title, status, created, updated, seq, turns)
-    = ({_parts(1, 2, 3, 4, 5, 6, 7)})
-FROM json_each(?) AS given WHERE sessions.id = {_parts(0)}
+INSERT INTO sessions (id, tenant, title, status, created, updated, seq, turns)
+SELECT {_parts(0, 1, 2, 3, 4, 5, 6, 7)} FROM json_each(?) AS given WHERE true
+ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, title = excluded.title,
+    status = excluded.status, created = excluded.created, updated = excluded.updated,
+    seq = excluded.seq, turns = excluded.turns
 """  # noqa: S608
 WAL_BYTES: Final = 64 << 20
 """What stays of the file beside the database once all in it is in the database."""
