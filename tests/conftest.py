@@ -32,6 +32,7 @@ pytest_plugins = [
 ]
 
 TRIO_WITH_THE_LOADS: Final = (
+    "chaos/",
     "integration/test_bad_calls.py",
     "integration/test_bad_input.py",
     "integration/test_bad_tools.py",

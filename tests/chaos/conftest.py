@@ -10,7 +10,6 @@ from tests.chaos import story
 from tests.chaos.scene import Scene
 from tests.chaos.worker import Workers
 from tests.rig import leaks
-from tests.rig.postgres import postgres, postgres_url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
