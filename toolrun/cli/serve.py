@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -13,11 +14,13 @@ from toolrun.cli.options import Common, SessionOptions, settings
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from socket import socket
 
     from toolrun.cli.exits import Exit
     from toolrun.config import Config
     from toolrun.serve.keys import Keys
+    from toolrun.serve.memory import ReasoningMemory
 
 KEYS: Final = "TOOLRUN_SERVE_KEYS"
 """The variable that has API keys, separated by commas."""
@@ -42,6 +45,15 @@ class ServeOptions:
         Parameter(
             group=_SERVE,
             help=f"File of the keys that clients need, KEY or NAME KEY a line; or {KEYS}.",
+        ),
+    ] = None
+    store: Annotated[
+        str | None,
+        Parameter(
+            group=_SERVE,
+            metavar="URL",
+            help="Where the reasoning of clients that run their own tools is kept, for several "
+            "processes: sqlite:///FILE or postgresql://USER@HOST/NAME. In this process by default.",
         ),
     ] = None
     grace: Annotated[
@@ -83,7 +95,7 @@ def serve(
     from toolrun.serve.listen import LOOPBACK, Address
 
     chosen = serving or ServeOptions()
-    config = _settings(options, common or Common())
+    config = _settings(options, common or Common(), chosen.store)
     keys = read_keys(chosen.api_key_file, os.environ.get(KEYS, ""))
     if chosen.api_key_file is not None:
         _check_hidden(chosen.api_key_file, config)
@@ -99,11 +111,11 @@ def serve(
     return code
 
 
-def _settings(options: SessionOptions | None, common: Common) -> Config:
+def _settings(options: SessionOptions | None, common: Common, store: str | None) -> Config:
     """The settings of the sessions; requests are logged unless another level is asked for."""
     from toolrun.cli.log import set_up
 
-    config, mask = settings(options, common)
+    config, mask = settings(options, common, store)
     if common.log_level is None and config.log_level == "warning":
         set_up("info", mask)
     if config.trace is not None and not config.trace.is_dir():
@@ -158,14 +170,31 @@ async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: s
         ChatModel(url, api_key=config.api_key, dialect=Server(url, dialect=config.dialect).known)
         for url in config.base_urls
     ]
-    async with Runtime(**of_sessions) as runtime:
-        front = Front(runtime, servers, keys, serving)
+    async with _memory(config) as memory, Runtime(**of_sessions) as runtime:
+        front = Front(runtime, servers, keys, serving, memory)
         try:
             ended = await listen(front, listening, options.grace, _ready)
         finally:
             for server in servers:
                 await server.aclose()
     return Exit.ANSWER if ended else Exit.INTERRUPTED
+
+
+@asynccontextmanager
+async def _memory(config: Config) -> AsyncIterator[ReasoningMemory | None]:
+    """Where the steps of clients that run their own tools are kept; None: in this process."""
+    if config.store is None:
+        yield None
+        return
+    from toolrun.serve.stored import Stored
+    from toolrun.store.opening import open_store
+
+    store = open_store(config.store)
+    try:
+        await store.open()
+        yield Stored(store)
+    finally:
+        await store.aclose()
 
 
 def _ready(url: str) -> None:

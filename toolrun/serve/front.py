@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime
     from toolrun.serve.exchange import Exchange
     from toolrun.serve.keys import Keys
+    from toolrun.serve.memory import ReasoningMemory
     from toolrun.serve.told import Told
 
 MAX_BODY = 4 * 1024 * 1024
@@ -77,10 +78,17 @@ class Front:
         servers: behind the front, for steps that are passed on.
         keys: who may ask.
         serving: how.
+        memory: where the steps of clients that run their own tools are kept; in this process where
+            None.
     """
 
     def __init__(
-        self, runtime: Runtime, servers: Sequence[ChatModel], keys: Keys, serving: Serving
+        self,
+        runtime: Runtime,
+        servers: Sequence[ChatModel],
+        keys: Keys,
+        serving: Serving,
+        memory: ReasoningMemory | None = None,
     ) -> None:
         self.keys = keys
         self.meters = Meters(serving.quota)
@@ -89,7 +97,7 @@ class Front:
         self._runtime = runtime
         self._servers = servers
         self._serving = serving
-        self._memory = Recent()
+        self._memory = Recent() if memory is None else memory
         self._passing = Passing(servers, serving.model, self._memory)
         self._turns = Turns(runtime, serving.sampling, serving.extra, serving.trace)
         self._healthy: tuple[float, bool] | None = None
@@ -240,7 +248,9 @@ class Front:
 
     async def measures(self, exchange: Exchange) -> None:
         """`GET /metrics`."""
-        gauges = {"requests_in_flight": len(self.running), "reasoning_kept": len(self._memory)}
+        gauges = {"requests_in_flight": len(self.running)}
+        if isinstance(self._memory, Recent):  # what lies in a store is not this process's to count
+            gauges["reasoning_kept"] = len(self._memory)
         text = self.metrics.text(gauges, self._passing.counts, self._runtime.counts)
         await exchange.out.whole(200, text, kind=metrics.KIND)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from toolrun.store.database import Database
 
-VERSIONS: Final = ("0001",)
+VERSIONS: Final = ("0001", "0002")
 """The versions that there were, in order: the names of the steps in `migrations/versions`."""
 VERSION_TABLE: Final = "toolrun_schema"
 _LOCK: Final = 0x746F6F6C72756E  # "toolrun", for PostgreSQL's advisory locks

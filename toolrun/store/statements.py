@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 from toolrun.store.projection import PROJECTED
-from toolrun.store.tables import blobs, events, leases, said, sessions
+from toolrun.store.tables import blobs, events, leases, remembered, said, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -131,6 +131,36 @@ class Statements:
         )
         self.cancel = sql(update(leases).where(leases.c.session == id_).values(cancel=true()))
         self.heard = sql(update(leases).where(mine).values(cancel=false()))
+
+        # What clients of the front forget
+        one, first = remembered.alias("one"), remembered.alias("first")
+        owner: Any = bindparam("owner")
+        its_step: Any = bindparam("step")
+        self.add_remembered = added(remembered)
+        self.remembered = sql(
+            select(first.c.body, first.c.step, first.c.used).where(
+                one.c.owner == owner,
+                one.c.call == bindparam("call"),
+                first.c.owner == one.c.owner,
+                first.c.call == one.c.step,
+            )
+        )
+        self.use_remembered = sql(
+            update(remembered)
+            .where(remembered.c.owner == owner, remembered.c.step == its_step)
+            .values(used=bindparam("now"))
+        )
+        self.expire_remembered = sql(
+            delete(remembered).where(remembered.c.used < bindparam("since"))
+        )
+        self.remembered_of = sql(
+            select(remembered.c.step, remembered.c.size)
+            .where(remembered.c.owner == owner, remembered.c.call == remembered.c.step)
+            .order_by(remembered.c.used.desc())
+        )
+        self.forget_remembered = sql(
+            delete(remembered).where(remembered.c.owner == owner, remembered.c.step == its_step)
+        )
 
         # Removing
         self.remove = [

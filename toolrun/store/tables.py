@@ -80,3 +80,17 @@ said: Final = Table(
     Column("text", Text, nullable=False),
     sqlite_with_rowid=False,
 )
+
+remembered: Final = Table(
+    "remembered",
+    metadata,
+    Column("owner", Text, primary_key=True),
+    Column("call", Text, primary_key=True),
+    Column("step", Text, nullable=False),
+    Column("body", LargeBinary),
+    Column("size", Integer, nullable=False),
+    Column("used", Double, nullable=False),
+    Index("remembered_by_use", "used"),
+    sqlite_with_rowid=False,
+)
+"""Steps of clients of `toolrun serve`, by their calls; the row of a step's first call has it."""
