@@ -23,4 +23,4 @@ def change(url: str, statement: str, session: str) -> int:
             database.commit()
             return changed
     with psycopg.connect(url) as server:
-        return server.execute(f"{text}%s", (session,)).rowcount  # type: ignore[arg-type]
+        return server.execute(f"{text}%s", (session,)).rowcount

@@ -56,8 +56,10 @@ class Worker:
         )
 
     def say(self, name: str, value: object) -> None:
-        """Leave a file for the test."""
-        (self.folder / name).write_bytes(msgspec.json.encode(value))
+        """Leave a file for the test, whole or not at all."""
+        new = self.folder / f".{name}"
+        new.write_bytes(msgspec.json.encode(value))
+        new.replace(self.folder / name)
 
 
 async def all(plan: Plan) -> None:  # noqa: A001 - what it drives

@@ -85,7 +85,7 @@ class Proxy:
         self._server.close()
         for each in list(self._open):
             each.transport.abort()
-        rest = asyncio.all_tasks() - {asyncio.current_task()}  # type: ignore[arg-type]
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
