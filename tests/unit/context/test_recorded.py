@@ -73,7 +73,7 @@ async def test_a_trace_plays_the_model_of_a_session_of_ones_own(
 
 
 def stage_of(stage: Stage) -> Callable[[Runtime, str | None, Any], Parts]:
-    return lambda runtime, name, options: stage.assemble(runtime, name, options)
+    return lambda runtime, name, options: stage.assemble(runtime, name, options)  # noqa: PLW0108
 
 
 async def test_a_stop_is_replayed_too(tmp_path: Path) -> None:
