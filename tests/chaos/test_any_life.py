@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(600)
+"""The long ones on a busy machine; each case in them has a time of its own."""
+
 
 @pytest.fixture
 def any_life(tmp_path: Path, anyio_backend: str) -> Iterator[type[AnyLife]]:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from toolrun.events import Durable
     from toolrun.store.contract import Store
 
+pytestmark = pytest.mark.timeout(600)
+"""The long ones on a busy machine; each case in them has a time of its own."""
+
 WRITES = 21
 """How many an undisturbed session makes."""
 SOME = (2, 4, 13)

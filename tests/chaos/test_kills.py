@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from tests.chaos.scene import Scene
     from tests.chaos.worker import Plan
 
+pytestmark = pytest.mark.timeout(600)
+"""The long ones on a busy machine; each case in them has a time of its own."""
+
 SOME: Final = ("created:1", "commit:4", "appended:7", "deed:4", "deed:5")
 """Boundaries that every run of the tests looks at."""
 BATCHED: Final = ("commit", "committed")

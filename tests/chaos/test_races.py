@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from toolrun.events import Durable
     from toolrun.store.contract import Lease, Store
 
+pytestmark = pytest.mark.timeout(600)
+"""The long ones on a busy machine; each case in them has a time of its own."""
+
 ASLEEP: Final = (
     "append:4",
     "appended:4",
