@@ -30,6 +30,7 @@ class _Gathered:
         self._settings: dict[str, Any] = {}
         self._turns: list[_Turn] = []
         self._copied_to = 0
+        self._compacted = False
 
     def whole(self) -> Behaviour:
         opened = self._opened
@@ -55,6 +56,11 @@ class _Gathered:
                 copied = 0 < event.seq <= self._copied_to
                 number = event.turn or len(self._turns) + 1
                 self._turns.append(_Turn(event, number, self._settings, copied=copied))
+                self._turns[-1].compacted = self._compacted
+            case ev.Compacted():
+                self._compacted = True
+                for turn in self._turns[-1:]:
+                    turn.compacted = True
             case ev.TurnUndone():
                 standing = [turn for turn in self._turns if not turn.undone]
                 if standing:
@@ -70,6 +76,7 @@ class _Turn:
         self, asked: ev.UserMessage, number: int, settings: dict[str, Any], *, copied: bool
     ) -> None:
         self.undone = False
+        self.compacted = False
         self._asked = asked
         self._number = number
         self._settings = settings
@@ -95,6 +102,7 @@ class _Turn:
             retries=tuple(e.code or e.reason for e in self._before if isinstance(e, ev.Retried)),
             undone=self.undone,
             copied=self._copied,
+            compacted=self.compacted,
             seconds=max(self._ended - self._asked.time, 0.0),
         )
 

@@ -64,7 +64,8 @@ class _NotLearnt(Exception):
 def chat_records(path: str | Path, *, unfinished: bool = False, steps: bool = False) -> ChatRecords:
     """The records of a trace, one a turn, in order.
 
-    Turns that were undone are left out, and those that a fork or `messages=` began with.
+    Turns that were undone are left out, those that a fork or `messages=` began with, and those
+    from the first `Compacted` on: what the model read there is not what was said.
 
     Args:
         path: of the trace.
@@ -108,6 +109,8 @@ def _record(
     """
     if turn.copied:
         raise _NotLearnt("it came with a fork: export the trace of the session that it is from")
+    if turn.compacted:
+        raise _NotLearnt("the model read less than what was said before: it was compacted")
     if turn.status is None and not unfinished:
         raise _NotLearnt("it has no end in this trace")
     if turn.status != "finished" and not unfinished:

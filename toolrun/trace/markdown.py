@@ -51,6 +51,8 @@ def _blocks(session: Behaviour) -> Iterator[str]:
 
 def _turn(turn: Turn) -> Iterator[str]:
     yield f"## Turn {turn.number}{' (taken back later)' if turn.undone else ''}"
+    if turn.compacted:
+        yield "*What was sent of the turns before was compacted.*"
     yield "**User**"
     yield quoted(turn.asked)
     for step in turn.steps:

@@ -86,6 +86,7 @@ class Turn(Struct, frozen=True, kw_only=True):
         limit: what ended it, where a limit did ("steps").
         undone: whether it was taken back later.
         copied: whether it came with a fork from another session.
+        compacted: whether the model read less than what was said before (`Compacted`).
         seconds: from the user's words to its last event.
     """
 
@@ -100,6 +101,7 @@ class Turn(Struct, frozen=True, kw_only=True):
     retries: tuple[str, ...] = ()
     undone: bool = False
     copied: bool = False
+    compacted: bool = False
     seconds: float = 0.0
 
     @property

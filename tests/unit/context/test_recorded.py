@@ -10,6 +10,7 @@ from tests.unit.context.talker import SUMMARY, Talker, check, read
 from toolrun import Compacted, Compaction, ContextTooLong, Limits, Runtime, Session
 from toolrun.testing import replay_trace
 from toolrun.testing.stage import Stage
+from toolrun.trace.chat import chat_records
 from toolrun.trace.check import check_trace
 from toolrun.trace.reader import read_trace
 from toolrun.transcript import message_to_openai
@@ -115,3 +116,14 @@ async def test_a_session_goes_on_from_its_store_with_what_was_sent(
     for request in model.requests:
         check(request)
     assert all(len(body) // 4 < 4000 for body in model.bodies)
+
+
+async def test_a_turn_that_read_less_than_was_said_is_nothing_to_learn(tmp_path: Path) -> None:
+    path = tmp_path / "long.jsonl"
+    session = await record(path, Talker(4000), "trim")
+    first = session.state.compactions[0][1].turn
+    exported = chat_records(path)
+    assert first > 1
+    assert len(exported.records) == first - 1
+    assert sorted(exported.left_out) == list(range(first, 6))
+    assert all("it was compacted" in why for why in exported.left_out.values())
