@@ -44,7 +44,7 @@ WORDS = " ".join(f"word{number}" for number in range(60))
 def worker(mock_server: MockServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     folder = tmp_path_factory.mktemp("service")
     env = {
-        "SERVICE_TENANT_SESSIONS": "40",
+        "SERVICE_TENANT_SESSIONS": "25",
         "SERVICE_BODY_BYTES": "20000",
         "SERVICE_TEXT_CHARS": "5000",
     }
@@ -327,7 +327,7 @@ def test_what_does_not_fit_is_refused_in_one_form(client: Client) -> None:
 
 def test_a_tenant_has_only_so_many_sessions(worker: Worker, mock: MockServer) -> None:
     with worker.client("globex") as client:
-        made = [client.new() for _ in range(40)]
+        made = [client.new() for _ in range(25)]
         answer = client.http.post("/v1/sessions", json={})
         assert (answer.status_code, code(answer)) == (429, "too_many_sessions")
         assert client.http.delete(f"/v1/sessions/{made[0]}").status_code == 204

@@ -194,7 +194,7 @@ def _moves() -> st.SearchStrategy[tuple[str, int]]:
     return st.tuples(st.sampled_from(names), st.integers(0, 3))
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(st.lists(_moves(), max_size=60), st.sampled_from([0, 700, 100_000]))
 def test_once_each_in_order_and_the_words_so_far(
     moves: list[tuple[str, int]], ring_bytes: int
