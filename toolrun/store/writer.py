@@ -85,6 +85,7 @@ class Writer:
         self._connection: Any = None
         self._cursor: Any = None
         self._renewed = self._looked = 0.0
+        self._over = False
         self._thread = threading.Thread(target=self._work, name="toolrun store", daemon=True)
         self._thread.start()
 
@@ -96,6 +97,8 @@ class Writer:
     def submit(self, job: Job[Any]) -> None:
         """Have something done."""
         self._queue.put(job)
+        if self._over:  # between the look at whether the store is open, and this
+            self._refuse_rest()
 
     def hold(self, lease: HeldLease) -> None:
         """Look after a lease from now on; from the thread."""
@@ -300,6 +303,8 @@ class Writer:
         if tx.run(tx.sql.renew, by=self._owner, to=tx.now() + leases.SECONDS) == len(mine):
             return
         still = dict(tx.all(tx.sql.held, by=self._owner))
+        for session in still.keys() - mine.keys():  # one that could not be given back
+            tx.run(tx.sql.let_go, id=session, held=still[session], by=self._owner)
         for session, lease in mine.items():
             if still.get(session) != lease.token:
                 self._lose(lease)
@@ -315,3 +320,13 @@ class Writer:
             if self.held or self._connection is not None:
                 self._transacted(lambda tx: tx.run(tx.sql.let_all_go, by=self._owner))
         self._disconnect()
+        self._over = True
+        self._refuse_rest()
+
+    def _refuse_rest(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._queue.get_nowait()
+                if isinstance(job, Job):
+                    job.error = StoreError(f"store {self._database.url} was closed meanwhile")
+                    deliver([job])

@@ -23,6 +23,7 @@ from toolrun import events as ev
 from toolrun.errors import ConfigError, LeaseLost, SessionBusy, StoreError
 from toolrun.events import AnyEvent
 from toolrun.store import writer
+from toolrun.store.batch import Append
 from toolrun.store.contract import Query, Store
 from toolrun.store.opening import open_store
 
@@ -179,6 +180,20 @@ async def test_a_closed_store_says_so(url: str) -> None:
     await store.open()
     await store.acquire("s")  # it was given back
     store.close()
+
+
+async def test_what_comes_after_the_end_of_the_thread_is_refused_not_kept_waiting(url: str) -> None:
+    store = open_store(url)
+    await store.open()
+    lease = await kept(store, "s")
+    thread = store._writer
+    assert thread is not None
+    await store.aclose()
+    late = Append(lease, said("s", 1, after=2))  # type: ignore[arg-type]
+    thread.submit(late)
+
+    with anyio.fail_after(5), pytest.raises(StoreError, match="was closed meanwhile"):
+        await late.wait()
 
 
 async def test_who_stops_waiting_for_a_lease_does_not_keep_it(url: str) -> None:
