@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
+from toolrun.cancel import CancelToken
 from toolrun.errors import ConfigError
 from toolrun.portal import refuse_to_block
 from toolrun.session import Session
@@ -25,6 +26,14 @@ if TYPE_CHECKING:
     from toolrun.options import Options
     from toolrun.stream import EventStream
     from toolrun.transcript import Message
+
+
+class Asked(TypedDict, total=False):
+    """What a turn may be given beside its text, see `Session.ask`."""
+
+    output: Any
+    seconds: float | None
+    cancel: CancelToken | None
 
 
 class BlockingSession:
@@ -103,13 +112,13 @@ class BlockingSession:
         """See `Session.messages`."""
         return self._session.messages()
 
-    def ask(self, text: str, *, output: Any = None) -> Answer:
+    def ask(self, text: str, **options: Unpack[Asked]) -> Answer:
         """See `Session.ask`."""
-        return self._waited(partial(self._session.ask, text, output=output))
+        return self._waited(partial(self._session.ask, text, **options))
 
-    def go_on(self, *, output: Any = None) -> Answer:
+    def go_on(self, **options: Unpack[Asked]) -> Answer:
         """See `Session.go_on`."""
-        return self._waited(partial(self._session.go_on, output=output))
+        return self._waited(partial(self._session.go_on, **options))
 
     def undo(self) -> str:
         """See `Session.undo`."""
@@ -127,17 +136,19 @@ class BlockingSession:
         """See `Session.decide`."""
         self._thread().call(self._session.decide, call_id, decision)
 
-    def cancel(self) -> None:
+    def cancel(self, reason: str = "") -> None:
         """See `Session.cancel`; from any thread."""
-        self._thread().call(self._session.cancel)
+        self._thread().call(self._session.cancel, reason)
 
-    def stream(self, text: str, *, output: Any = None) -> AbstractContextManager[Iterator[Event]]:
+    def stream(
+        self, text: str, **options: Unpack[Asked]
+    ) -> AbstractContextManager[Iterator[Event]]:
         """See `Session.stream`: `with session.stream(text) as events: for event in events: ...`."""
-        return self._watched(self._session.stream(text, output=output))
+        return self._watched(self._session.stream(text, **options))
 
-    def stream_on(self, *, output: Any = None) -> AbstractContextManager[Iterator[Event]]:
+    def stream_on(self, **options: Unpack[Asked]) -> AbstractContextManager[Iterator[Event]]:
         """See `Session.stream_on`."""
-        return self._watched(self._session.stream_on(output=output))
+        return self._watched(self._session.stream_on(**options))
 
     @contextlib.contextmanager
     def _watched(self, stream: EventStream) -> Iterator[Iterator[Event]]:

@@ -75,6 +75,7 @@ class OnSignals:
         self._before: dict[signal.Signals, Any] = {}
         self._drains = 0
         self._over = False
+        self._came: list[tuple[signal.Signals, float]] = []
         self._drained: anyio.Event | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,10 +84,11 @@ class OnSignals:
                 "draining: signals come to the main thread alone, and this is another; call "
                 "Runtime.drain() from what hears of them there"
             )
-        self._drained = anyio.Event()
+        self._drained, self._woken = anyio.Event(), anyio.Event()
         self._post = poster()
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
+        self._group.start_soon(self._watch)
         self._body = anyio.CancelScope()
         self._body.__enter__()
         # Not the loop's own handlers: those would take the place of a server's for good.
@@ -120,13 +122,21 @@ class OnSignals:
             before(number, frame)
 
     def _begin(self, came: signal.Signals) -> None:
-        """On the loop: drain, or drain at once."""
+        """On the loop, but in no task, where little of anyio works: wake the one that does it."""
         if self._over:
             return
         seconds = self._seconds if not self._drains else 0.0
         self.signal = self.signal or came
         self._drains += 1
-        self._group.start_soon(self._drain, came, seconds)
+        self._came.append((came, seconds))
+        self._woken.set()
+
+    async def _watch(self) -> None:
+        while True:
+            await self._woken.wait()
+            self._woken = anyio.Event()
+            while self._came:
+                self._group.start_soon(self._drain, *self._came.pop(0))
 
     async def _drain(self, came: signal.Signals, seconds: float) -> None:
         log = structlog.get_logger("toolrun")

@@ -5,9 +5,14 @@ Real processes get real signals; another process, this one, goes on with what th
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
+import socket
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -225,3 +230,52 @@ async def test_another_process_cancels_a_turn_and_is_told_who_holds_the_session(
     last = (await stored(url, "hang"))[-1]
     assert isinstance(last, TurnFinished)
     assert last.status == "cancelled"
+
+
+@pytest.mark.load
+def test_a_service_under_uvicorn_parks_its_turns_and_ends(mock: MockServer, tmp_path: Path) -> None:
+    mock.script(Step(tool_calls=(call("wait", "w"),)), Step(content="Done."))
+    url = f"sqlite:///{tmp_path}/sessions.db"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    program = str(WORKER.with_name("draining_service.py"))
+    process = subprocess.Popen(
+        [sys.executable, program, url, mock.url, mock.model, port],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    leaks.KNOWN.add(process.pid)
+    said: list[dict[str, str]] = []
+
+    try:
+        with closing(connected(int(port), process)) as connection:
+            connection.request("GET", "/42")
+            for line in connection.getresponse():
+                said.append(json.loads(line))
+                if said[-1].get("kind") == "ToolCallStarted":
+                    process.send_signal(signal.SIGTERM)
+        assert said[-1] == {"status": "parked", "reason": "the process is about to end (SIGTERM)"}
+        out, _ = process.communicate(timeout=60)
+        assert "lifespan ends" in out
+    finally:
+        process.kill()
+        process.wait()
+    last = anyio.run(stored, url, "42")[-1]
+    assert isinstance(last, TurnFinished)
+    assert last.status == "parked"
+
+
+def connected(port: int, process: subprocess.Popen[str]) -> http.client.HTTPConnection:
+    """A connection to a server that is about to listen."""
+    for _ in range(600):
+        assert process.poll() is None
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        try:
+            connection.connect()
+        except ConnectionRefusedError:
+            time.sleep(0.05)  # nothing tells when another process listens
+        else:
+            return connection
+    raise AssertionError

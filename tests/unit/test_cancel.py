@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -312,3 +313,20 @@ async def test_the_runtime_stops_a_session_by_its_name() -> None:
         assert finished is not None
         assert (finished.status, finished.reason) == ("cancelled", "the user left")
         assert await runtime.cancel("42") is False
+
+
+def test_a_token_stops_turns_of_a_loop_that_anyio_did_not_start() -> None:
+    """As a service does under uvicorn: in a callback anyio does not know which loop runs."""
+
+    async def main() -> Answer:
+        token, waiting = CancelToken(), Waiting()
+        async with Session(model=model(), tools=[waiting.tool()]) as session:
+            turn = asyncio.ensure_future(session.ask("Go.", cancel=token))
+            await waiting.event.wait()
+            from_a_thread(token)
+            answer = await turn
+            await goes_on(session)
+            return answer
+
+    answer = asyncio.run(main())
+    assert (answer.status, answer.reason) == ("cancelled", "enough")
