@@ -31,7 +31,7 @@ from toolrun.events import (
     Warned,
 )
 from toolrun.runs import Run
-from toolrun.scopes import Scope, Within
+from toolrun.scopes import Scope, Within, bound
 from toolrun.state import State, retold
 from toolrun.turnstile import Turnstile, run_observer
 
@@ -225,19 +225,24 @@ class Journal:
         self, kind: Literal["turn", "step", "call"], *, name: str = "", call_id: str = ""
     ) -> Within:
         """A context manager to be in while a turn, a step or a call is under way; see `Scope`."""
-        state = self.state
+        state, step = self.state, self.state.step
+        if kind != "call":
+            step = 0 if kind == "turn" else step + 1
+        names = bound(kind, self.session, state.turn, step, call_id)
+        if not self._entering:
+            return Within(names)
         finished = state.finished
         scope = Scope(
             kind=kind,
             session=self.session,
             turn=state.turn,
-            step=0 if kind == "turn" else state.step + (kind == "step"),
+            step=step,
             call_id=call_id,
             name=name,
             settings=state.settings,
             after=finished.traceparent if kind == "turn" and finished is not None else "",
         )
-        return Within(scope, self._entering)
+        return Within(names, scope, self._entering)
 
     @asynccontextmanager
     async def at_once(self) -> AsyncIterator[None]:

@@ -53,11 +53,15 @@ class Within:
     """Is there while something is under way; a context manager that gives the traceparent of it.
 
     Args:
-        scope: what.
+        names: what a line that is logged inside says beside what is around it.
+        scope: what is under way, where somebody is told.
         entering: who is told, in order.
     """
 
-    def __init__(self, scope: Scope, entering: Sequence[Enter]) -> None:
+    def __init__(
+        self, names: Mapping[str, Any], scope: Scope | None = None, entering: Sequence[Enter] = ()
+    ) -> None:
+        self._names = names
         self._scope = scope
         self._entering = entering
         self._entered: list[AbstractContextManager[str]] = []
@@ -65,12 +69,13 @@ class Within:
     def __enter__(self) -> str:
         from structlog.contextvars import bind_contextvars
 
-        self._bound = bind_contextvars(**_names(self._scope))
+        self._bound = bind_contextvars(**self._names)
         traceparent = ""
-        for enter in self._entering:
-            manager = enter(self._scope)
-            traceparent = manager.__enter__() or traceparent
-            self._entered.append(manager)
+        if (scope := self._scope) is not None:
+            for enter in self._entering:
+                manager = enter(scope)
+                traceparent = manager.__enter__() or traceparent
+                self._entered.append(manager)
         return traceparent
 
     def __exit__(
@@ -88,15 +93,15 @@ class Within:
             reset_contextvars(**self._bound)
 
 
-def _names(scope: Scope) -> dict[str, Any]:
-    """What a line that is logged inside says of where it comes from."""
-    if scope.kind == "turn":
-        return {"session": scope.session, "turn": scope.turn}
-    if scope.kind == "step":
-        return {"session": scope.session, "turn": scope.turn, "step": scope.step}
-    return {
-        "session": scope.session,
-        "turn": scope.turn,
-        "step": scope.step,
-        "call": scope.call_id,
-    }
+def bound(kind: str, session: str, turn: int, step: int, call_id: str) -> dict[str, Any]:
+    """What a line that is logged inside says of where it comes from; a turn is around a step."""
+    names: dict[str, Any] = {}
+    if kind == "turn" or not turn:
+        names["session"] = session
+    if kind == "turn":
+        names["turn"] = turn
+    else:
+        names["step"] = step
+    if kind == "call":
+        names["call"] = call_id
+    return names
