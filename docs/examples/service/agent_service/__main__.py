@@ -1,6 +1,7 @@
 """How does a worker run? `python -m agent_service`, until SIGTERM; then it drains."""
 
 import contextlib
+import importlib.util
 import signal
 import socket
 import sys
@@ -97,10 +98,12 @@ def main() -> int:
     try:
         settings, config = load_settings()
         tenants = Tenants(read_keys(settings.keys, settings.keys_file))
-        return 0 if anyio.run(run, settings, config, tenants) else FAILED
+        fast = importlib.util.find_spec("uvloop") is not None  # toolrun's extra `fast` has it
+        came_up = anyio.run(run, settings, config, tenants, backend_options={"use_uvloop": fast})
     except ToolrunError as error:
         print(error, file=sys.stderr)
         return USAGE if isinstance(error, ConfigError) else FAILED
+    return 0 if came_up else FAILED
 
 
 if __name__ == "__main__":

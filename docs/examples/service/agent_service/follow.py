@@ -17,6 +17,9 @@ from agent_service.work import Work
 from toolrun import ConfigError, Event
 from toolrun.store.contract import Store
 
+LOOK_SECONDS = 15.0
+"""Who waits looks again after so long: clocks that differ much hide a change from `Watch`."""
+
 
 class Over(Exception):
     """No more will be told here: this worker ends, or the session is gone."""
@@ -60,18 +63,20 @@ class Follower:
         if self.place.seq and not events:
             raise Failure(400, "bad_event_id", "The session has no such event.")
 
-    async def more(self, seconds: float) -> list[Told]:
+    async def more(self, seconds: float | None = None) -> list[Told]:
         """What comes next; nothing where nothing does for so long.
 
         Raises:
             Over: nothing ever will.
             StoreError: the store cannot be read.
         """
-        with anyio.move_on_after(seconds):
-            while True:
-                if batch := await self._next():
-                    return batch
-        return []
+        if seconds is not None:
+            with anyio.move_on_after(seconds):
+                return await self.more()
+            return []
+        while True:
+            if batch := await self._next():
+                return batch
 
     async def _next(self) -> list[Told]:
         """What can be told at once; nothing after a wait, or where it was not for clients."""
@@ -128,7 +133,8 @@ class Follower:
             return
         if self._work.draining:
             raise Over
-        await self._work.watch.wait(self._id, self.place.seq)
+        with anyio.move_on_after(LOOK_SECONDS):
+            await self._work.watch.wait(self._id, self.place.seq)
 
     def _taken(self, events: Iterable[Told]) -> list[Told]:
         """Those that the client has not, which it now has; without what is not for clients."""

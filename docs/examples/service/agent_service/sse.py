@@ -50,6 +50,7 @@ class EventStreamResponse(Response):
         self._turn = turn
         self._until_end = until_end
         self._cancels = cancels
+        self._sent = self._sending = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Be an ASGI application."""
@@ -62,10 +63,29 @@ class EventStreamResponse(Response):
     async def _both(self, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, receive, group.cancel_scope)
+            group.start_soon(self._keep, send, group.cancel_scope)
             with contextlib.suppress(OSError):
                 await self._stream(send)
-                await _send(send, b"", more=False)
+                await self._send(send, b"", more=False)
             group.cancel_scope.cancel()
+
+    async def _keep(self, send: Send, scope: anyio.CancelScope) -> None:
+        """Say that a silent stream is alive, and end one whose client takes nothing.
+
+        Looked at once in a while: a time-out for each piece of a text costs as much as telling it.
+        """
+        while True:
+            sent = self._sent
+            await anyio.sleep(ALIVE_SECONDS)
+            if self._sent != sent:
+                continue
+            if self._sending:
+                await anyio.sleep(WRITE_SECONDS - ALIVE_SECONDS)
+                if self._sent == sent:
+                    scope.cancel()
+            else:
+                with contextlib.suppress(OSError):
+                    await self._send(send, b": alive\n\n")
 
     async def _watch(self, receive: Receive, scope: anyio.CancelScope) -> None:
         """End the stream when the client goes."""
@@ -76,23 +96,26 @@ class EventStreamResponse(Response):
         scope.cancel()
 
     async def _stream(self, send: Send) -> None:
-        await _send(send, b"retry: 1000\n\n")
+        await self._send(send, b"retry: 1000\n\n")
         while True:
             try:
-                batch = await self._follower.more(ALIVE_SECONDS)
+                batch = await self._follower.more()
             except (Over, StoreError) as error:
                 log.info("a stream ends", why=repr(error))
                 return
-            await _send(send, b"".join(map(frame, batch)) or b": alive\n\n")
+            await self._send(send, b"".join(map(frame, batch)))
             if self._until_end and any(each.ends for each in batch):
                 return
+
+    async def _send(self, send: Send, data: bytes, *, more: bool = True) -> None:
+        self._sending += 1
+        try:
+            await send({"type": "http.response.body", "body": data, "more_body": more})
+        finally:
+            self._sending -= 1
+            self._sent += 1
 
 
 def frame(each: Told) -> bytes:
     """An event as the stream has it; JSON holds no line break."""
     return b"id: %b\ndata: %b\n\n" % (str(each.place).encode(), each.data or b"")
-
-
-async def _send(send: Send, data: bytes, *, more: bool = True) -> None:
-    with anyio.fail_after(WRITE_SECONDS):
-        await send({"type": "http.response.body", "body": data, "more_body": more})
