@@ -117,7 +117,7 @@ class Client:
         self.url = url
         self.key = key
         self.http = httpx2.Client(
-            base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=20, trust_env=False
+            base_url=url, headers={"authorization": f"Bearer {key}"}, timeout=60, trust_env=False
         )
 
     def __enter__(self) -> Self:
@@ -189,7 +189,7 @@ def said(answer: httpx2.Response) -> Iterator[Said]:
 def told(socket: Connection) -> Iterator[Said]:
     """The events that a WebSocket brings; answers are passed over."""
     while True:
-        message = msgspec.json.decode(socket.recv(timeout=20), type=dict[str, Any])
+        message = msgspec.json.decode(socket.recv(timeout=60), type=dict[str, Any])
         if message["type"] == "event":
             yield message["id"], message["event"]
 

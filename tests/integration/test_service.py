@@ -142,9 +142,9 @@ def test_who_comes_late_gets_the_words_so_far_in_one_piece(
     client: Client, mock: MockServer
 ) -> None:
     session = client.new()
-    after = client.ask(session, f"Go on. {slow(mock)}")
+    after = client.ask(session, f"Go on. {slow(mock, chunk_delay_s=0.05)}")
     with client.events(session, after) as events:
-        for _ in range(20):
+        for _ in range(5):
             next(events)
 
     with client.events(session, f"{int(after) + 1}.3.00000000") as events:
@@ -217,8 +217,8 @@ def test_a_turn_goes_on_without_its_client_and_is_cancelled_on_demand(
 ) -> None:
     session = client.new()
     ask = f"/v1/sessions/{session}/ask"
-    stream = {"accept": "text/event-stream"}
-    with client.http.stream("POST", ask, json={"text": slow(mock)}, headers=stream) as answer:
+    stream, text = {"accept": "text/event-stream"}, slow(mock, chunk_delay_s=0.2)
+    with client.http.stream("POST", ask, json={"text": text}, headers=stream) as answer:
         next(said(answer))
 
     busy = client.http.post(ask, json={"text": "And?"})

@@ -14,7 +14,6 @@ import shutil
 import subprocess
 import sys
 import sysconfig
-import time
 import zipfile
 from typing import TYPE_CHECKING, Any, Final
 
@@ -269,10 +268,8 @@ def contained(tmp_path: Path, mock: MockServer) -> Iterator[str]:
             if not url:
                 continue
             yield url
-            began = time.monotonic()
             process.terminate()  # podman passes it on
-            assert process.wait(30) == 0, log.read_text()
-            assert time.monotonic() - began < 30
+            assert process.wait(60) == 0, log.read_text()
             return
     pytest.skip(f"podman runs no container here: {log.read_text()[-600:]}")
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from tests.rig.mock import MockServer
 
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.timeout(240)]
 WORDS = " ".join(f"word{number}" for number in range(100))
 HOSTILE = f"<img src=x onerror=window.{CANARY}=1><script>window.{CANARY}=1</script>[[&lt;b&gt;]]"
 SHOTS = os.environ.get("TOOLRUN_SHOTS")
@@ -41,6 +41,7 @@ def page(worker: Worker, browser: Browser) -> Iterator[Page]:
     """The page, entered with a key; at the end nothing foreign was asked for, and nothing said."""
     own = browser.new_context(viewport={"width": 1280, "height": 800})
     page = own.new_page()
+    page.set_default_timeout(60_000)
     seen = Seen(page)
     page.goto(worker.url)
     page.fill("#key", KEYS["acme"])
@@ -60,7 +61,7 @@ def say(page: Page, text: str) -> None:
 
 def until(page: Page, true: str) -> Any:
     """Wait for an expression to be true; the page's policy forbids playwright to wait in it."""
-    end = time.monotonic() + 20
+    end = time.monotonic() + 60
     while not (value := page.evaluate(true)):
         assert time.monotonic() < end, f"never true: {true}\n{page.inner_text('#log')}"
         page.wait_for_timeout(20)
@@ -155,7 +156,7 @@ def test_a_connection_that_breaks_is_made_again(page: Page, mock: MockServer) ->
 
 def test_stop(page: Page, mock: MockServer) -> None:
     marker = mock.script(
-        Step("I think slowly.", WORDS, chunk_delay_s=0.05, chunks_per_write=1), name="slow"
+        Step("I think slowly.", WORDS, chunk_delay_s=0.2, chunks_per_write=1), name="slow"
     )
     say(page, f"Tell me all. {marker}")
     page.wait_for_selector(".answer")

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from tests.rig.mock import MockServer
     from tests.rig.postgres import Postgres
 
-pytestmark = [pytest.mark.load, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.load, pytest.mark.timeout(240)]
 WORDS: Final = " ".join(f"word{number}" for number in range(80))
-SECONDS: Final = 30
+SECONDS: Final = 60
 """What a take-over may take: it takes less than one, on a quiet machine."""
 
 
@@ -67,7 +67,7 @@ def clients(pair: tuple[Worker, Worker]) -> Iterator[tuple[Client, Client]]:
 
 
 def slow(mock: MockServer) -> str:
-    return mock.script(Step("Slowly.", WORDS, chunk_delay_s=0.04, chunks_per_write=1), name="slow")
+    return mock.script(Step("Slowly.", WORDS, chunk_delay_s=0.15, chunks_per_write=1), name="slow")
 
 
 def refund(mock: MockServer) -> str:
@@ -182,7 +182,7 @@ def doomed(
     store: str, mock_server: MockServer, pair: tuple[Worker, Worker], tmp_path: Path
 ) -> Iterator[Worker]:
     """A third worker, for a test that ends it."""
-    with Worker(tmp_path, store, mock_server.url, SERVICE_DRAIN_SECONDS="10") as worker:
+    with Worker(tmp_path, store, mock_server.url, SERVICE_DRAIN_SECONDS="40") as worker:
         yield worker.ready()
 
 
