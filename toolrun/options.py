@@ -201,6 +201,10 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     def as_dict(self) -> dict[str, Any]:
         """The settings as JSON values; the defaults are left out."""
         plain: dict[str, Any] = msgspec.to_builtins(self)
+        # Traces of before these were there lack them, and are compared with what is said here.
+        for name, default in (("approvals", Approvals()), ("compaction", Compaction())):
+            if getattr(self, name) == default:
+                del plain[name]
         return plain
 
 
