@@ -37,4 +37,4 @@ def test_some_lives(any_life: type[AnyLife]) -> None:
 
 @pytest.mark.load
 def test_many_lives(any_life: type[AnyLife]) -> None:
-    run_state_machine_as_test(any_life, settings=settings(max_examples=40, stateful_step_count=20))
+    run_state_machine_as_test(any_life, settings=settings(max_examples=30, stateful_step_count=20))
