@@ -204,7 +204,7 @@ class Settings(Struct, frozen=True, omit_defaults=True):
         # Traces of before these were there lack them, and are compared with what is said here.
         for name, default in (("approvals", Approvals()), ("compaction", Compaction())):
             if getattr(self, name) == default:
-                del plain[name]
+                plain.pop(name, None)
         return plain
 
 
