@@ -201,22 +201,28 @@ async def hold(worker: Worker, pacer: Pacer, load: Load, ramp_s: float, seconds:
     loop = asyncio.get_running_loop()
     host, _, port = worker.url.removeprefix("http://").partition(":")
     clients: list[Client] = []
-    ids: list[str] = []
     few = asyncio.Semaphore(8)
 
-    async def opened(number: int) -> None:
+    async def connected(number: int) -> Client:
         key = f"key-{number % _TENANTS:020d}"
+        _, client = await loop.create_connection(lambda: Client(key), host, int(port))
+        return client
+
+    async def made(number: int) -> str:
         async with few:
-            _, client = await loop.create_connection(lambda: Client(key), host, int(port))
-            ids.append((await client.post("/v1/sessions", {}))["id"])
-            clients.append(client)
+            client = await connected(number)
+            answer = await client.post("/v1/sessions", {})
+            client.close()
+        return str(answer["id"])
 
     load.rss_mib.append(_rss_mib(worker))
-    await asyncio.gather(*(opened(number) for number in range(load.sessions)))
+    ids = await asyncio.gather(*(made(number) for number in range(load.sessions)))
     began = time.monotonic()
-    for number, (client, session) in enumerate(zip(clients, ids, strict=True)):
+    for number, session in enumerate(ids):
         await asyncio.sleep(began + ramp_s * number / load.sessions - time.monotonic())
-        client.ask(session)
+        # A connection that waits for long is one that the worker closes.
+        clients.append(await connected(number))
+        clients[-1].ask(session)
     await asyncio.sleep(2 * PACE_S)
     while sum(client.pieces > 0 for client in clients) < load.sessions:
         if any(client.ended.done() for client in clients):
@@ -314,6 +320,7 @@ async def measure(
         pacing.cancel()
         server.close()
         os.sched_setaffinity(0, cores)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     return load
 
 
