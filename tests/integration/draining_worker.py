@@ -78,8 +78,8 @@ async def main(argv: list[str]) -> None:
         for name in ("finish", "hang", "streaming", "approval"):
             session = await runtime.session(name).__aenter__()
             group.start_soon(ask, session)
-        await runtime.session("idle").__aenter__()
-        await anyio.sleep_forever()
+        async with runtime.session("idle"):  # held: what nobody holds is given back
+            await anyio.sleep_forever()
     signal = stopping.signal
     print("end", signal.name if signal else None, flush=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import signal
 import threading
@@ -29,6 +30,7 @@ from toolrun import (
     tool,
 )
 from toolrun.testing import ScriptedModel, call, calls, say
+from toolrun.tools.threads import poster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -330,3 +332,16 @@ def test_a_token_stops_turns_of_a_loop_that_anyio_did_not_start() -> None:
 
     answer = asyncio.run(main())
     assert (answer.status, answer.reason) == ("cancelled", "enough")
+
+
+def test_a_callback_of_asyncio_can_say_which_loop_it_is_on() -> None:
+    """Nothing of anyio is known there: such as where a store tells of a request to stop."""
+
+    async def main() -> bool:
+        loop, told = asyncio.get_running_loop(), asyncio.Event()
+        context = contextvars.Context()
+        loop.call_soon(lambda: poster()(told.set), context=context)
+        await asyncio.wait_for(told.wait(), 20)
+        return told.is_set()
+
+    assert asyncio.run(main())

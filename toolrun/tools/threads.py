@@ -149,7 +149,11 @@ def _threads() -> anyio.CapacityLimiter:
 
 def poster() -> Callable[[Callable[[], Any]], Any]:
     """What calls a function on this loop from another thread; RuntimeError where it has ended."""
-    if sniffio.current_async_library() == "trio":
+    try:
+        library = sniffio.current_async_library()
+    except sniffio.AsyncLibraryNotFoundError:  # a callback of asyncio's, which is no task
+        library = "asyncio"
+    if library == "trio":
         import trio
 
         return trio.lowlevel.current_trio_token().run_sync_soon
