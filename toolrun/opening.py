@@ -75,7 +75,6 @@ async def open_new(parts: Parts) -> None:
         for event in parts.history:
             await journal.record(event)
     journal.cut()
-    journal.cut()
     if parts.teller is not None:
         parts.teller.skip(journal.seq)
 
