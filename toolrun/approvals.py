@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import Struct
 
-from toolrun.decisions import Deny
+from toolrun.decisions import Approve, Deny, Edit
 from toolrun.errors import ConfigError
+from toolrun.events import ApprovalDecided
+from toolrun.values import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,3 +123,16 @@ def waiting(state: State, call_id: str, approvals: Approvals, now: float) -> App
             f"{approvals.seconds:g}: it is denied where the turn goes on"
         )
     return request
+
+
+def decided(call_id: str, tool: str, decision: Decision) -> ApprovalDecided:
+    """A decision on a call of a tool as the event that records it."""
+    match decision:
+        case Approve(scope=Rule() as rule):
+            return ApprovalDecided(call_id, "approve", rule)
+        case Approve(scope):
+            return ApprovalDecided(call_id, "approve", Rule(tool) if scope == "session" else None)
+        case Edit(arguments):
+            return ApprovalDecided(call_id, "edit", arguments=arguments)
+        case Deny(reason):
+            return ApprovalDecided(call_id, "deny", reason=reason)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 
-from toolrun.approvals import waiting
+from toolrun.approvals import decided, waiting
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, SessionBusy
 from toolrun.journal import Journal
@@ -20,7 +20,6 @@ from toolrun.state import fold
 from toolrun.store.contract import Query
 from toolrun.store.sink import StoreSink
 from toolrun.tools.validation import ArgumentsInvalid, Validator, edited
-from toolrun.turn import decided
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

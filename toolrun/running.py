@@ -11,12 +11,12 @@ import anyio.lowlevel
 from msgspec import Struct, structs
 
 from toolrun.cancel import CancelToken
+from toolrun.ending import end_turn
 from toolrun.errors import ConfigError, SessionBusy
 from toolrun.events import TurnFinished
 from toolrun.journal import Storing
 from toolrun.parking import Parking
 from toolrun.tools.threads import poster
-from toolrun.turn import end_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

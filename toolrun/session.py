@@ -10,9 +10,10 @@ import anyio
 from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
-from toolrun.approvals import waiting
+from toolrun.approvals import decided, waiting
 from toolrun.cancel import check_token
 from toolrun.decisions import Edit
+from toolrun.ending import close_calls, end_left
 from toolrun.errors import ConfigError, ServerError
 from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
 from toolrun.forking import options_of_fork
@@ -23,7 +24,7 @@ from toolrun.running import Running, Until
 from toolrun.step import Proving
 from toolrun.stream import EventStream
 from toolrun.transcript import check_text, to_openai
-from toolrun.turn import close_calls, decided, end_left, run_turn
+from toolrun.turn import run_turn
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from msgspec import Struct, field, structs
 
-from toolrun.approvals import Approvals, decision_on
-from toolrun.decisions import Approve, Approver, Deny, Edit
+from toolrun.approvals import Approvals, decided, decision_on
+from toolrun.decisions import Approver
+from toolrun.ending import end_turn
 from toolrun.errors import MalformedOutput, OutputInvalid
 from toolrun.events import (
-    ApprovalDecided,
     ApprovalRequested,
     AssistantMessage,
     LimitReached,
     ToolCallFinished,
     ToolCallStarted,
-    TurnFinished,
-    Warned,
     key_of,
 )
 from toolrun.journal import Journal
@@ -26,6 +24,7 @@ from toolrun.limits import Budget, Meter
 from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.parking import Parking
+from toolrun.repeating import note, refusal, repeated, repeats
 from toolrun.shortening import RECALL
 from toolrun.spending import Teller
 from toolrun.step import Sampler
@@ -33,19 +32,15 @@ from toolrun.tools.context import CallContext
 from toolrun.tools.kept import Kept
 from toolrun.tools.listener import recording
 from toolrun.tools.secrets import Secrets
-from toolrun.tools.surviving import after_crash, unknown
+from toolrun.tools.surviving import after_crash
 from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
-from toolrun.values import Rule, ToolResult
+from toolrun.values import ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolrun.decisions import Decision
     from toolrun.tools.toolbox import Checked
-    from toolrun.values import Status, ToolCall
-
-WARN_FROM = 3
-"""The same call is remarked upon from this time on."""
+    from toolrun.values import ToolCall
 
 
 class Turn(Struct, frozen=True, eq=False):
@@ -107,11 +102,12 @@ async def run_turn(turn: Turn) -> None:
                 return None
         if message is not None and await _ended_by(turn, message):
             return None
-        message, repeated = None, _repeated(turn)
+        message = None
+        too_often = repeated(journal, turn.toolbox, turn.meter.limits.repeats)
         await run_calls(turn)
         if state.pending:
             return await end_turn(journal, "parked", reason=turn.parking.reason)
-        if repeated:
+        if too_often:
             return await _limited(journal, LimitReached("repeats", turn.meter.limits.repeats))
 
 
@@ -186,9 +182,9 @@ async def _run_call(turn: Turn, call: ToolCall, checked: Checked) -> None:
                 )
                 journal.cut_off.discard(call.id)
                 result = await ready.run(context, recording(journal, call.id), turn.kept)
-            await journal.record(
-                ToolCallFinished(call.id, ready.tool.name, result, _note(turn, call))
-            )
+            count = repeats(call, turn.toolbox, journal.state)
+            said = note(count, turn.meter.limits.repeats)
+            await journal.record(ToolCallFinished(call.id, ready.tool.name, result, said))
 
 
 async def _approved(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
@@ -239,47 +235,13 @@ def _counted(turn: Turn, call: ToolCall, checked: Checked) -> Checked:
     if not isinstance(checked, Ready):
         return checked
     name, limits = checked.tool.name, turn.meter.limits
-    if _repeats(turn, call) >= limits.repeats:
-        text = f"{name} was not run: this is the same call for the {_nth(limits.repeats)} time."
+    if repeats(call, turn.toolbox, turn.journal.state) >= limits.repeats:
+        text = refusal(name, limits.repeats)
     elif not turn.meter.take_call():
         text = f"{name} was not run: the turn has no calls left."
     else:
         return checked
     return Wrong(ToolResult(text, "denied"))
-
-
-def _repeats(turn: Turn, call: ToolCall) -> int:
-    """How often the turn has made this call; 0 where its tool may be called again and again."""
-    return 0 if turn.toolbox.repeatable(call) else turn.journal.state.repeats(call.id)
-
-
-def _repeated(turn: Turn) -> bool:
-    """Whether a call has been made too often; warn of those that are on the way there."""
-    state, most = turn.journal.state, 0
-    for call in state.open_calls:
-        count = _repeats(turn, call)
-        if count >= WARN_FROM:
-            turn.journal.report(
-                Warned("repeated-call", f"{call.name}: the same call for the {_nth(count)} time")
-            )
-        most = max(most, count)
-    return most >= turn.meter.limits.repeats
-
-
-def _note(turn: Turn, call: ToolCall) -> str:
-    """What the model is told beside the result of a call that it makes again and again."""
-    count, most = _repeats(turn, call), turn.meter.limits.repeats
-    if count < WARN_FROM:
-        return ""
-    return (
-        f"[This is the {_nth(count)} time that you make the same call. Its result above is all "
-        f"that it gives: go on with it, or do something else; the turn ends with the {_nth(most)}.]"
-    )
-
-
-def _nth(count: int) -> str:
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(0 if count // 10 % 10 == 1 else count % 10, "th")
-    return f"{count}{ending}"
 
 
 def _context(turn: Turn, call: ToolCall, secrets: Mapping[str, str]) -> CallContext:
@@ -295,52 +257,6 @@ def _context(turn: Turn, call: ToolCall, secrets: Mapping[str, str]) -> CallCont
         context=turn.context,
         secrets=secrets,
     )
-
-
-def decided(call_id: str, tool: str, decision: Decision) -> ApprovalDecided:
-    """A decision on a call of a tool as the event that records it."""
-    match decision:
-        case Approve(scope=Rule() as rule):
-            return ApprovalDecided(call_id, "approve", rule)
-        case Approve(scope):
-            return ApprovalDecided(call_id, "approve", Rule(tool) if scope == "session" else None)
-        case Edit(arguments):
-            return ApprovalDecided(call_id, "edit", arguments=arguments)
-        case Deny(reason):
-            return ApprovalDecided(call_id, "deny", reason=reason)
-
-
-async def end_turn(
-    journal: Journal, status: Status, error: str | None = None, reason: str = ""
-) -> None:
-    """Record the end of a turn; unless it is parked, every call without an outcome gets one."""
-    if status != "parked":
-        await close_calls(journal, f"it was stopped: the turn was {status}")
-    await journal.record(TurnFinished(status, error, reason))
-
-
-async def close_calls(journal: Journal, why: str) -> None:
-    """Give every open call a result, so that the transcript can go on."""
-    for call in journal.state.open_calls:
-        if call.id in journal.cut_off:
-            result = unknown(call.name).result
-        else:
-            what = "gave no result" if call.id in journal.state.started else "was not run"
-            result = ToolResult(f"{call.name} {what}: {why}", "cancelled")
-        await journal.record(ToolCallFinished(call.id, call.name, result))
-
-
-async def end_left(journal: Journal) -> None:
-    """End the turn of a process that is gone, of a session that goes on with another one."""
-    last = journal.state.transcript[-1]
-    if journal.state.limit is not None:
-        await end_turn(journal, "limited")
-    elif isinstance(last, AssistantMessage) and not last.tool_calls:
-        await end_turn(journal, "finished")
-    else:
-        await end_turn(
-            journal, "cancelled", reason="its process ended, and it was not gone on with"
-        )
 
 
 async def _limited(journal: Journal, limit: LimitReached) -> None:

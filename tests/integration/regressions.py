@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
-from toolrun import Sampling, ServerError, state, step, turn
+from toolrun import Sampling, ServerError, ending, repeating, state, step, turn
 from toolrun.events import AssistantMessage, TextDelta, ToolCallFinished, TurnUndone
 from toolrun.journal import Journal
 from toolrun.models import chat_body
@@ -220,17 +220,17 @@ def skip_retries(patch: pytest.MonkeyPatch, took: Took) -> None:
 
 
 def lose_note(patch: pytest.MonkeyPatch, took: Took) -> None:
-    real = turn._note
-    patch.setattr(turn, "_note", lambda *args: took.place("") if real(*args) else "")
+    real = repeating.note
+    patch.setattr("toolrun.turn.note", lambda *args: took.place("") if real(*args) else "")
 
 
 def end_otherwise(patch: pytest.MonkeyPatch, took: Took) -> None:
-    real = turn.end_turn
+    real = ending.end_turn
 
     async def parked(journal: Any, status: Any, error: Any = None) -> None:
         await real(journal, took.place("limited") if status == "finished" else status, error)
 
-    patch.setattr(turn, "end_turn", parked)
+    patch.setattr("toolrun.turn.end_turn", parked)
 
 
 def lose_undo(patch: pytest.MonkeyPatch, took: Took) -> None:
