@@ -74,7 +74,6 @@ if TYPE_CHECKING:
     from toolrun.events import TurnUndone as TurnUndone
     from toolrun.events import UserMessage as UserMessage
     from toolrun.events import Warned as Warned
-    from toolrun.journal import Sink as Sink
     from toolrun.limits import Budget as Budget
     from toolrun.limits import Limits as Limits
     from toolrun.limits import Prices as Prices
@@ -95,6 +94,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox.pool import Boxes as Boxes
     from toolrun.session import Session as Session
     from toolrun.signals import draining as draining
+    from toolrun.sinks import Sink as Sink
     from toolrun.spending import Account as Account
     from toolrun.spending import Spending as Spending
     from toolrun.tools.builtin.citations import Annotation as Annotation
@@ -142,7 +142,6 @@ _HOMES = {
         *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
         *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),
     ),
-    "toolrun.journal": ("Sink",),
     "toolrun.limits": ("Budget", "Limits", "Prices"),
     "toolrun.models.chat": ("ChatModel",),
     "toolrun.models.door": ("Timeouts",),
@@ -157,6 +156,7 @@ _HOMES = {
     "toolrun.sandbox.pool": ("Boxes",),
     "toolrun.session": ("Session",),
     "toolrun.signals": ("draining",),
+    "toolrun.sinks": ("Sink",),
     "toolrun.spending": ("Account", "Spending"),
     "toolrun.tools.builtin.citations": ("Annotation",),
     "toolrun.tools.context": ("CallContext",),

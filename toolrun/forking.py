@@ -8,14 +8,24 @@ from typing import TYPE_CHECKING, cast
 from msgspec import structs
 
 from toolrun.errors import ConfigError
+from toolrun.events import Durable, ForkedFrom
 from toolrun.options import Options, check_options
 from toolrun.sandbox.resolve import over
+from toolrun.state import retold
 from toolrun.trace.header import beside
 from toolrun.trace.recording import Recording
 from toolrun.tracing import as_new
 
 if TYPE_CHECKING:
+    from toolrun.journal import Journal
     from toolrun.parts import Parts
+
+
+def forked(journal: Journal) -> list[Durable]:
+    """The events that a fork of a session begins with, after its SessionOpened."""
+    copies = retold(journal.state)
+    fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(journal.state.standing))
+    return [fork, *copies]
 
 
 def options_of_fork(parts: Parts, own: Options, id: str, changed: Options) -> Options:  # noqa: A002

@@ -10,35 +10,24 @@ from __future__ import annotations
 import time
 from collections import Counter
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from msgspec import structs
 
+from toolrun.counting import counted_as
 from toolrun.errors import LeaseLost, StoreError
-from toolrun.events import (
-    AssistantMessage,
-    Durable,
-    EgressDecided,
-    Event,
-    FileChanged,
-    ForkedFrom,
-    LimitReached,
-    Repaired,
-    Retried,
-    ToolCallFinished,
-    TurnFinished,
-    UserMessage,
-    Warned,
-)
+from toolrun.events import AssistantMessage, Durable, Event, TurnFinished, UserMessage
 from toolrun.runs import Run
 from toolrun.scopes import Scope, Within, bound
-from toolrun.state import State, retold
+from toolrun.sinks import Storing
+from toolrun.state import State
 from toolrun.turnstile import Turnstile, run_observer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
-    from toolrun.events import ReasoningDelta, TextDelta
+    from toolrun.events import EgressDecided, ReasoningDelta, Repaired, Retried, TextDelta, Warned
+    from toolrun.sinks import Sink
 
 E = TypeVar("E", bound=Event)
 
@@ -46,52 +35,6 @@ BATCH = 1000
 """Observed events that a sink keeps at most until it is told to let go of them."""
 WINDOW = 0.25
 """Seconds after which it is told so, too, where more events come."""
-
-
-class Sink(Protocol):
-    """Somebody who hears of sessions' events: an audit log, metrics, a store, a stream.
-
-    One sink may hear of many sessions at once; an event says which one it is of (`session`).
-    """
-
-    @property
-    def observes(self) -> bool:
-        """Whether observed events are wanted too: making them costs."""
-        ...
-
-    def observe(self, event: Event) -> None:
-        """Take note of an observed event; must not block and not raise.
-
-        One that keeps them may have a `flush`, too: it is called where many have come since the
-        last durable event, or for long. One that needs no event for each piece of a text may have
-        an `observe_run`: it is handed the pieces of one read as a `Run`.
-
-        One that wants to be there while a turn, a step or a call is under way may have a `within`:
-        it takes a `toolrun.scopes.Scope` and returns a context manager, which is entered and left
-        in the context of what happens inside; it gives its traceparent, or "". It must not raise.
-        One that has a `stored` is told how many seconds each durable event took to be stored, where
-        there is a store.
-        """
-
-    async def record(self, event: Durable) -> None:
-        """Return when a durable event is as safe as this sink makes it.
-
-        What it raises ends the turn: nothing goes on that could not be recorded.
-        """
-
-
-@runtime_checkable
-class Storing(Sink, Protocol):
-    """A sink that takes its time: those behind it hear of an event once it is stored, in order.
-
-    What they would hear of in between waits, too: so they hear of nothing before what came before.
-    """
-
-    collecting: bool
-    """Whether events only come together until they are stored as one."""
-
-    async def record_all(self, events: Sequence[Durable] = ()) -> None:
-        """Store events, and what came together: all of it, or nothing."""
 
 
 class Journal:
@@ -186,7 +129,7 @@ class Journal:
         elif isinstance(event, TurnFinished) and self.traceparent and event.status != "finished":
             event = structs.replace(event, traceparent=self.traceparent)
         self.sampling = False
-        self.counts[_kind(event)] += 1
+        self.counts[counted_as(event)] += 1
         placed = self._place(event, turn, step)
         self.state.apply(placed)
         self._on_the_way += 1
@@ -309,7 +252,7 @@ class Journal:
 
     def report(self, event: Retried | Repaired | EgressDecided | Warned) -> None:
         """Observe what operators count, whether somebody listens or not."""
-        self.counts[_kind(event)] += 1
+        self.counts[counted_as(event)] += 1
         self.observe(event)
 
     def report_of_sink(self, event: Warned) -> None:
@@ -345,32 +288,3 @@ class Teller:
     def __call__(self, event: Event) -> None:
         """Tell of one event."""
         self._observe(event)
-
-
-def forked(journal: Journal) -> list[Durable]:
-    """The events that a fork of a session begins with, after its SessionOpened."""
-    copies = retold(journal.state)
-    fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(journal.state.standing))
-    return [fork, *copies]
-
-
-def _kind(event: Event) -> str:  # noqa: PLR0911 - a table
-    """The name under which an event is counted: "TurnFinished.failed", "Retried.http-503"."""
-    name = type(event).__name__
-    match event:
-        case TurnFinished():
-            return f"{name}.{event.status}"
-        case ToolCallFinished():
-            return f"{name}.{event.result.outcome}"
-        case FileChanged():
-            return f"{name}.{event.change}"
-        case LimitReached():
-            return f"{name}.{event.limit}"
-        case Retried() | Warned():
-            return f"{name}.{event.code}"
-        case EgressDecided():
-            return f"{name}.{'allowed' if event.allowed else 'refused'}"
-        case Repaired():
-            return f"{name}.{event.what}"
-        case _:
-            return name

@@ -14,13 +14,13 @@ from toolrun.clock import Clock
 from toolrun.compaction import Compaction
 from toolrun.decisions import Approver
 from toolrun.errors import ConfigError
-from toolrun.journal import Sink
 from toolrun.limits import Budget, Limits
 from toolrun.models.door import Timeouts
 from toolrun.models.model import Model
 from toolrun.models.ways import Via
 from toolrun.retries import Retries
 from toolrun.sandbox.pool import Boxes
+from toolrun.sinks import Sink
 from toolrun.spending import Account
 from toolrun.store.contract import Durability, Store
 from toolrun.tools.definition import Tool, Toolset

@@ -14,8 +14,8 @@ from toolrun.cancel import CancelToken
 from toolrun.ending import end_turn
 from toolrun.errors import ConfigError, SessionBusy
 from toolrun.events import TurnFinished
-from toolrun.journal import Storing
 from toolrun.parking import Parking
+from toolrun.sinks import Storing
 from toolrun.tools.threads import poster
 
 if TYPE_CHECKING:

@@ -16,8 +16,7 @@ from toolrun.decisions import Edit
 from toolrun.ending import close_calls, end_left
 from toolrun.errors import ConfigError, ServerError
 from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
-from toolrun.forking import options_of_fork
-from toolrun.journal import forked
+from toolrun.forking import forked, options_of_fork
 from toolrun.opening import id_of, open_new
 from toolrun.output import Output
 from toolrun.running import Running, Until

@@ -19,7 +19,7 @@ from toolrun.runs import Run
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from toolrun.journal import Sink
+    from toolrun.sinks import Sink
 
 
 class Turnstile:

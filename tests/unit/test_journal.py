@@ -35,7 +35,8 @@ from toolrun import (
     Warned,
 )
 from toolrun.events import AnyEvent
-from toolrun.journal import Journal, forked
+from toolrun.forking import forked
+from toolrun.journal import Journal
 from toolrun.state import State, fold
 
 if TYPE_CHECKING:

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
     from toolrun.decisions import Approver, Decision
     from toolrun.events import Durable, Event
-    from toolrun.journal import Sink
     from toolrun.models.model import Observe, Request
+    from toolrun.sinks import Sink
     from toolrun.tools.context import CallContext
     from toolrun.tools.definition import Tool
     from toolrun.tools.listener import Listener

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from toolrun.decisions import Decision
     from toolrun.events import AssistantMessage
-    from toolrun.journal import Sink
+    from toolrun.sinks import Sink
     from toolrun.values import ToolCall
 
 
