@@ -28,18 +28,19 @@ from toolrun.repeating import note, refusal, repeated, repeats
 from toolrun.shortening import RECALL
 from toolrun.spending import Teller
 from toolrun.step import Sampler
+from toolrun.tools.checked import Ready, Undecided, Wrong
 from toolrun.tools.context import CallContext
 from toolrun.tools.kept import Kept
 from toolrun.tools.listener import recording
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.surviving import after_crash
-from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong
+from toolrun.tools.toolbox import Toolbox
 from toolrun.values import ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from toolrun.tools.toolbox import Checked
+    from toolrun.tools.checked import Checked
     from toolrun.values import ToolCall
 
 

@@ -17,8 +17,9 @@ from msgspec import Struct, structs
 from toolrun.errors import ReplayMismatch
 from toolrun.events import EgressDecided
 from toolrun.state import State
+from toolrun.tools.checked import Ready
 from toolrun.tools.secrets import NONE, Secrets
-from toolrun.tools.toolbox import Ready, Toolbox
+from toolrun.tools.toolbox import Toolbox
 from toolrun.trace.calls import RecordedCall, RecordedCalls
 from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
@@ -30,12 +31,12 @@ from toolrun.values import OnCrash, ToolCall, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from toolrun.tools.checked import Checked
     from toolrun.tools.context import CallContext, Hidden
     from toolrun.tools.definition import Tool
     from toolrun.tools.kept import Kept
     from toolrun.tools.listener import Listener
     from toolrun.tools.runners import Runner
-    from toolrun.tools.toolbox import Checked
 
 
 class Unrecorded(Struct, frozen=True):

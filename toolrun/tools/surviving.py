@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from toolrun.tools.toolbox import Undecided, Wrong
+from toolrun.tools.checked import Undecided, Wrong
 from toolrun.values import OnCrash, ToolResult
 
 if TYPE_CHECKING:
     from toolrun.events import ApprovalDecided
     from toolrun.state import State
-    from toolrun.tools.toolbox import Checked
+    from toolrun.tools.checked import Checked
     from toolrun.values import ToolCall
 
 UNKNOWN: Final = (

@@ -2,105 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import traceback
 from functools import cached_property, partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import structlog
-from msgspec import Struct, structs
+from msgspec import structs
 
 from toolrun.errors import ConfigError, ToolDefinitionError
 from toolrun.sandbox.later import later
 from toolrun.sandbox.resolve import label
 from toolrun.shortening import RECALL
-from toolrun.state import State
 from toolrun.tools.builtin.recall import RECALLING, recalling
+from toolrun.tools.checked import Checked, Ready, Undecided, Wrong
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
-from toolrun.tools.kept import Kept
 from toolrun.tools.repair import Mend, flaw_of, mend_arguments, mend_code, plain_name
-from toolrun.tools.runners import Runner
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, edited, parse
 from toolrun.tools.violations import said_again
-from toolrun.tools.work import Serving
 from toolrun.values import OnCrash, ToolCall, ToolResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
-    from contextlib import AbstractAsyncContextManager
+    from collections.abc import Callable, Sequence
 
     from toolrun.events import ApprovalDecided
-    from toolrun.tools.context import CallContext
-    from toolrun.tools.listener import Listener
-
-__all__ = ["Checked", "Mend", "Ready", "Toolbox", "Undecided", "Wrong", "plain_name"]
+    from toolrun.state import State
+    from toolrun.tools.runners import Runner
 
 MAX_NAMES = 50
 """Names that the model is told when it calls a tool that is not there."""
-
-
-class Wrong(Struct, frozen=True):
-    """The call cannot run; the model reads why."""
-
-    result: ToolResult
-
-
-class Undecided(Struct, frozen=True):
-    """The call fits, and waits for a decision; `name` is the tool's."""
-
-    name: str
-    arguments: dict[str, Any]
-    reason: str
-
-
-class Ready(Struct, frozen=True):
-    """The call fits and may run."""
-
-    tool: Tool
-    call: ToolCall
-    arguments: dict[str, Any]
-    profile: str | None
-    runner: Runner
-    gates: Gates
-    state: State
-
-    def slot(self) -> AbstractAsyncContextManager[None]:
-        """Hold one of the tool's own places (`concurrency`) while inside; wait for it in line."""
-        limit = self.tool.options.concurrency
-        if limit is None:
-            return contextlib.nullcontext()
-        return self.gates.slot(_identity(self.tool), limit)
-
-    async def run(
-        self, context: CallContext, listener: Listener, kept: Kept | None = None
-    ) -> ToolResult:
-        """Run it; see `Runner.run`.
-
-        Args:
-            context: see there.
-            listener: see there.
-            kept: what the session's tools keep from call to call.
-        """
-        if self.tool.work is not None and isinstance(self.runner, SandboxRunner):
-            serving = Serving(
-                self.tool,
-                self.call,
-                self.arguments,
-                context,
-                listener,
-                state=self.state,
-                kept=Kept() if kept is None else kept,
-                runner=self.runner,
-            )
-            return await self.tool.work.run(serving)
-        return await self.runner.run(self.tool, self.call, self.arguments, context, listener)
-
-
-Checked: TypeAlias = Wrong | Undecided | Ready
 
 
 class Toolbox:
@@ -338,12 +271,6 @@ class Toolbox:
         return ToolResult(
             f"There is no tool {shown!r}.{hint} The tools are: {names}{rest}.", "invalid"
         )
-
-
-def _identity(tool: Tool) -> Hashable:
-    """What a tool's limit belongs to: the same for a tool that is defined or loaded anew."""
-    words = None if tool.command is None else tool.command.words
-    return tool.name, tool.function, tool.source, words
 
 
 def _asks(tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> bool:

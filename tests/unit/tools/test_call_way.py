@@ -14,9 +14,10 @@ from msgspec import structs
 
 from toolrun import AssistantMessage, ConfigError, ToolCall, ToolResult, UserMessage, tool
 from toolrun.state import State, fold
+from toolrun.tools.checked import Ready, Undecided, Wrong
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.repair import Mend
-from toolrun.tools.toolbox import MAX_NAMES, Ready, Toolbox, Undecided, Wrong
+from toolrun.tools.toolbox import MAX_NAMES, Toolbox
 
 
 @tool(trusted=True)

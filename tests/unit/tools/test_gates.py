@@ -11,10 +11,11 @@ import pytest
 
 from toolrun import ToolCall, ToolResult, tool
 from toolrun.state import State
+from toolrun.tools.checked import Ready
 from toolrun.tools.context import CallContext
 from toolrun.tools.gates import Gates
 from toolrun.tools.listener import Listener
-from toolrun.tools.toolbox import Ready, Toolbox
+from toolrun.tools.toolbox import Toolbox
 
 
 class Echo:

@@ -20,8 +20,10 @@ from toolrun import (
     tool,
 )
 from toolrun.state import State, fold
+from toolrun.tools.checked import Ready, Undecided, Wrong
 from toolrun.tools.definition import define
-from toolrun.tools.toolbox import Ready, Toolbox, Undecided, Wrong, plain_name
+from toolrun.tools.repair import plain_name
+from toolrun.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from toolrun.events import Durable

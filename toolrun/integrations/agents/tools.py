@@ -17,7 +17,7 @@ from toolrun.decisions import Approve, Deny
 from toolrun.events import AssistantMessage, ToolCallFinished, UserMessage
 from toolrun.journal import Journal
 from toolrun.limits import Limits
-from toolrun.tools.toolbox import Undecided
+from toolrun.tools.checked import Undecided
 from toolrun.turn import run_call
 from toolrun.values import ToolCall
 
