@@ -127,9 +127,11 @@ $(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
 	touch $@
 
 .PHONY: soak
-soak: $(STAMP) ## 200,000 steps, then 20,000 calls in boxes: memory stays flat, nothing is left
+soak: $(STAMP) ## 200,000 steps, 20,000 calls in boxes, kills and races, streams: nothing grows or is lost
 	@$(BIN)/python -m tests.benchmarks.soak
 	@$(BIN)/python -m tests.benchmarks.soak_sandbox
+	@$(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.integration.service_load --sessions 1000 --seconds 600
 	@$(BIN)/python -m tests.chaos
 
 .PHONY: vllm
