@@ -13,14 +13,8 @@ from toolrun.integrations.otel import names
 from toolrun.integrations.otel.content import Content
 from toolrun.integrations.otel.counted import Counted
 from toolrun.integrations.otel.instruments import Instruments
-from toolrun.integrations.otel.spans import (
-    Kit,
-    OpenCall,
-    OpenStep,
-    OpenTurn,
-    step_here,
-    turn_here,
-)
+from toolrun.integrations.otel.opened import Kit
+from toolrun.integrations.otel.spans import OpenCall, OpenStep, OpenTurn, step_here, turn_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +24,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
     from toolrun.events import Durable, Event
-    from toolrun.integrations.otel.spans import Open
+    from toolrun.integrations.otel.opened import Open
     from toolrun.runs import Run
     from toolrun.runtime import Runtime
     from toolrun.scopes import Scope
