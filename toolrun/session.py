@@ -11,18 +11,17 @@ from msgspec import structs
 
 from toolrun.answer import Answer, answer_of
 from toolrun.approvals import decided, waiting
+from toolrun.beginning import Beginning
 from toolrun.cancel import check_token
 from toolrun.decisions import Edit
-from toolrun.ending import close_calls, end_left
 from toolrun.errors import ConfigError, ServerError
 from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
 from toolrun.forking import forked, options_of_fork
 from toolrun.opening import id_of, open_new
-from toolrun.output import Output
 from toolrun.running import Running, Until
 from toolrun.step import Proving
 from toolrun.stream import EventStream
-from toolrun.transcript import check_text, to_openai
+from toolrun.transcript import to_openai
 from toolrun.turn import run_turn
 
 if TYPE_CHECKING:
@@ -81,9 +80,9 @@ class Session:
         self._options = options
         self._parts = parts = runtime.assemble(id, options)
         self._journal = parts.journal
-        self._output: Output | None = None
         self._opened = self._closed = False
         self._running = Running(parts.journal, parts.settings.limits, runtime.turns)
+        self._beginning = Beginning(parts.journal, self._running)
         if parts.stops is not None:
             parts.stops(self._running)
         self.id = parts.journal.session
@@ -236,7 +235,7 @@ class Session:
             OutputInvalid: the model gives no answer that fits; `go_on` tries again.
             SandboxUnavailable: a tool's sandbox stopped holding.
         """
-        return await self._turn(self._saying(text, output), _until(seconds, cancel))
+        return await self._turn(self._beginning.saying(text, output), _until(seconds, cancel))
 
     async def go_on(
         self,
@@ -256,7 +255,7 @@ class Session:
             ConfigError: there is nothing to go on with.
             SessionBusy, Draining, ServerError, OutputInvalid: as for `ask`.
         """
-        return await self._turn(self._resuming(output), _until(seconds, cancel))
+        return await self._turn(self._beginning.going_on(output), _until(seconds, cancel))
 
     def stream(
         self,
@@ -271,7 +270,7 @@ class Session:
         An asynchronous context manager of an iterator over events; leaving it early cancels the
         turn. What `ask` raises, the iterator raises after the last event.
         """
-        return self._watched(self._saying(text, output), _until(seconds, cancel))
+        return self._watched(self._beginning.saying(text, output), _until(seconds, cancel))
 
     def stream_on(
         self,
@@ -281,7 +280,7 @@ class Session:
         cancel: CancelToken | None = None,
     ) -> EventStream:
         """`go_on`, as a stream."""
-        return self._watched(self._resuming(output), _until(seconds, cancel))
+        return self._watched(self._beginning.going_on(output), _until(seconds, cancel))
 
     def _watched(self, begin: Callable[[], Awaitable[None]], until: Until) -> EventStream:
         return EventStream(
@@ -374,59 +373,19 @@ class Session:
             raise ServerError("only a server's own token ids prove anything: model is not a server")
         return await parts.model.prove(parts.settings.model, step, later)
 
-    def _saying(self, text: str, output: Any) -> Callable[[], Awaitable[None]]:
-        text = check_text(text)
-        asked = None if output is None else Output(output)
-
-        async def begin() -> None:
-            # A turn that was parked and is not taken up again leaves no call without a result.
-            self._journal.cut()
-            if self._left_running:
-                await end_left(self._journal)
-            await close_calls(self._journal, "the user went on without it")
-            self._output = asked
-            await self._journal.record(UserMessage(text, asked.schema if asked else None))
-
-        return begin
-
-    def _resuming(self, output: Any) -> Callable[[], Awaitable[None]]:
-        asked = None if output is None else Output(output)
-
-        async def begin() -> None:
-            finished = self.state.finished
-            ended = finished is None or finished.status == "finished"
-            if ended and not self._left_running:
-                raise ConfigError("there is no turn to go on with; ask something")
-            self._output = asked or self._output or self._output_asked()
-
-        return begin
-
-    @property
-    def _left_running(self) -> bool:
-        """Whether a turn has not ended whose process has, or whose end could not be stored."""
-        return (self._journal.resumed or self._running.unended) and self.state.running
-
-    def _output_asked(self) -> Output | None:
-        """What the turn's answer has to be, of a turn that another session began."""
-        said = self.state.transcript[self.state.turn_from]
-        return Output(said.output) if isinstance(said, UserMessage) and said.output else None
-
     def _answer(self) -> Answer:
-        return answer_of(self.state, self._output.parse if self._output else None)
+        output = self._beginning.output
+        return answer_of(self.state, output.parse if output else None)
 
     async def _turn(
         self, begin: Callable[[], Awaitable[None]], until: Until = Until(), *, stream: bool = False
     ) -> Answer:
         async def drive(meter: Meter) -> None:
-            parking = self._running.parking
-            await run_turn(self._parts.turn(meter, self._output, stream=stream, parking=parking))
+            output, parking = self._beginning.output, self._running.parking
+            await run_turn(self._parts.turn(meter, output, stream=stream, parking=parking))
 
         await self._running.run(begin, drive, until)
         return self._answer()
-
-
-def _nobody(error: LeaseLost | None) -> None:
-    """Is told in place of a session that is gone."""
 
 
 def _until(seconds: float | None, cancel: CancelToken | None) -> Until:

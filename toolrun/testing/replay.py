@@ -105,7 +105,8 @@ async def _run(session: Session, turn: Turn, cast: Cast) -> None:
     try:
         # As `ask` and `stream` do it, without a reader who would want to hear of each piece.
         text, output = turn.text, turn.output
-        begin = session._resuming(None) if text is None else session._saying(text, output)  # noqa: SLF001 - as above
+        begins = session._beginning  # noqa: SLF001 - as above
+        begin = begins.going_on(None) if text is None else begins.saying(text, output)
         await session._turn(begin, stream=turn.stream)  # noqa: SLF001 - as above
     except Exception as error:
         if error is not cast.cursor.failure:
