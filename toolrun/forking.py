@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from msgspec import structs
 
@@ -15,16 +15,26 @@ from toolrun.state import retold
 from toolrun.trace.header import beside
 from toolrun.trace.recording import Recording
 from toolrun.tracing import as_new
+from toolrun.values import differing, holding
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from toolrun.journal import Journal
     from toolrun.parts import Parts
 
 
-def forked(journal: Journal) -> list[Durable]:
-    """The events that a fork of a session begins with, after its SessionOpened."""
-    copies = retold(journal.state)
-    fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(journal.state.standing))
+def forked(journal: Journal, tools: Sequence[Mapping[str, Any]]) -> list[Durable]:
+    """The events that a fork of a session begins with, after its SessionOpened.
+
+    Args:
+        journal: of the session.
+        tools: of the fork; approvals of those that are others here do not go with it.
+    """
+    state = journal.state
+    copies = retold(state)
+    standing = holding(state.standing, differing(state.tools, tools))
+    fork = ForkedFrom(journal.session, journal.seq, len(copies), tuple(standing))
     return [fork, *copies]
 
 

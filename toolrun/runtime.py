@@ -212,6 +212,7 @@ class Runtime(Elsewhere):
         Args:
             id: of the session.
             adopt: take the tools as they are now, where they are others than it was opened with.
+                What was approved of a tool that has changed is asked for again.
             wait: seconds to wait where another process drives it.
             **options: as for `session`, but for `messages`; where there is a `tenant`, another's
                 session is as unknown as none.

@@ -331,7 +331,8 @@ class Session:
         whole = options_of_fork(self._parts, self._options, id, options)
         other = Session(self._runtime, id, **whole)
         other._private = self._private
-        other._parts = structs.replace(other._parts, history=forked(self._journal))
+        history = forked(self._journal, other._parts.toolbox.schemas)
+        other._parts = structs.replace(other._parts, history=history)
         other._running.unended = self.state.running
         return other
 

@@ -30,7 +30,16 @@ from toolrun.events import (
 )
 from toolrun.shortening import Shortened, covered, shortened, up_to
 from toolrun.transcript import Message, ToolMessage
-from toolrun.values import FileChange, OnCrash, Rule, ToolCall, ToolResult, Usage
+from toolrun.values import (
+    FileChange,
+    OnCrash,
+    Rule,
+    ToolCall,
+    ToolResult,
+    Usage,
+    differing,
+    holding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -239,7 +248,14 @@ class State:
 
     def _changed(self, settings: Mapping[str, Any]) -> None:
         changed = dict(settings)
-        self.tools = changed.pop("tools", self.tools)
+        if (tools := changed.pop("tools", None)) is not None:
+            others = differing(self.tools, tools)
+            self.standing = holding(self.standing, others)
+            # What was approved, and has not begun, was approved of the tool as it was.
+            new = {each.id for each in self.calls if each.name in others} - self.started.keys()
+            kept = self.decided.items()
+            self.decided = {k: v for k, v in kept if k not in new or v.decision == "deny"}
+            self.tools = tools
         self.on_crash = changed.pop("on_crash", self.on_crash)
         self.settings = {**self.settings, **changed}
 

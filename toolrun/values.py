@@ -11,7 +11,7 @@ from msgspec import Struct
 # of a step with 2,000 sessions in flight, has nothing to look for in it.
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
 Outcome: TypeAlias = Literal[
@@ -118,13 +118,28 @@ class Rule(Struct, frozen=True, omit_defaults=True):
 
     def matches(self, tool: str, arguments: Mapping[str, Any]) -> bool:
         """Whether a call is meant."""
-        return fnmatchcase(tool, self.tool) and all(
+        return self.means(tool) and all(
             name in arguments and _fits(pattern, arguments[name])
             for name, pattern in self.arguments.items()
         )
+
+    def means(self, tool: str) -> bool:
+        """Whether some calls of a tool are meant."""
+        return fnmatchcase(tool, self.tool)
 
 
 def _fits(pattern: Any, value: Any) -> bool:
     if isinstance(pattern, str):
         return isinstance(value, str) and fnmatchcase(value, pattern)
     return type(pattern) is type(value) and bool(pattern == value)
+
+
+def differing(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> set[str]:
+    """The names of the tools that are new, gone, or others to the model than they were."""
+    old, new = ({tool["function"]["name"]: tool for tool in tools} for tools in (before, after))
+    return {name for name in old.keys() | new.keys() if old.get(name) != new.get(name)}
+
+
+def holding(rules: Iterable[Rule], changed: Iterable[str]) -> list[Rule]:
+    """The standing approvals that mean none of the tools that changed: of those nobody approved."""
+    return [rule for rule in rules if not any(rule.means(tool) for tool in changed)]

@@ -186,6 +186,33 @@ async def test_a_standing_approval_outlives_the_process(url: str, scope: Any) ->
     assert (answer.status, answer.text, sent.to) == ("finished", "!", ["Ann", "Eve"])
 
 
+async def test_what_was_approved_of_a_tool_is_not_approved_of_another_of_its_name(
+    tmp_path: Path,
+) -> None:
+    url, sent = f"sqlite:///{tmp_path}/sessions.db", Sent()
+    call_id = await parked(url, sent)
+    async with process(url, sent) as runtime:
+        await runtime.decide("42", call_id, Approve(scope=Rule("s*")))
+
+    @tool(trusted=True, approve=True)
+    async def send(to: str, copies: int = 1000) -> str:
+        """Send more of it."""
+        sent.to.append(to)
+        return f"sent {copies} to {to}"
+
+    async with (
+        process(url, sent, tools=[send]) as runtime,
+        runtime.resume("42", adopt=True) as session,
+    ):
+        answer = await session.go_on()
+        assert (answer.status, sent.to) == ("parked", [])
+        await session.decide(call_id, Approve(scope="session"))
+        assert (await session.go_on()).text == "Done."
+        # Of this one everything is approved from now on.
+        assert (await session.ask("And Eve.")).status == "finished"
+    assert sent.to == ["Ann", "Eve"]
+
+
 async def test_a_decision_that_does_not_come_in_time_is_a_denial(url: str) -> None:
     sent, clock = Sent(), Clock()
     waits: dict[str, Any] = {"approvals": Approvals(seconds=60), "clock": clock}

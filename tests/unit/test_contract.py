@@ -199,6 +199,22 @@ async def test_standing_approvals_go_with_a_fork() -> None:
             assert (await other.ask("Again.")).text == "Sent again."
 
 
+async def test_a_standing_approval_does_not_go_with_a_fork_whose_tool_is_another() -> None:
+    @tool(trusted=True, approve=True)
+    async def send(to: str, copies: int = 1000) -> str:
+        raise AssertionError
+
+    async with session(
+        call("send", {"to": "a"}), "Sent.", call("send", {"to": "b"}), "Sent again."
+    ) as chat:
+        await chat.ask("Send.")
+        (waiting,) = chat.state.pending
+        await chat.decide(waiting, Approve("session"))
+        await chat.go_on()
+        async with chat.fork(tools=[send]) as other:
+            assert (await other.ask("Again.")).status == "parked"
+
+
 # ---- output ----
 
 

@@ -240,7 +240,7 @@ async def test_a_fork_tells_what_its_parent_has_come_to(*, open_call: bool) -> N
     await parent.record(done("b", "of b"))
     await parent.record(TurnFinished("parked" if open_call else "failed"))
     child = Journal("child")
-    for event in forked(parent):
+    for event in forked(parent, ()):
         await child.record(event)
 
     for name in ("transcript", "open_calls", "finished", "standing", "turn", "step", "usage"):
