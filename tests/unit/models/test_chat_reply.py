@@ -12,6 +12,7 @@ from msgspec import structs
 from tests.rig.versions import RELEASES
 from toolrun import (
     AssistantMessage,
+    ContextTooLong,
     Event,
     MalformedOutput,
     ReasoningDelta,
@@ -98,9 +99,9 @@ def test_a_real_answer_that_was_cut_off_says_so(version: str) -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_real_error_object_is_an_error(version: str) -> None:
-    with pytest.raises(ServerStatus, match="maximum context length") as caught:
+    with pytest.raises(ContextTooLong, match="maximum context length") as caught:
         read_reply(shape(version, "too-long"))
-    assert caught.value.status == 400
+    assert (caught.value.tokens, caught.value.length) == (8322, 8192)
 
 
 def reply(**message: Any) -> bytes:

@@ -70,7 +70,7 @@ def _turn(
         ),
         (
             (UserMessage("a"), LimitReached("seconds", 1), CANCELLED, TurnFinished("limited")),
-            [_turn("a", "limited", Stop(2, "seconds"), 5)],
+            [_turn("a", "limited", Stop(2, "seconds", seconds=1), 5)],
         ),
         (
             (UserMessage("a"), LimitReached("steps", 1), TurnFinished("limited")),
