@@ -72,7 +72,7 @@ class Elsewhere(Protocol):
             id: of the session.
             call_id: of the call: `ApprovalRequested.call_id`.
             decision: what becomes of it.
-            tenant: whose the session must be, where given.
+            tenant: whose the session must be, where given; the runtime's own, where it has one.
             wait: seconds to wait where another process drives it.
 
         Raises:
@@ -81,6 +81,7 @@ class Elsewhere(Protocol):
             SessionBusy: a turn of it runs, or another process holds it.
             StoreError: the store can't be used.
         """
+        tenant = self._whose(tenant)
         if here := self.turns.open(id, tenant):
             await here[0].decide(call_id, decision)
         else:
@@ -99,7 +100,7 @@ class Elsewhere(Protocol):
             ConfigError: there is no store, or no such session of that tenant.
             StoreError: the store can't be used, or what is stored is damaged.
         """
-        return await (await self._deciding()).pending(id, tenant)
+        return await (await self._deciding()).pending(id, self._whose(tenant))
 
     async def expire_approvals(self, *, tenant: str | None = None) -> list[str]:
         """Deny the calls of parked sessions that have waited longer than `Approvals.seconds`.
@@ -108,7 +109,7 @@ class Elsewhere(Protocol):
         sessions that can go on now. Those that a process holds are left to it.
 
         Args:
-            tenant: whose; None: anybody's.
+            tenant: whose; None: the runtime's own, where it has one, else anybody's.
 
         Returns:
             The ids of the sessions in which something was denied.
@@ -117,7 +118,7 @@ class Elsewhere(Protocol):
             ConfigError: there is no store.
             StoreError: the store can't be used.
         """
-        return await (await self._deciding()).expire(tenant)
+        return await (await self._deciding()).expire(self._whose(tenant))
 
     async def cancel(
         self,
@@ -133,7 +134,7 @@ class Elsewhere(Protocol):
 
         Args:
             id: of the session.
-            tenant: whose it must be, where given.
+            tenant: whose it must be, where given; the runtime's own, where it has one.
             reason: for people; another process is not told.
 
         Returns:
@@ -143,6 +144,7 @@ class Elsewhere(Protocol):
             ConfigError: it is in no process, and the store has no such session of that tenant.
             StoreError: the store can't be used.
         """
+        tenant = self._whose(tenant)
         here = self.turns.open(id, tenant)
         for session in here:
             session.cancel(reason)
@@ -150,6 +152,10 @@ class Elsewhere(Protocol):
             return bool(here)
         store = await self.store()
         return await store.request_cancel(id, tenant)
+
+    def _whose(self, tenant: str | None) -> str | None:
+        """Whose a session must be: of the tenant that is given, else of its own, if it has one."""
+        return self.option("tenant") if tenant is None else tenant
 
     async def _deciding(self) -> Deciding:
         from toolrun.deciding import Deciding

@@ -63,8 +63,11 @@ class Resuming:
             raise ConfigError("messages: a session that is resumed has its own; leave them out")
         self._runtime = runtime
         self._id = id
+        self._tenant = options.get("tenant")
+        if self._tenant is None:  # None takes no session from its tenant
+            options = cast("Options", {k: v for k, v in options.items() if k != "tenant"})
+            self._tenant = runtime.option("tenant")
         self._options = options
-        self._tenant = options.get("tenant") or runtime.option("tenant")
         self._adopt = adopt
         self._wait = wait
         self._session: Session | None = None

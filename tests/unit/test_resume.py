@@ -368,9 +368,8 @@ async def test_a_session_is_unknown_to_another_tenant(mock: MockServer, sqlite: 
         async with shared.session("s", tenant="acme"):
             pass
         for tenant in ("other", ""):
-            if tenant:
-                with pytest.raises(ConfigError, match="there is no session 's'"):
-                    await shared.resume("s", tenant=tenant)
+            with pytest.raises(ConfigError, match="there is no session 's'"):
+                await shared.resume("s", tenant=tenant)
         with pytest.raises(ConfigError, match="there is no session 't'"):
             await shared.resume("t")
         async with shared.resume("s", tenant="acme") as chat:
@@ -378,6 +377,36 @@ async def test_a_session_is_unknown_to_another_tenant(mock: MockServer, sqlite: 
         with pytest.raises(ConfigError, match="there is a session 's' already"):
             async with shared.session("s"):
                 pass
+
+
+async def test_a_session_stays_its_tenants_whoever_resumes_it(
+    mock: MockServer, sqlite: str
+) -> None:
+    async with runtime(mock, sqlite, []) as shared:
+        async with shared.session("s", tenant="acme"):
+            pass
+        async with shared.resume("s", tenant=None) as chat:
+            assert chat.tenant == "acme"
+
+
+async def test_a_runtime_of_a_tenant_reaches_no_other_tenants_sessions(
+    mock: MockServer, sqlite: str
+) -> None:
+    ledger = Ledger()
+    async with runtime(mock, sqlite, ledger.tools()) as shared:
+        mock.script(Step("I ask.", tool_calls=(call("send", to="Ann"),)))
+        async with shared.session("s", tenant="acme") as chat:
+            waits = (await chat.ask("Go.")).pending[0].call_id
+        async with runtime(mock, sqlite, [], tenant="other") as other:
+            for attempt in (
+                other.decide("s", waits, Approve()),
+                other.pending("s"),
+                other.cancel("s"),
+            ):
+                with pytest.raises(ConfigError, match="there is no session 's'"):
+                    await attempt
+            with pytest.raises(ConfigError, match="there is no session 's'"):
+                await other.resume("s")
 
 
 async def test_one_drives_a_session_and_another_may_wait_for_it(
