@@ -19,7 +19,7 @@ from toolrun.errors import LeaseLost, StoreError
 from toolrun.events import AssistantMessage, Durable, Event, TurnFinished, UserMessage
 from toolrun.runs import Run
 from toolrun.scopes import Scope, Within, bound
-from toolrun.sinks import Storing
+from toolrun.sinks import is_storing
 from toolrun.state import State
 from toolrun.turnstile import Turnstile, run_observer
 
@@ -95,7 +95,7 @@ class Journal:
     def _find_observers(self) -> None:
         # Found once, not at each piece of a text.
         sinks = self._sinks
-        self._store = next((sink for sink in sinks if isinstance(sink, Storing)), None)
+        self._store = next((sink for sink in sinks if is_storing(sink)), None)
         behind = len(sinks) if self._store is None else sinks.index(self._store) + 1
         self._first = sinks[:behind]
         self._turnstile.lead_to(sinks[behind:])

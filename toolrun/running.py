@@ -15,7 +15,7 @@ from toolrun.ending import end_turn
 from toolrun.errors import ConfigError, SessionBusy
 from toolrun.events import TurnFinished
 from toolrun.parking import Parking
-from toolrun.sinks import Storing
+from toolrun.sinks import is_storing
 from toolrun.tools.threads import poster
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class Running:
             reason: for people.
             stored: do as where something stores it.
         """
-        stored = stored or any(isinstance(sink, Storing) for sink in self._journal.sinks)
+        stored = stored or any(map(is_storing, self._journal.sinks))
         self._stopped_by(_Stop("parked" if stored else "cancelled", reason))
 
     def _stopped_by(self, stop: _Stop) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,7 +42,6 @@ class Sink(Protocol):
         """
 
 
-@runtime_checkable
 class Storing(Sink, Protocol):
     """A sink that takes its time: those behind it hear of an event once it is stored, in order.
 
@@ -54,3 +53,8 @@ class Storing(Sink, Protocol):
 
     async def record_all(self, events: Sequence[Durable] = ()) -> None:
         """Store events, and what came together: all of it, or nothing."""
+
+
+def is_storing(sink: Sink) -> TypeGuard[Storing]:
+    """Whether it stores; each stream asks, and `isinstance` of a protocol takes 50 µs a sink."""
+    return hasattr(sink, "record_all")

@@ -10,7 +10,7 @@ ggml-org/llama.cpp tools/server) and Ollama, of a model that is loaded (`context
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +18,8 @@ from msgspec import Struct
 from toolrun.errors import ServerError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from toolrun.models.dialects import Dialect
     from toolrun.models.door import Door
 
@@ -26,18 +28,6 @@ SECONDS = 5.0
 AGAIN_S = 60.0
 """Seconds after which a server that did not answer is asked again."""
 _OK = 200
-
-
-@runtime_checkable
-class Measured(Protocol):
-    """A model that knows how much it takes."""
-
-    async def context_length(self, name: str) -> int | None:
-        """Tokens of prompt and reply together; None where nobody says.
-
-        Args:
-            name: of the model.
-        """
 
 
 class _Card(Struct):
@@ -114,7 +104,9 @@ class Lengths:
 
 
 async def length_of(model: object, name: str) -> int | None:
-    """What a model of any kind takes; None where it does not know."""
-    if not isinstance(model, Measured):
-        return None
-    return await model.context_length(name)
+    """What a model takes that has a `context_length(name)`; None where it has none, or none knows.
+
+    Looked up by its name: each step asks, and `isinstance` of a protocol takes 16 µs and more.
+    """
+    ask: Callable[[str], Awaitable[int | None]] | None = getattr(model, "context_length", None)
+    return None if ask is None else await ask(name)
