@@ -2,16 +2,18 @@
 
 from typing import Any, Literal
 
+import structlog
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
 from agent_service.failures import Failure
 from agent_service.service import Tenant, TheService
 from agent_service.sessions import PAGE, read, waiting
-from toolrun import Approve, Decision, Deny, Edit
+from toolrun import Approve, Decision, Deny, Edit, StoreError
 from toolrun.store.contract import Query
 
 router = APIRouter(prefix="/v1")
+log = structlog.get_logger("agent_service")
 
 
 class Decided(BaseModel):
@@ -46,7 +48,14 @@ async def list_all(service: TheService, tenant: Tenant) -> dict[str, Any]:
     query = Query(tenant=tenant, status=("parked",), limit=PAGE)
     found: list[dict[str, Any]] = []
     for info in await service.store.sessions(query):
-        state, _ = await read(service, info.id, tenant)
+        try:
+            state, _ = await read(service, info.id, tenant)
+        except (
+            Failure,
+            StoreError,
+        ) as error:  # deleted meanwhile, or damaged
+            log.warning("passed over", session=info.id, error=repr(error))
+            continue
         found += [{"session": info.id, **each} for each in waiting(state)]
     return {"approvals": found}
 

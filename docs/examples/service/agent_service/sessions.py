@@ -16,6 +16,8 @@ from toolrun.store.contract import Query, SessionInfo
 from toolrun.transcript import to_openai
 
 PAGE = 100
+MOST = 1_000_000
+"""The largest offset: databases count no further than a few bytes."""
 router = APIRouter(prefix="/v1/sessions")
 
 
@@ -48,7 +50,7 @@ async def list_all(
     service: TheService, tenant: Tenant, text: str = "", offset: int = 0
 ) -> dict[str, Any]:
     """The newest sessions; those in which a text was said."""
-    query = Query(tenant=tenant, text=text, limit=PAGE, offset=max(offset, 0))
+    query = Query(tenant=tenant, text=text, limit=PAGE, offset=min(max(offset, 0), MOST))
     return {"sessions": [_shown(info) for info in await service.store.sessions(query)]}
 
 

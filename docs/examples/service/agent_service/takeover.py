@@ -67,8 +67,8 @@ class TakeOver:
         found = {info.id for info in (*running, *parked)}
         self._attempts = {at: n for at, n in self._attempts.items() if at[0] in found}
         for info in free:
-            if info.id not in self._work.lives and await self._is_ours(info):
-                await self._take(info)
+            if info.id not in self._work.lives:
+                await self._look_at(info)
 
     async def _all(self, query: Query) -> list[SessionInfo]:
         found: list[SessionInfo] = []
@@ -77,6 +77,17 @@ class TakeOver:
             found += page
             if len(page) < PAGE:
                 return found
+
+    async def _look_at(self, info: SessionInfo) -> None:
+        """Go on with one that is ours; what is wrong with it keeps none of the others waiting."""
+        try:
+            if await self._is_ours(info):
+                await self._take(info)
+        except Exception as error:
+            place = info.id, info.seq
+            self._attempts[place] = self._attempts.get(place, 0) + 1
+            known = isinstance(error, ToolrunError)
+            log.exception("a turn could not be looked at", session=info.id, exc_info=not known)
 
     async def _is_ours(self, info: SessionInfo) -> bool:
         """Whether a turn is to be gone on with; one that waits for a person is not."""

@@ -48,7 +48,7 @@ class Work:
         self._runtime = runtime
         self._settings = settings
         self._group = group
-        self._starting: set[str] = set()
+        self._starting: set[tuple[str | None, str]] = set()
 
     async def ask(self, session_id: str, tenant: str, text: str) -> Live:
         """Begin a turn with what a user says.
@@ -113,23 +113,27 @@ class Work:
         self.draining = True
         self.watch.wake_all()
         await self._runtime.drain(self._settings.drain_seconds)
-        for live in [*self.lives.values()]:
-            with anyio.move_on_after(BUSY_SECONDS):
+        with anyio.move_on_after(BUSY_SECONDS):
+            for live in [*self.lives.values()]:
                 await live.closed.wait()
 
     async def _start(self, session_id: str, tenant: str | None, begin: Begin) -> Live | None:
         if self.draining:
             raise draining()
-        if (live := self.lives.get(session_id)) is not None and live.ended:
+        live = self.lives.get(session_id)
+        if live is not None and live.tenant != tenant:
+            raise unknown()  # not even that it is busy
+        if live is not None and live.ended:
             with anyio.move_on_after(BUSY_SECONDS):  # its last event was told a moment ago
                 await live.closed.wait()
-        if session_id in self.lives or session_id in self._starting:
+        mine = tenant, session_id
+        if session_id in self.lives or mine in self._starting:
             raise SessionBusy(f"session {session_id} runs a turn in this worker")
-        self._starting.add(session_id)
+        self._starting.add(mine)
         try:
             started: Live | None = await self._group.start(self._drive, session_id, tenant, begin)
         finally:
-            self._starting.discard(session_id)
+            self._starting.discard(mine)
         return started
 
     async def _drive(
@@ -142,9 +146,11 @@ class Work:
     ) -> None:
         """Resume a session, run its turn, let go; what goes wrong before it begins is raised."""
         live: Live | None = None
+        told = False
         try:
             async with self._held(session_id, tenant) as session:
                 stream = await begin(session)
+                told = True
                 if stream is None:
                     task_status.started(None)
                     return
@@ -153,7 +159,7 @@ class Work:
                 task_status.started(live)
                 await _run(live, stream)
         except Exception:
-            if live is None:
+            if not told:
                 raise
             log.exception("a session was not let go of", session=session_id)
         finally:
