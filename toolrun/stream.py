@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Protocol, Self
 
 import anyio
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from toolrun.events import Durable
     from toolrun.journal import Journal
     from toolrun.runs import Run
+
+
+class Listener(Protocol):
+    """Somebody whom a turn is told to; it must not block and not raise."""
+
+    def tell(self, event: Event) -> None:
+        """Hear of an event."""
+
+    def tell_run(self, run: Run) -> None:
+        """Hear of pieces of one text that came at once, each an event."""
 
 
 class EventStream:
@@ -77,6 +87,23 @@ class EventStream:
             await self._arrived.wait()
         return self._events.popleft()
 
+    async def into(self, listener: Listener) -> Answer:
+        """Run the turn here and tell somebody of each event as it happens, instead of iterating.
+
+        A service that streams to thousands has no task, queue and pass of the event loop for each
+        piece of a text. Cancelling the wait cancels the turn.
+
+        Raises:
+            ToolrunError: what the turn raises, as `Session.ask` does.
+        """
+        sink = _Into(listener, self._answered)
+        self._journal.add(sink)
+        try:
+            self.answer = await self._run()
+        finally:
+            self._journal.remove(sink)
+        return self.answer
+
     def _end(self) -> NoReturn:
         """End the iteration as the turn ended."""
         if self._error is not None:
@@ -119,3 +146,20 @@ class EventStream:
             self._journal.remove(self)
             self._ended = True
             self._wake()
+
+
+class _Into:
+    """A sink that tells a listener."""
+
+    observes = True
+
+    def __init__(self, listener: Listener, answered: Callable[[], Answer]) -> None:
+        self.observe = self._tell = listener.tell
+        self.observe_run = listener.tell_run
+        self._answered = answered
+
+    async def record(self, event: Durable) -> None:
+        """See `Sink.record`."""
+        if isinstance(event, TurnFinished):
+            event = event.with_answer(self._answered())
+        self._tell(event)

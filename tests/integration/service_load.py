@@ -15,6 +15,7 @@ import json
 import os
 import re
 import resource
+import sys
 import tempfile
 import time
 from collections import deque
@@ -228,6 +229,8 @@ async def hold(worker: Worker, pacer: Pacer, load: Load, ramp_s: float, seconds:
         if any(client.ended.done() for client in clients):
             break  # told below
         await asyncio.sleep(0.1)
+    # For whoever puts a profiler on it.
+    print(f"all stream; the worker is process {worker.process.pid}", file=sys.stderr, flush=True)
     begin, cpu, mine = time.monotonic(), _cpu_s(worker), time.process_time()
     load.rss_mib.append(_rss_mib(worker))
     pacer.late.clear()
@@ -308,6 +311,8 @@ async def measure(
                 url,
                 SERVICE_KEYS=keys,
                 SERVICE_TENANT_SESSIONS="100000",
+                SERVICE_TAKE_OVER_SECONDS="2",
+                SERVICE_WATCH_SECONDS="0.5",
                 TOOLRUN_LIMITS_SECONDS="3600",
             )
             os.sched_setaffinity(worker.process.pid, {cores[0]})

@@ -30,6 +30,7 @@ from toolrun import (
     TurnFinished,
     UserMessage,
 )
+from toolrun.runs import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,7 +131,10 @@ class World:
         self.untold = self.untold[len(now) :]
         for event in now:
             assert self.live is not None
-            self.live.tell(event)
+            if isinstance(event, TextDelta | ReasoningDelta) and event.sub % 2:
+                self.live.tell_run(run_of(event))
+            else:
+                self.live.tell(event)
 
     async def connect(self) -> None:
         self.follower = Follower(
@@ -233,6 +237,34 @@ def test_once_each_in_order_and_the_words_so_far(
         await world.check()
 
     anyio.run(play)
+
+
+def run_of(*events: TextDelta | ReasoningDelta) -> Run:
+    """Pieces of one text, as they come with one read of the network."""
+    first = events[0]
+    texts = [event.text for event in events]
+    gaps = [0] * len(texts)
+    return Run(type(first), "s", first.seq, first.sub, first.turn, first.step, 1_000, gaps, texts)
+
+
+@pytest.mark.parametrize("kind", [TextDelta, ReasoningDelta])
+def test_pieces_that_come_at_once_are_told_as_each_would_be(
+    kind: type[TextDelta | ReasoningDelta],
+) -> None:
+    pieces = [
+        structs.replace(kind(text), seq=3, sub=sub, turn=2, step=4)
+        for sub, text in enumerate(["a", 'b "c"\n\u2028', "d"], 5)
+    ]
+    one, other = _live(*pieces), _live()
+    other.run = one.run
+
+    other.tell_run(run_of(*pieces))
+
+    assert other.since(0) == one.since(0)
+    assert other.since(1) == one.since(1)
+    assert other.since(3) == []
+    assert (other.place, other.base) == (one.place, one.base)
+    assert other.so_far() == one.so_far()
 
 
 def _live(*events: Event, ring_bytes: int = 100_000) -> Live:

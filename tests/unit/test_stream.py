@@ -27,6 +27,7 @@ from toolrun.errors import ServerStatus
 
 if TYPE_CHECKING:
     from toolrun import Event
+    from toolrun.runs import Run
     from toolrun.stream import EventStream
 
 
@@ -82,6 +83,57 @@ async def test_an_error_of_the_turn_is_raised_after_the_last_event(mock: MockSer
     assert last.status == "failed"
     assert last.answer.status == "failed"
     assert events.answer is None
+
+
+class Ear:
+    """A listener."""
+
+    def __init__(self) -> None:
+        self.heard: list[Event] = []
+        self.runs = 0
+
+    def tell(self, event: Event) -> None:
+        self.heard.append(event)
+
+    def tell_run(self, run: Run) -> None:
+        self.runs += 1
+        self.heard += run.events()
+
+
+def placed(events: list[Event]) -> list[tuple[str, int, int]]:
+    return [(type(each).__name__, each.seq, each.sub) for each in events]
+
+
+async def test_a_listener_hears_what_an_iterator_brings(mock: MockServer) -> None:
+    mock.script(Step("Why.", tool_calls=(call("echo", text="a"),)), Step("So.", "Done."))
+    async with session(mock) as chat, chat.stream("Go.") as events:
+        iterated = [event async for event in events]
+    ear = Ear()
+    async with session(mock) as chat:
+        stream = chat.stream("Go.")
+        answer = await stream.into(ear)
+        assert not chat._journal.listening
+
+    assert placed(ear.heard) == placed(iterated)
+    assert ear.runs > 0
+    last = ear.heard[-1]
+    assert isinstance(last, TurnFinished)
+    assert last.answer == answer == stream.answer
+    assert answer.text == "Done."
+
+
+async def test_a_listener_hears_how_a_turn_failed_before_the_error_is_raised(
+    mock: MockServer,
+) -> None:
+    mock.script(Step(fault="http_429"))
+    ear = Ear()
+    async with session(mock) as chat:
+        with pytest.raises(ServerStatus, match="The mock says 429"):
+            await chat.stream("Go.").into(ear)
+
+    last = ear.heard[-1]
+    assert isinstance(last, TurnFinished)
+    assert last.status == "failed"
 
 
 async def kept(events: EventStream, heard: list[Event]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from msgspec import structs
@@ -14,7 +15,7 @@ from toolrun.errors import StoreError, ToolrunError
 from toolrun.events import FileChanged
 from toolrun.store import owner, rows
 from toolrun.store.contract import SessionInfo
-from toolrun.store.leases import unknown
+from toolrun.store.leases import check_can_be, unknown
 from toolrun.store.tables import blobs, events, leases, said, sessions
 
 if TYPE_CHECKING:
@@ -123,6 +124,7 @@ def _read(
 
 
 def _last(connection: Connection, session: str, tenant: str | None) -> int:
+    check_can_be(session)
     row = connection.execute(
         select(sessions.c.tenant, sessions.c.seq).where(sessions.c.id == session)
     ).one_or_none()
@@ -177,7 +179,9 @@ def listed(
         .limit(query.limit)
         .offset(query.offset)
     )
-    return [_info(row, now, outlived) for row in found]
+    # The sessions of a worker have one owner: it is asked once whether that lives.
+    once = cache(outlived)
+    return [_info(row, now, once) for row in found]
 
 
 def conditions(query: Query) -> Sequence[Any]:

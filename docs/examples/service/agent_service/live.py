@@ -14,7 +14,7 @@ from typing import Any
 import anyio
 
 from agent_service.places import Place
-from agent_service.told import Told, said_so_far, told
+from agent_service.told import Told, said_so_far, told, told_run
 from toolrun import (
     AssistantMessage,
     Event,
@@ -27,6 +27,7 @@ from toolrun import (
     TurnFinished,
     UserMessage,
 )
+from toolrun.runs import Run
 
 _OVERHEAD = 200
 """Bytes that an event in the ring takes beside its JSON, about."""
@@ -70,13 +71,23 @@ class Live:
 
     def tell(self, event: Event) -> None:
         """Keep an event, and wake who waits for it."""
-        each = told(event, self.run)
+        self._so_far.add(event)
+        self._keep(told(event, self.run))
+        self._wake()
+
+    def tell_run(self, run: Run) -> None:
+        """Keep pieces of one text that came at once."""
+        self._so_far.add_run(run)
+        for each in told_run(run, self.run):
+            self._keep(each)
+        self._wake()
+
+    def _keep(self, each: Told) -> None:
         if self.place is None:
             sub = max(each.place.sub - 1, 0)
             seq = each.place.seq if each.place.sub else each.place.seq - 1
             self.base = self._before = Place(seq, sub, self.run if sub else "")
         self.place = each.place
-        self._so_far.add(event)
         self._ring.append(each)
         self._bytes += _size(each)
         while self._bytes > self._most:
@@ -84,7 +95,6 @@ class Live:
             self._bytes -= _size(gone)
             self._before = gone.place
             self._first += 1
-        self._wake()
 
     @property
     def next(self) -> int:
@@ -109,7 +119,10 @@ class Live:
         """The events from a number on; None where the ring holds them no more."""
         if number < self._first:
             return None
-        return list(islice(self._ring, number - self._first, None))
+        # From the newest on: who listens lacks little of a ring of a thousand.
+        newest = list(islice(reversed(self._ring), self.next - number))
+        newest.reverse()
+        return newest
 
     def so_far(self) -> Told:
         """What the running step has said so far, in one piece."""
@@ -140,6 +153,11 @@ class _SoFar:
         self._reasoning: list[str] = []
         self._text: list[str] = []
         self._outputs: dict[str, str] = {}
+
+    def add_run(self, run: Run) -> None:
+        texts = self._text if run.of is TextDelta else self._reasoning
+        texts += run.texts
+        self._turn, self._step = run.turn, run.step
 
     def add(self, event: Event) -> None:
         match event:

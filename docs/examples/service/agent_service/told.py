@@ -27,8 +27,10 @@ from toolrun import (
     UserMessage,
     Warned,
 )
+from toolrun.runs import Run
 
 _encode = msgspec.json.Encoder().encode
+_NAMES = {TextDelta: b"TextDelta", ReasoningDelta: b"ReasoningDelta"}
 
 
 class Told(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +56,15 @@ def told(event: Event, run: str = "") -> Told:
     if not event.sub:
         head["time"] = event.time
     return Told(place, _encode({**head, **say(event)}), isinstance(event, TurnFinished))
+
+
+def told_run(run: Run, name: str) -> list[Told]:
+    """The same of pieces of one text that came at once; `name` is that of an observed run."""
+    head = b'{"type":"%b","turn":%d,"step":%d,"text":' % (_NAMES[run.of], run.turn, run.step)
+    return [
+        Told(Place(run.seq, sub, name), b"%b%b}" % (head, _encode(text)))
+        for sub, text in enumerate(run.texts, run.sub)
+    ]
 
 
 def said_so_far(place: Place, so_far: dict[str, Any]) -> Told:

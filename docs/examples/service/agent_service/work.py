@@ -187,9 +187,7 @@ class Work:
 async def _run(live: Live, stream: EventStream) -> None:
     """Tell of a turn to its end; what stops it is for the log, and for those who listen."""
     try:
-        async with stream as events:
-            async for event in events:
-                live.tell(event)
+        await stream.into(live)
     except ServerError as error:
         log.warning("a turn failed", session=live.session.id, error=repr(error))
     except Exception as error:
