@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -67,9 +68,8 @@ class Within:
         self._entered: list[AbstractContextManager[str]] = []
 
     def __enter__(self) -> str:
-        from structlog.contextvars import bind_contextvars
-
-        self._bound = bind_contextvars(**self._names)
+        bind, self._reset = _binding()
+        self._bound = bind(**self._names)
         traceparent = ""
         if (scope := self._scope) is not None:
             for enter in self._entering:
@@ -88,9 +88,7 @@ class Within:
             self._entered.pop().__exit__(kind, error, traceback)
         # A coroutine that is thrown away is closed in somebody else's context.
         if kind is not GeneratorExit:
-            from structlog.contextvars import reset_contextvars
-
-            reset_contextvars(**self._bound)
+            self._reset(**self._bound)
 
 
 def bound(kind: str, session: str, turn: int, step: int, call_id: str) -> dict[str, Any]:
@@ -105,3 +103,11 @@ def bound(kind: str, session: str, turn: int, step: int, call_id: str) -> dict[s
     if kind == "call":
         names["call"] = call_id
     return names
+
+
+@cache
+def _binding() -> tuple[Callable[..., Mapping[str, Any]], Callable[..., None]]:
+    """What binds for structlog and lets go; found once, and late: importing it takes 100 ms."""
+    from structlog.contextvars import bind_contextvars, reset_contextvars
+
+    return bind_contextvars, reset_contextvars
