@@ -11,11 +11,13 @@ import errno
 import os
 import stat
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_BESIDE: Final = ("-wal", "-shm", "-journal")
+"""What SQLite looks for beside the file: it writes what one of them says into that."""
 _making = threading.Lock()
 
 
@@ -41,7 +43,7 @@ def prepare(path: Path) -> None:
         except FileNotFoundError:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _make(path)
-    for each in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+    for each in (path, *(path.with_name(path.name + end) for end in _BESIDE)):
         with contextlib.suppress(FileNotFoundError):
             _check(each)
 

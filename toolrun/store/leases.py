@@ -60,6 +60,16 @@ def unknown(session: str) -> ConfigError:
     return ConfigError(f"there is no session {session!r} in the store")
 
 
+def check_can_be(session: str) -> None:
+    """Refuse a name that no database takes, before one is asked: nobody has a session of it.
+
+    Raises:
+        ConfigError: there is no such session.
+    """
+    if not session.isprintable():  # NUL, halves of surrogate pairs
+        raise unknown(session)
+
+
 def lost(lease: Lease) -> LeaseLost:
     """The error for whoever has been overtaken."""
     return LeaseLost(
@@ -117,6 +127,7 @@ def locked(tx: Transaction, session: str, tenant: str | None, by: str, mine: Con
         ConfigError: there is none of that tenant, which does not hear whether it is held either.
         SessionBusy: somebody holds it, and is not known to be dead.
     """
+    check_can_be(session)
     found = tx.one(tx.sql.lease, id=session)
     row = tx.one(tx.sql.session, id=session)  # after the lock: it may have been deleted just before
     if row is None or tenant not in (None, row[1]):
@@ -140,6 +151,7 @@ def request_cancel(tx: Transaction, session: str, tenant: str | None) -> bool:
     Raises:
         ConfigError: there is no such session of that tenant.
     """
+    check_can_be(session)
     row = tx.one(tx.sql.session, id=session)
     if row is None or tenant not in (None, row[1]):
         raise unknown(session)

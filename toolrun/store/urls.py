@@ -19,6 +19,8 @@ _SECRET: Final = re.compile(r"((?:ssl)?password=)[^&]*")
 def masked(url: str) -> str:
     """A URL as it may be shown: what is, or could be, a password is not."""
     scheme, sep, rest = url.partition("://")
+    if not sep:  # no URL, such as "host=db password=..." or "user:password@host"
+        scheme, rest = "", url
     before, at, after = rest.rpartition("@")
     user, colon, _ = before.partition(":")
     shown = f"{user}{':***' if colon else ''}{at}{after}"

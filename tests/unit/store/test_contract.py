@@ -167,6 +167,14 @@ async def test_another_tenants_session_is_unknown(url: str) -> None:
         assert len(await store.read("s", "acme")) == 2
 
 
+@pytest.mark.parametrize("session", ["s\0", "\ud800", "s\n"])
+async def test_a_name_that_no_session_can_have_is_unknown(url: str, session: str) -> None:
+    async with opened(url) as store:
+        for refused in (store.read, store.acquire, store.delete, store.request_cancel):
+            with pytest.raises(ConfigError, match=r"no session '.*' in the store"):
+                await refused(session)
+
+
 async def test_a_closed_store_says_so(url: str) -> None:
     store = open_store(url)
     with pytest.raises(StoreError, match="is not open"):

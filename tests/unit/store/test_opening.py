@@ -26,6 +26,9 @@ from toolrun.store.opening import open_store
         ),
         ("postgresql:///db?sslpassword=pw", "postgresql:///db?sslpassword=***"),
         ("sqlite:////srv/a.db", "sqlite:////srv/a.db"),
+        ("host=db user=u password=pw dbname=d", "host=db user=u password=***"),
+        ("u:pw@host/db", "u:***@host/db"),
+        ("postgresql:u:pw@host/db", "postgresql:***@host/db"),
     ],
 )
 def test_passwords_are_not_shown(url: str, shown: str) -> None:
@@ -54,6 +57,8 @@ def test_a_path_is_beside_what_runs_or_absolute(
         "sqlite:///:memory:",
         "sqlite:///x.db?mode=ro",
         "mysql://u:pw@h/d",
+        "host=h password=pw",
+        "postgresql:/u:pw@h/d",
     ],
 )
 def test_what_is_no_store_says_what_is(url: str) -> None:

@@ -61,6 +61,26 @@ def test_what_belongs_to_others_is_refused(
         anyio.run(looked_into, url)
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_what_another_user_puts_beside_the_file_is_refused(
+    path: Path, url: str, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anyio.run(looked_into, url)
+    beside = path.with_name(path.name + end)
+    beside.touch()
+    real = Path.lstat
+
+    def lstat(self: Path) -> os.stat_result:
+        found = real(self)
+        if self != beside:
+            return found
+        return os.stat_result((*found[:4], found.st_uid + 1, *found[5:]))
+
+    monkeypatch.setattr(Path, "lstat", lstat)
+    with pytest.raises(StoreError, match=f"{end}.*belongs to another user|another user.*{end}"):
+        anyio.run(looked_into, url)
+
+
 def test_a_link_of_another_user_is_refused(
     path: Path, tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
