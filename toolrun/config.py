@@ -37,6 +37,8 @@ _CUTOFF: Final = 0.7
 _SHOWN: Final = 60
 _SQLITE: Final = "sqlite:///"
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_STORES: Final = re.compile(r"(?<=://).+(?=@)|(?<=password=)[^&]+")
+"""What may be, or hold, the password of a store."""
 _KINDS: Final = {
     "string": "a text",
     "integer": "a whole number",
@@ -98,7 +100,7 @@ class Config(Struct, frozen=True, kw_only=True):
         if "api_key" in given:
             given["api_key"] = MASK
         if "store" in given:
-            given["store"] = _USERINFO.sub(MASK, given["store"])
+            given["store"] = _STORES.sub(MASK, given["store"])
         if "base_url" in given:
             shown = [_USERINFO.sub(MASK, url) for url in self.base_urls]
             given["base_url"] = shown[0] if isinstance(self.base_url, str) else shown
@@ -332,7 +334,7 @@ def _misfit(error: ValidationError, name: Callable[[str], str]) -> str:
     path = [str(part) for part in error.absolute_path]
     key = ".".join(path[:2] if path[:1] in ([_NESTED], [_TRACE]) else path[:1])
     schema = _schema_of(key)
-    seen = "does not fit" if key == "api_key" else f"is {_shown(error.instance)}"
+    seen = "does not fit" if key in ("api_key", "store") else f"is {_shown(error.instance)}"
     hint = ""
     if "enum" in schema and isinstance(error.instance, str):
         near = _nearest(error.instance, schema["enum"])

@@ -248,6 +248,24 @@ def test_secrets_are_in_no_text(folder: Path) -> None:
     assert "pass" not in refused(folder, 'base_url = "ftp://user:pass@host"')
 
 
+@pytest.mark.parametrize(
+    "store",
+    [
+        "postgresql://agents:hunter2@db/agents",
+        "postgresql://agents:hun/ter2@db/agents",
+        "postgresql://db/agents?user=agents&password=hunter2",
+        "postgresql://db/agents?sslpassword=hunter2&user=agents",
+    ],
+)
+def test_the_password_of_a_store_is_in_no_text(folder: Path, store: str) -> None:
+    config = load_config(env={}, store=store)
+    assert config.store == store
+    assert "ter2" not in repr(config)
+    assert "agents" in repr(config)
+    assert "ter2" not in refused(folder, f'store = ["{store}"]')
+    assert "hunter2" not in refused(folder, 'store = "host=db password=hunter2"')
+
+
 def test_it_is_frozen(folder: Path) -> None:
     with pytest.raises(AttributeError):
         load_config(env={}).model = "other"  # type: ignore[misc]

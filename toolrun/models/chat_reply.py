@@ -169,7 +169,7 @@ def finished_calls(calls: Sequence[CallPart]) -> tuple[ToolCall, ...]:
     for number, call in enumerate(calls):
         function = call.function or Function()
         call_id = call.id or f"call-{number}"
-        if call_id in seen:
+        while call_id in seen:
             call_id = f"{call_id}-{number}"
         seen.add(call_id)
         finished.append(ToolCall(call_id, function.name or "", function.arguments or ""))

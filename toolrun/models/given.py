@@ -67,7 +67,7 @@ def _calls(given: AssistantMessage) -> Iterator[ToolCall]:
     seen: set[str] = set()
     for number, call in enumerate(given.tool_calls):
         call_id = sound(call.id or f"call-{number}")
-        if call_id in seen:
+        while call_id in seen:
             call_id = f"{call_id}-{number}"
         seen.add(call_id)
         yield ToolCall(call_id, sound(call.name), sound(call.arguments))

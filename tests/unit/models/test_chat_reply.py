@@ -150,6 +150,9 @@ def test_ids_that_are_made_never_meet_ids_that_came() -> None:
     ids = [each.id for each in read_reply(reply(tool_calls=calls)).tool_calls]
 
     assert len(set(ids)) == 5
+    calls = [call(id="a-2"), call(id="a"), call(id="a")]
+    ids = [each.id for each in read_reply(reply(tool_calls=calls)).tool_calls]
+    assert ids == ["a-2", "a", "a-2-2"]
 
 
 def test_pieces_of_two_calls_come_together_by_index() -> None:
