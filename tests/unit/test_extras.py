@@ -14,7 +14,8 @@ from toolrun.extras import has, need
 ROOT = Path(__file__).parents[2]
 OPTIONAL = (
     *("vllm", "openai_harmony", "quicktok", "litellm", "agents", "openai", "starlette", "uvicorn"),
-    *("markdownify", "jsonschema_rs", "uvloop", "sandlock", "torch"),
+    *("markdownify", "jsonschema_rs", "uvloop", "sandlock", "torch", "psycopg", "opentelemetry"),
+    *("sqlalchemy", "alembic"),  # no extra: a store imports them when it is opened
 )
 _SESSION = """
 import asyncio, sys
@@ -41,6 +42,14 @@ USES = {
     "harmony": (
         "openai_harmony",
         "from toolrun.models.harmony.vocabulary import load\nload()",
+    ),
+    "otel": (
+        "opentelemetry",
+        "from toolrun.integrations.otel import OpenTelemetry\nOpenTelemetry()",
+    ),
+    "postgres": (
+        "psycopg",
+        "from toolrun.store.opening import open_store\nopen_store('postgresql://127.0.0.1/x')",
     ),
     "serve": ("starlette", "from toolrun.cli import main\nmain()"),
     "vllm": ("vllm", "from toolrun.models.harmony import vllm_terms\nvllm_terms.vllm()"),

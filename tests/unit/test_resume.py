@@ -272,6 +272,30 @@ async def test_saying_something_else_ends_the_turn_that_was_cut_off(
     assert cut.result.outcome == "unknown"
 
 
+async def test_a_tool_of_ones_own_keeps_its_word_under_the_name_of_one_of_toolruns(
+    mock: MockServer, sqlite: str
+) -> None:
+    done: list[int] = []
+
+    @tool(trusted=True, name="recall_result", on_crash="never")
+    async def recall(number: int) -> str:
+        """Call a product back."""
+        done.append(number)
+        return "called back"
+
+    mock.script(
+        Step("I do.", tool_calls=(call("recall_result", "a", number=1),)), Step(content="So.")
+    )
+    async with runtime(mock, sqlite, [recall]) as shared:
+        async with shared.session("whole") as chat:
+            await chat.ask("Go.")
+        await left_behind(sqlite, "s", up_to(await stored(sqlite, "whole"), ToolCallStarted))
+        async with shared.resume("s") as chat:
+            answer = await chat.go_on()
+    assert done == [1]
+    assert [each.result and each.result.outcome for each in answer.tool_calls] == ["unknown"]
+
+
 async def test_a_tool_that_is_gone_leaves_its_call_unknown(mock: MockServer, sqlite: str) -> None:
     ledger = Ledger()
     await cut_in_the_call(mock, sqlite, "s", ledger.tools(on_crash="rerun"))

@@ -198,10 +198,13 @@ def _job(source: Source, **content: Any) -> Job:
 
 
 def _shown_to_box(parameter: str | None, context: CallContext) -> dict[str, Made]:
-    """The call's context as a box gets it: all but the user's own object, and where it goes."""
+    """The call's context as a box gets it, and where it goes.
+
+    Without the user's own object, and whether somebody waits: what runs in a box is killed.
+    """
     if parameter is None:
         return {}
-    names = [name for name in CallContext.__slots__ if name != "context"]
+    names = [name for name in CallContext.__slots__ if name not in ("context", "cancelled")]
     attributes = {name: getattr(context, name) for name in names}
     attributes["secrets"] = dict(context.secrets)
     return {parameter: Made(CallContext.__module__, CallContext.__name__, attributes)}

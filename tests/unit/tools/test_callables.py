@@ -197,6 +197,7 @@ async def test_a_box_is_told_for_whom_it_runs(boxes: SandboxRunner) -> None:
         "session": "s",
         "tenant": "acme",
         "call_id": "a",
+        "cancelled": False,
         "idempotency_key": "s.1.1.a",
         "deadline": 5.0,
         "context": None,
