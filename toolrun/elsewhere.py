@@ -1,6 +1,6 @@
 """What can be done about sessions from outside of them, whichever process they are in?
 
-The half of a `Runtime` that drives nothing: it stops, decides, and lets go.
+The half of a `Runtime` that drives nothing: it finds, stops, decides, removes, and lets go.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from toolrun.turns import REASON, SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolrun.deciding import Deciding
     from toolrun.decisions import Decision
     from toolrun.events import ApprovalRequested
-    from toolrun.store.contract import Store
+    from toolrun.store.contract import SessionInfo, SessionStatus, Store
     from toolrun.turns import Turns
 
 
@@ -152,6 +154,51 @@ class Elsewhere(Protocol):
             return bool(here)
         store = await self.store()
         return await store.request_cancel(id, tenant)
+
+    async def sessions(
+        self,
+        *,
+        tenant: str | None = None,
+        status: Iterable[SessionStatus] = (),
+        text: str = "",
+        before: float | None = None,
+        after: float | None = None,
+        limit: int = 100,
+        offset: int = 0,
+    ) -> list[SessionInfo]:
+        """The sessions of the store that all of this fits, those with the newest event first.
+
+        Args:
+            tenant: whose; None: the runtime's own, where it has one, else anybody's.
+            status: one of these.
+            text: is found in the id, the title, or in what users and the model said.
+            before: seconds since the epoch that the last event came before.
+            after: the same, that it came after.
+            limit: how many at most.
+            offset: how many of them are passed over.
+
+        Raises:
+            ConfigError: there is no store.
+            StoreError: the store can't be used.
+        """
+        from toolrun.store.contract import Query
+
+        query = Query(self._whose(tenant), tuple(status), text, before, after, limit, offset)
+        return await (await self.store()).sessions(query)
+
+    async def delete(self, id: str, *, tenant: str | None = None) -> None:  # noqa: A002 - as above
+        """Remove a session from the store, with all that was said in it; its trace stays.
+
+        Args:
+            id: of the session.
+            tenant: whose it must be, where given; the runtime's own, where it has one.
+
+        Raises:
+            ConfigError: there is no store, or no such session of that tenant.
+            SessionBusy: somebody drives it.
+            StoreError: the store can't be used.
+        """
+        await (await self.store()).delete(id, self._whose(tenant))
 
     def _whose(self, tenant: str | None) -> str | None:
         """Whose a session must be: of the tenant that is given, else of its own, if it has one."""
