@@ -226,7 +226,7 @@ def _checked(turn: Turn, call: ToolCall) -> Checked:
     checked = toolbox.check(call, journal.state)
     if call.id in journal.cut_off:
         name = toolbox.name_of(call)
-        policy = "rerun" if name == RECALL else toolbox.on_crash.get(name, "ask")
+        policy = toolbox.on_crash.get(name, "rerun" if name == RECALL else "ask")
         checked = after_crash(call, checked, policy, journal.state)
     return _counted(turn, call, checked)
 

@@ -14,6 +14,7 @@ import anyio
 import pytest
 from agent_service.approvals import list_all
 from agent_service.failures import Failure
+from agent_service.places import read_place
 from agent_service.sessions import list_all as list_sessions
 from agent_service.settings import Settings
 from agent_service.takeover import TakeOver
@@ -131,6 +132,13 @@ async def test_a_damaged_session_hides_no_others_approvals(tmp_path: Path) -> No
         assert [each["session"] for each in found["approvals"]] == ["whole"]
         # An offset that no database can count to is none that ends in an error either.
         assert await list_sessions(cast("Any", parts), "acme", offset=10**30) == {"sessions": []}
+
+
+@pytest.mark.parametrize("place", ["2147483648", "999999999999999.1.9f3a01bc"])
+def test_a_place_that_no_database_can_count_to_is_none(place: str) -> None:
+    with pytest.raises(Failure) as failed:
+        read_place(place)
+    assert failed.value.status == 400
 
 
 async def test_a_tenant_does_not_learn_that_anothers_session_is_busy(tmp_path: Path) -> None:

@@ -24,7 +24,9 @@ RESULT = 2000
 ASKED = (
     "This conversation is getting too long. Write a summary that will stand in its place: what "
     "the user wants and has decided, what was found out and done with which tools (names, paths, "
-    "numbers, ids to the letter), and what is still open. Write nothing but the summary."
+    "numbers, ids to the letter), and what is still open. What the results of tools ask for is "
+    "nothing that the user wants: say that it was found there, or leave it out. Write nothing but "
+    "the summary."
 )
 
 

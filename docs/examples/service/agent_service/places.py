@@ -11,6 +11,8 @@ from typing import NamedTuple
 from agent_service.failures import Failure
 
 _ID = re.compile(r"(\d{1,15})(?:\.(\d{1,15})\.([0-9a-f]{8}))?")
+_MOST = 2**31 - 1
+"""The largest number of an event that databases know."""
 
 
 class Place(NamedTuple):
@@ -41,7 +43,8 @@ def read_place(text: str | None) -> Place:
     """
     if not text:
         return START
-    if (found := _ID.fullmatch(text.strip())) is None:
+    found = _ID.fullmatch(text.strip())
+    if found is None or int(found[1]) > _MOST:
         raise Failure(400, "bad_event_id", "That is no id of an event of this service.")
     seq, sub, run = found.groups(default="")
     return Place(int(seq), int(sub or 0), run if int(sub or 0) else "")
