@@ -91,7 +91,8 @@ def key_of(session: str, turn: int, step: int, call_id: str) -> str:
     """The idempotency key of a call: the same whenever this call is run, and no other's.
 
     It follows from the call's place in its session, and so outlives the process: no turn or step
-    has the number of another, not even of one that was undone, and a fork has another id.
+    has the number of another, not even of one that was undone, and a fork has another id. An id
+    that names another session later gives its keys again, where the ids of calls repeat.
     """
     return f"{session}.{turn}.{step}.{call_id}"
 
