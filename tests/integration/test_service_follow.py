@@ -43,6 +43,12 @@ if TYPE_CHECKING:
 ID: Final = "s"
 
 
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    """The service runs on asyncio alone: uvicorn does."""
+    return "asyncio"
+
+
 class Kept:
     """A store of one session."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import anyio
@@ -26,13 +27,16 @@ class Waits:
         self._end = now + times.step
         self.phase, self.wait = "first token", times.first_token
         self.deadline = self._bounded(now + self.wait)
+        self._renewed = 0.0
 
     def again(self) -> float:
         """The deadline of the next read; most often that of the one before."""
-        now = anyio.current_time()
-        if self.phase != "between tokens" or self.deadline - now < self.wait:
+        # The clock of the event loop takes long to ask where there are several kinds of loops.
+        since = time.monotonic() - self._renewed
+        if self.phase != "between tokens" or since > self.wait * _SLACK:
             self.phase, self.wait = "between tokens", self._times.between_tokens
-            self.deadline = self._bounded(now + self.wait * (1 + _SLACK))
+            self._renewed += since
+            self.deadline = self._bounded(anyio.current_time() + self.wait * (1 + _SLACK))
         return self.deadline
 
     def linger(self) -> float:

@@ -90,17 +90,17 @@ class Follower:
             return []
         if self._number is None:
             self._number = live.number_after(self.place)
+        if self._number == live.next:
+            if not live.ended:
+                await live.changed()
+                return []
+            await live.closed.wait()
+            return [interrupted(self.place, live.failure)] if live.failure else []
         batch = None if self._number is None else live.since(self._number)
         if batch is None:
             return await self._catch_up(live)
-        if batch:
-            self._number = live.next
-            return self._taken(batch)
-        if not live.ended:
-            await live.changed()
-            return []
-        await live.closed.wait()
-        return [interrupted(self.place, live.failure)] if live.failure else []
+        self._number = live.next
+        return self._taken(batch)
 
     async def _catch_up(self, live: Live) -> list[Told]:
         """The durable events up to where a turn stands, then what its step has said so far."""

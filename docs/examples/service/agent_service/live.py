@@ -5,6 +5,7 @@ event. Whoever comes too late, or from another worker, gets the durable events f
 then, in one piece, what the running step has said so far: never a gap, never anything twice.
 """
 
+import asyncio
 import secrets
 from collections import deque
 from collections.abc import Iterable
@@ -67,7 +68,7 @@ class Live:
         self._first = 0
         self._before = Place()
         self._so_far = _SoFar()
-        self._changed: anyio.Event | None = None
+        self._waiting: list[asyncio.Future[None]] = []
 
     def tell(self, event: Event) -> None:
         """Keep an event, and wake who waits for it."""
@@ -131,8 +132,14 @@ class Live:
 
     async def changed(self) -> None:
         """Return when there is an event more, or the end."""
-        self._changed = self._changed or anyio.Event()
-        await self._changed.wait()
+        # A bare future of the loop that uvicorn runs on: one is made for each piece of each stream.
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        try:
+            await waiter
+        finally:
+            if waiter in self._waiting:  # cancelled
+                self._waiting.remove(waiter)
 
     def end(self) -> None:
         """Let those who wait know that nothing more will come."""
@@ -140,9 +147,10 @@ class Live:
         self._wake()
 
     def _wake(self) -> None:
-        if self._changed is not None:
-            self._changed.set()
-            self._changed = None
+        waiting, self._waiting = self._waiting, []
+        for waiter in waiting:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class _SoFar:

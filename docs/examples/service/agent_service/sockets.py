@@ -118,6 +118,8 @@ class _Line:
                 group.start_soon(self._hear, group.cancel_scope)
                 await self._tell(follower)
                 group.cancel_scope.cancel()
+        except* (WebSocketDisconnect, OSError, RuntimeError) as gone:  # a group's are in a group
+            log.info("a client is gone", session=self._id, why=repr(gone.exceptions[0]))
         finally:
             goes = self._service.settings.on_disconnect == "go_on" or self._service.work.draining
             if self._asked is not None and not self._asked.ended and not goes:
