@@ -8,18 +8,22 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 import pytest
 from agent_service.approvals import list_all
 from agent_service.failures import Failure
-from agent_service.places import read_place
+from agent_service.follow import Follower
+from agent_service.places import START, read_place
 from agent_service.sessions import list_all as list_sessions
 from agent_service.settings import Settings
+from agent_service.sockets import _Line
 from agent_service.takeover import TakeOver
 from agent_service.watch import Watch
 from agent_service.work import Work
+from fastapi import WebSocketDisconnect
 from msgspec import structs
 
 from toolrun import Runtime, SessionBusy, TurnFinished, UserMessage, tool
@@ -186,3 +190,24 @@ async def test_a_session_that_cannot_be_let_go_of_does_not_end_the_worker(tmp_pa
 
         assert await parts.work._start("one", "acme", begin) is None
         await anyio.wait_all_tasks_blocked()
+
+
+@pytest.mark.parametrize(
+    "error", [WebSocketDisconnect(1006), TimeoutError(), RuntimeError("closed")]
+)
+async def test_a_client_that_vanishes_while_it_is_told_is_no_fault(
+    tmp_path: Path, error: Exception
+) -> None:
+    class Vanished:
+        async def receive_text(self) -> str:
+            await anyio.sleep_forever()
+            raise AssertionError
+
+        async def send_text(self, _: str) -> None:
+            raise error
+
+    async with worker(tmp_path / "agents.db", call("refund", {"order": "1"})) as parts:
+        await parked(parts, "one")
+        service = cast("Any", SimpleNamespace(settings=Settings(), work=parts.work))
+        follower = Follower(parts.store, parts.work, "one", "acme", START)
+        await _Line(cast("Any", Vanished()), service, "one", "acme").run(follower)
