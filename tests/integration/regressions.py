@@ -240,7 +240,7 @@ def lose_undo(patch: pytest.MonkeyPatch, took: Took) -> None:
         before = self.state.transcript
         await real(self, event)
         if isinstance(event, TurnUndone):
-            self.state.transcript = took.place(before)
+            self.state.transcript = self.state.sent = took.place(before)
 
     patch.setattr(Journal, "record", record)
 
