@@ -62,12 +62,16 @@ class EventStreamResponse(Response):
 
     async def _both(self, receive: Receive, send: Send) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._watch, receive, group.cancel_scope)
+            # In a task of its own: each piece would else go through all frames of the middleware.
+            group.start_soon(self._tell, send, group.cancel_scope)
             group.start_soon(self._keep, send, group.cancel_scope)
-            with contextlib.suppress(OSError):
-                await self._stream(send)
-                await self._send(send, b"", more=False)
-            group.cancel_scope.cancel()
+            await self._watch(receive, group.cancel_scope)
+
+    async def _tell(self, send: Send, scope: anyio.CancelScope) -> None:
+        with contextlib.suppress(OSError):
+            await self._stream(send)
+            await self._send(send, b"", more=False)
+        scope.cancel()
 
     async def _keep(self, send: Send, scope: anyio.CancelScope) -> None:
         """Say that a silent stream is alive, and end one whose client takes nothing.
