@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.service_load import measure
 
-SESSIONS = 200
+SESSIONS = 1000
 SECONDS = 15.0
 
 
@@ -20,10 +20,10 @@ SECONDS = 15.0
 @pytest.mark.alone
 @pytest.mark.timeout(300)
 def test_no_stream_of_many_loses_a_piece_or_breaks() -> None:
-    load = asyncio.run(measure(SESSIONS, ramp_s=10, seconds=SECONDS))
+    load = asyncio.run(measure(SESSIONS, ramp_s=15, seconds=SECONDS))
 
     assert load.errors == []
     assert load.finished == SESSIONS
-    assert load.pieces > SESSIONS * SECONDS
+    assert load.pieces > SESSIONS * SECONDS / 2, "they did not stream at once"
     before, begin, end = load.rss_mib
-    assert end - before < 150, f"{before} MiB, then {begin}, {end}"
+    assert end - before < 300, f"{before} MiB, then {begin}, {end}"
