@@ -106,12 +106,14 @@ class Compactor(Struct, frozen=True, eq=False):
             return False
         counts = await load_sizes()
         tokens = tally.count(request, counts)
+        exact = tally.exact
         long = self._long(request, tally, counts, tokens, length)
         if tokens <= long.start:
             return False
         if self.compaction.how != "stop" and await self._shorten(journal, long, meter):
             return True
-        if long.fits and self.compaction.how != "stop":
+        # What was estimated may fit for all that: the server says so, or refuses by its numbers.
+        if (long.fits or not exact) and self.compaction.how != "stop":
             return False
         raise self._too_long(long)
 

@@ -46,12 +46,14 @@ class Tally:
     Attributes:
         results: where tool results stand among the messages.
         users: where the user's messages stand.
+        exact: whether nothing was estimated when the tokens were counted last.
     """
 
     def __init__(self, times: int) -> None:
         self.times = times
         self.results: list[int] = []
         self.users: list[int] = []
+        self.exact = True
         self._bytes: list[int] = []
         self._total = 0
         self._last: int | None = None
@@ -93,6 +95,7 @@ class Tally:
     def count(self, request: Request, counts: Counts | None) -> int:
         """Tokens that the request has, as near as can be told."""
         messages, begin = request.messages, request.reasoning_from
+        self.exact = True
         base, since = self._counted(request)
         if base is None:
             base, since = self._head_tokens(request, counts), 0
@@ -111,6 +114,7 @@ class Tally:
             exact = counts.message(message, request, reasoning=reasoning)
             if exact is not None:
                 return exact
+        self.exact = False
         thought = 0
         if isinstance(message, AssistantMessage) and message.reasoning and not reasoning:
             thought = len(message.reasoning.encode())
@@ -145,7 +149,10 @@ class Tally:
 
     def _head_tokens(self, request: Request, counts: Counts | None) -> int:
         exact = counts.head(request) if counts is not None else None
-        return _tokens(self._head_bytes(request)) + _SYSTEM // 2 if exact is None else exact
+        if exact is not None:
+            return exact
+        self.exact = False
+        return _tokens(self._head_bytes(request)) + _SYSTEM // 2
 
     def _head_bytes(self, request: Request) -> int:
         of = (request.instructions, id(request.tools))

@@ -170,6 +170,14 @@ async def test_where_nothing_is_left_to_trim_it_stops() -> None:
     assert model.spoken == 0
 
 
+async def test_what_can_only_be_estimated_is_left_to_the_server() -> None:
+    model = Talker(4000)
+    async with session_of(model) as session:
+        # By its bytes some 4,200 tokens, by the server's count 3,900.
+        assert (await session.ask("0" + " " * 15_200)).status == "finished"
+    assert model.spoken == 2
+
+
 async def test_a_result_that_was_not_read_yet_is_never_trimmed() -> None:
     model, heard = Talker(4000), Heard()
     async with session_of(model, sinks=[heard]) as session:
