@@ -38,7 +38,10 @@ def test_an_idle_session_with_a_store_holds_little(mock: MockServer, tmp_path: P
 
 
 async def _sessions(url: str, store: str) -> None:
-    async with Runtime(model=MODEL, base_url=url, store=store) as runtime, AsyncExitStack() as stack:
+    async with (
+        Runtime(model=MODEL, base_url=url, store=store) as runtime,
+        AsyncExitStack() as stack,
+    ):
 
         async def hold(count: int) -> None:
             for _ in range(count):
