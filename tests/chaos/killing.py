@@ -21,7 +21,7 @@ PLACES: Final = (
     "create",  # the session is about to get its row
     "created",  # it has one, and no event
     "append",  # events are about to be handed to the store
-    "commit",  # the database's transaction is complete but for its commit
+    "commit",  # the database's transaction is complete but for its commit, or is one statement
     "committed",  # it is committed, and nobody has heard of it
     "appended",  # the session is about to hear of it
     "intent",  # a tool is about to do its work: the intent is stored
@@ -94,8 +94,11 @@ class Cursor:
         return self._cursor.executemany(statement, rows)
 
     def execute(self, statement: str, *args: Any) -> Any:
-        if statement != "COMMIT":
-            self._wrote |= "INTO events" in statement
+        writes = "INTO events" in statement
+        if writes and self._is_alone():
+            self._wrote = True
+        elif statement != "COMMIT":
+            self._wrote |= writes
             return self._cursor.execute(statement, *args)
         wrote, self._wrote = self._wrote, False
         if wrote:
@@ -104,6 +107,11 @@ class Cursor:
         if wrote:
             self._killer.at("committed")
         return done
+
+    def _is_alone(self) -> bool:
+        """Whether a statement is a transaction by itself: PostgreSQL commits it at once."""
+        info = getattr(self._cursor.connection, "info", None)
+        return info is not None and info.transaction_status.name == "IDLE"
 
 
 def watch_commits(killer: Killer) -> None:

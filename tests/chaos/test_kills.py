@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(600)
 """The long ones on a busy machine; each case in them has a time of its own."""
 
-SOME: Final = ("created:1", "commit:4", "appended:7", "deed:4", "deed:5")
+SOME: Final = ("created:1", "commit:3", "appended:7", "deed:4", "deed:5")
 """Boundaries that every run of the tests looks at."""
 BATCHED: Final = ("commit", "committed")
 """Places that are passed less often where several events are stored at once."""
