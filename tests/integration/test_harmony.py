@@ -253,8 +253,9 @@ async def test_a_cut_off_step_is_closed_and_the_session_goes_on(
 
 async def test_a_conversation_that_fits_no_more_says_so(vllm: VllmServer, workspace: Path) -> None:
     async with Session(**options(vllm, workspace, "final")) as session:
-        with pytest.raises(ContextTooLong, match="max_model_len"):
+        with pytest.raises(ContextTooLong, match="takes 8192 with its reply") as caught:
             await session.ask("word " * 9000)
+    assert caught.value.length == 8192
 
 
 async def test_a_wrong_model_name_is_answered_with_the_right_ones(vllm: VllmServer) -> None:
