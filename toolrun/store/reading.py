@@ -6,7 +6,7 @@ import hashlib
 import threading
 import time
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from msgspec import structs
 from sqlalchemy import and_, func, or_, select
@@ -16,6 +16,7 @@ from toolrun.events import FileChanged
 from toolrun.store import owner, rows
 from toolrun.store.contract import SessionInfo
 from toolrun.store.leases import check_can_be, unknown
+from toolrun.store.patience import PATIENCE, pause
 from toolrun.store.tables import blobs, events, leases, said, sessions
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from toolrun.store.database import Database
 
 T = TypeVar("T")
-
-PATIENCE: Final = 10.0
-_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Reader:
@@ -62,7 +60,7 @@ class Reader:
                         f"store {self._database.url}: could not {what}:"
                         f" {self._database.advice(cause)}"
                     ) from cause
-            time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+            pause(attempt)
             attempt += 1
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from toolrun.errors import LeaseLost, StoreError, ToolrunError
 from toolrun.store import leases, schema
 from toolrun.store.appending import append, settle
 from toolrun.store.batch import Append, batch_of
+from toolrun.store.patience import PATIENCE, pause
 from toolrun.store.transaction import Transaction
 from toolrun.store.waiting import Job, deliver
 
@@ -33,13 +34,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger("toolrun.store")
 T = TypeVar("T")
 
-PATIENCE: Final = 10.0
-"""Seconds for which what fails for now is tried again."""
 BATCH: Final = 500
 """Jobs that one transaction takes at most."""
 BEAT = 1.0
 """Seconds between two looks at who is asked to stop."""
-_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 
 class Ask(Job[T]):
@@ -248,7 +246,7 @@ class Writer:
         if attempt == 0:
             advice = self._database.advice(error)
             log.warning("the store fails for now", store=self._database.url, error=advice)
-        time.sleep(_PAUSES[min(attempt, len(_PAUSES) - 1)])
+        pause(attempt)
 
     def _opened(self) -> Transaction:
         if self._statements is None:

@@ -158,7 +158,7 @@ class Work:
                 self.watch.wake(session_id)
                 task_status.started(live)
                 await _run(live, stream)
-        except Exception:
+        except Exception:  # what it was must not end the worker, and all its other turns
             if not told:
                 raise
             log.exception("a session was not let go of", session=session_id)
