@@ -7,12 +7,13 @@ import re
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeAlias
 
 from cyclopts import Group, Parameter
 
 from toolrun.cli.options import Common, ToolOptions, settings
 from toolrun.errors import ConfigError
+from toolrun.store.contract import SessionStatus
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -21,6 +22,13 @@ if TYPE_CHECKING:
     from toolrun.decisions import Decision
     from toolrun.store.contract import Store
 
+OfTenant: TypeAlias = Annotated[str | None, Parameter(help="Only those of this tenant.")]
+OfStatus: TypeAlias = Annotated[
+    tuple[SessionStatus, ...],
+    Parameter(
+        help="Only those whose last turn ended like this. May be repeated.", consume_multiple=False
+    ),
+]
 _STORE = Group("Store", sort_key=0)
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from msgspec import json
 
 from toolrun.cli import screen as s
-from toolrun.cli.kept import StoreOptions, opened, seconds_of
+from toolrun.cli.kept import OfStatus, OfTenant, StoreOptions, opened, seconds_of
 from toolrun.store.contract import SessionStatus  # noqa: TC001 - cyclopts reads it
 
 if TYPE_CHECKING:
@@ -27,14 +27,8 @@ _GAP: Final = "  "
 def show(
     *,
     options: StoreOptions | None = None,
-    tenant: Annotated[str | None, Parameter(help="Only those of this tenant.")] = None,
-    status: Annotated[
-        tuple[SessionStatus, ...],
-        Parameter(
-            help="Only those whose last turn ended like this. May be repeated.",
-            consume_multiple=False,
-        ),
-    ] = (),
+    tenant: OfTenant = None,
+    status: OfStatus = (),
     search: Annotated[
         str, Parameter(metavar="TEXT", help="Only those in whose words or id it is found.")
     ] = "",

@@ -9,9 +9,8 @@ from cyclopts import Parameter
 from msgspec import structs
 
 from toolrun.cli import screen as s
-from toolrun.cli.kept import StoreOptions, opened
+from toolrun.cli.kept import OfStatus, OfTenant, StoreOptions, opened
 from toolrun.cli.sessions_list import asked, print_sessions
-from toolrun.store.contract import SessionStatus  # noqa: TC001 - cyclopts reads it
 
 if TYPE_CHECKING:
     from toolrun.cli.options import Common
@@ -26,14 +25,8 @@ def purge(
         str, Parameter(metavar="AGE", help="Those whose last event is as old: 30d, 12h, 90m, 2w.")
     ],
     options: StoreOptions | None = None,
-    tenant: Annotated[str | None, Parameter(help="Only those of this tenant.")] = None,
-    status: Annotated[
-        tuple[SessionStatus, ...],
-        Parameter(
-            help="Only those whose last turn ended like this. May be repeated.",
-            consume_multiple=False,
-        ),
-    ] = (),
+    tenant: OfTenant = None,
+    status: OfStatus = (),
     dry_run: Annotated[
         bool, Parameter(help="List what would be removed, and remove nothing.")
     ] = False,
