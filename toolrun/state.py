@@ -304,4 +304,9 @@ def retold(state: State) -> list[Durable]:
         ]
         events += [state.started[call.id] for call in state.open_calls if call.id in state.started]
         events += state.pending.values()
-    return [*events, state.finished] if state.finished is not None else events
+    if state.finished is not None:
+        return [*events, state.finished]
+    if state.taken_back and state.turns_from:
+        # Else the turn before it, whose end the transcript does not tell, would seem to run.
+        events.append(TurnFinished("finished", reason="what came after it was taken back"))
+    return events

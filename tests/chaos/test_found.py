@@ -78,3 +78,26 @@ async def test_a_fork_does_not_run_what_was_cut_off(tmp_path: Path) -> None:
         if isinstance(each, ToolCallFinished) and each.session == "fork"
     ]
     assert outcomes == ["unknown"], "a call that may never run twice did"
+
+
+async def test_a_fork_after_a_turn_was_taken_back_runs_none(tmp_path: Path) -> None:
+    first = life(tmp_path, [])
+    async with first.runtime, first.runtime.session("s") as session:
+        await session.ask("one")
+        await session.ask("two")
+        await session.undo()
+        async with session.fork("fork") as fork:
+            assert not fork.state.running
+            with pytest.raises(ConfigError, match="no turn to go on with"):
+                await fork.go_on()
+            assert fork.messages() == session.messages()
+    await first.store.aclose()
+
+    second = life(tmp_path, [])
+    async with second.runtime, second.runtime.resume("fork") as fork:
+        assert not fork.state.running
+        assert (await fork.ask("three")).status == "finished"
+        await fork.undo()
+        assert await fork.undo() == "one"
+    await second.store.aclose()
+    assert not [e for e in second.heard.events if getattr(e, "status", "") == "cancelled"]
