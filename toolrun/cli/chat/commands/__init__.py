@@ -1,0 +1,1 @@
+"""What may a person type instead of a message?"""

@@ -1,0 +1,122 @@
+"""How is a conversation held line by line: in a pipe, on a dumb terminal, for a screen reader?"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from toolrun.cli.exits import Exit
+from toolrun.cli.keyboard import leaves, reader
+from toolrun.cli.render import Renderer
+from toolrun.cli.screen import NOTE, QUESTION, Screen, Style
+from toolrun.cli.watch import Interrupts
+from toolrun.events import TurnFinished
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from toolrun.cli.chat.face import Question, Row, Talk
+    from toolrun.cli.chat.status import Status
+    from toolrun.cli.chat.view.blocks import Block
+    from toolrun.events import Event
+
+
+class Lines:
+    """A face that only ever writes lines below those that are there. See `Face`."""
+
+    def __init__(self) -> None:
+        self._reader = reader()
+        self._screen = Screen.of(sys.stdout)
+        self._renderer = Renderer(self._screen, self._screen)
+        self._interrupts = Interrupts(self._reader.interrupt)
+        self._prefilled = ""
+        self.asks = True
+
+    def show(self, event: Event) -> None:
+        """See `Face.show`."""
+        if not (isinstance(event, TurnFinished) and event.status == "parked"):  # is asked instead
+            self._renderer.show(event)
+
+    def say(self, text: str, style: Style = NOTE) -> None:
+        """See `Face.say`."""
+        self._renderer.close()
+        self._screen.line(style, text)
+
+    def put(self, block: Block) -> None:
+        """See `Face.put`."""
+        self.say(block.text)
+
+    def status(self, status: Status) -> None:
+        """See `Face.status`; there is no such line."""
+
+    async def message(self) -> str | None:
+        """See `Face.message`."""
+        prompt = "\u276f " if self._screen.unicode else "> "
+        if self._interrupts.terminated:
+            return None
+        return await leaves(self._reader, prompt, self.say)
+
+    async def ask(self, question: Question) -> str | None:
+        """See `Face.ask`."""
+        choices = "; ".join(f"{each.key}: {each.what or each.word}" for each in question.choices)
+        self.say(f"{question.text} {choices}".rstrip(), QUESTION)
+        try:
+            said = await self._reader.read("? ", remember=False, text=question.default)
+        except KeyboardInterrupt:
+            return None
+        for each in question.choices:
+            if said is not None and said.strip().lower() in (each.key, each.word):
+                return each.word
+        return said
+
+    async def pick(self, title: str, rows: Sequence[Row]) -> int | None:
+        """See `Face.pick`."""
+        self.say(title)
+        for number, row in enumerate(rows, 1):
+            self.say(f"{number:>3}  {row.title}  {row.detail}".rstrip())
+        try:
+            said = await self._reader.read("number: ", remember=False)
+        except KeyboardInterrupt:
+            return None
+        picked = (said or "").strip()
+        return int(picked) - 1 if picked.isdigit() and 0 < int(picked) <= len(rows) else None
+
+    async def edit(self, text: str, suffix: str = ".md") -> str | None:  # noqa: ARG002 - see Face
+        """See `Face.edit`."""
+        return None
+
+    @contextmanager
+    def turning(self, stop: Callable[[], bool]) -> Iterator[None]:
+        """See `Face.turning`."""
+        asked = False
+
+        def stopped() -> None:
+            nonlocal asked
+            if asked:
+                os._exit(Exit.INTERRUPTED)
+            asked = True
+            self._renderer.interrupted()
+            stop()
+
+        try:
+            with self._interrupts.stopping(stopped):
+                yield
+        finally:
+            self._renderer.close()
+
+    def fold(self, number: int | None = None) -> None:
+        """See `Face.fold`; nothing is folded here."""
+
+    def prefill(self, text: str) -> None:
+        """See `Face.prefill`."""
+        self._prefilled = text
+
+    def again(self) -> None:
+        """See `Face.again`; what was written stays."""
+
+    async def run(self, talk: Talk) -> int:
+        """See `Face.run`."""
+        with self._interrupts:
+            return await talk.hold()
