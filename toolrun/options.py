@@ -50,6 +50,8 @@ _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("dialect", str, "the name of a kind of server"),
     ("trace", (str, Path, bool, Recording), "a path, True or a Recording(path=..., ...)"),
     ("tenant", str, "a name"),
+    ("title", str, "a text"),
+    ("folder", (str, Path), "a path"),
     ("verify_reasoning", (int, float), "a number"),
     ("max_in_flight", int, "a number"),
     ("boxes", Boxes, "a Boxes(running=..., ...)"),
@@ -106,6 +108,9 @@ class Options(TypedDict, total=False):
             prompt that the reasoning before them came back: `Warned("reasoning-dropped")` where
             not. Needs vLLM 0.10.2 or later; a proof costs two short requests.
         tenant: on whose behalf the session runs, for tools and journals.
+        title: what lists of sessions call it; what the user said first, where not given.
+        folder: where somebody works in this session: lists find it by that. Nothing may be touched
+            there because of it; that is what `workspace` is for.
         secrets: values that tools may declare (`@tool(secrets=[...])`), by name: a dict, or a
             function from a name to its value (a coroutine function, too), which is asked when the
             session opens and for each call. No environment variable is read.
@@ -146,6 +151,8 @@ class Options(TypedDict, total=False):
     timeouts: Timeouts
     verify_reasoning: float
     tenant: str | None
+    title: str | None
+    folder: str | Path | None
     secrets: Source | None
     context: Any
     sinks: Sequence[Sink]
@@ -194,6 +201,8 @@ class Settings(Struct, frozen=True, omit_defaults=True):
     retries: Retries = Retries()
     verify_reasoning: float = 0.0
     tenant: str | None = None
+    title: str | None = None
+    folder: str | None = None
     repeatable: tuple[str, ...] = ()
     builtins: tuple[str, ...] = ()
     extra_body: dict[str, Any] = field(default_factory=dict)

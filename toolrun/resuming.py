@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 PINNED: Final = (
     *("instructions", "effort", "sampling", "tool_choice", "limits", "budget", "approvals"),
     *("compaction", "extra_body", "profile", "workspace", "tenant"),
+    *("title", "folder"),
 )
 """The options that a session keeps wherever it goes on, beside the name of its model."""
 _ASK_AGAIN: Final = 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from toolrun.approvals import Approvals
@@ -55,6 +56,8 @@ def settled(
         retries=chosen.get("retries") or Retries(),
         verify_reasoning=chosen.get("verify_reasoning") or 0.0,
         tenant=chosen.get("tenant"),
+        title=chosen.get("title") or None,
+        folder=None if (folder := chosen.get("folder")) is None else str(Path(folder).absolute()),
         repeatable=toolbox.repeatables,
         builtins=toolbox.builtins,
         extra_body=dict(chosen.get("extra_body") or {}),

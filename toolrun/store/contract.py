@@ -47,7 +47,7 @@ class SessionInfo(Struct, frozen=True):
     Attributes:
         id: of the session.
         tenant: on whose behalf it runs.
-        title: what the user said first, one line, at most 80 characters.
+        title: what it was called, else what the user said first; one line, at most 80 characters.
         status: see `SessionStatus`.
         created, updated: seconds since the epoch: of its first and last event.
         seq: the number of its last event.

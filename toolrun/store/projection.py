@@ -5,11 +5,12 @@ It is changed in the transaction that stores an event, and can be made anew from
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.events import (
     AssistantMessage,
     SessionOpened,
+    SettingsChanged,
     ToolCallStarted,
     TurnFinished,
     TurnUndone,
@@ -18,14 +19,14 @@ from toolrun.events import (
 from toolrun.store.contract import SessionInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from toolrun.events import Durable
 
 PROJECTED: Final = ("tenant", "title", "status", "created", "updated", "seq", "turns")
 """The columns of `sessions` that follow from the events."""
 TITLE: Final = 80
-"""Characters of what the user said first."""
+"""Characters of a title at most: what the session was called, or what the user said first."""
 
 
 def projected(info: SessionInfo, events: Iterable[Durable]) -> SessionInfo:
@@ -52,7 +53,16 @@ def projected(info: SessionInfo, events: Iterable[Durable]) -> SessionInfo:
                 status = "finished" if turns else "new"
             case SessionOpened():
                 created, tenant = event.time, event.settings.get("tenant", tenant)
+                title = _given(event.settings) or title
+            case SettingsChanged():
+                title = _given(event.settings) or title
     return SessionInfo(info.id, tenant, title, status, created, updated, seq, turns)
+
+
+def _given(settings: Mapping[str, Any]) -> str:
+    """The title that somebody gave the session, if any."""
+    given = settings.get("title")
+    return title_of(given) if isinstance(given, str) else ""
 
 
 def title_of(text: str) -> str:

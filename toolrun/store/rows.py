@@ -14,7 +14,15 @@ import msgspec
 from msgspec import structs
 
 from toolrun.errors import StoreError
-from toolrun.events import AnyEvent, AssistantMessage, Durable, FileChanged, UserMessage
+from toolrun.events import (
+    AnyEvent,
+    AssistantMessage,
+    Durable,
+    FileChanged,
+    SessionOpened,
+    SettingsChanged,
+    UserMessage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,11 +55,18 @@ def row_of(event: Durable) -> Row:
         event = structs.replace(event, before=None, before_digest=digest)
     kind = type(event).__name__
     body = _json(event)
-    said = None
-    if isinstance(event, UserMessage | AssistantMessage) and event.content:
-        said = folded(event.content)
     checksum = checksum_of(event.session, event.seq, kind, body)
-    return Row(event.session, event.seq, kind, body, checksum, said, blob)
+    return Row(event.session, event.seq, kind, body, checksum, _said(event), blob)
+
+
+def _said(event: Durable) -> str | None:
+    """What of an event is searched."""
+    text = None
+    if isinstance(event, UserMessage | AssistantMessage):
+        text = event.content
+    elif isinstance(event, SessionOpened | SettingsChanged):
+        text = event.settings.get("title")  # no database folds the case of all letters
+    return folded(text) if isinstance(text, str) and text else None
 
 
 def checksum_of(session: str, seq: int, kind: str, body: str) -> str:

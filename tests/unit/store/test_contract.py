@@ -297,6 +297,26 @@ async def test_the_status_is_that_of_the_last_turn(url: str) -> None:
         assert info.title == "x" * 79 + "…"
 
 
+async def test_the_title_is_what_a_session_was_called_last(url: str) -> None:
+    async with opened(url) as store:
+        lease = await store.create("s")
+        called = ev.SessionOpened(version="1", date="2026-01-01", settings={"title": "One\n two"})
+
+        async def title_after(*events: ev.Durable) -> str:
+            await store.append(lease, placed("s", events, after=lease.stored))
+            (info,) = await store.sessions()
+            return info.title
+
+        assert await title_after(called) == "One two"
+        assert await title_after(ev.UserMessage(content="Hello")) == "One two"
+        assert await title_after(ev.SettingsChanged(settings={"title": "Ünvoices"})) == "Ünvoices"
+        assert await title_after(ev.SettingsChanged(settings={"effort": "low"})) == "Ünvoices"
+        assert [info.id for info in await store.sessions(Query(text="ünvoices"))] == ["s"]
+        await store.rebuild()
+        (info,) = await store.sessions()
+        assert info.title == "Ünvoices"
+
+
 async def test_a_deleted_session_leaves_nothing(url: str) -> None:
     async with opened(url) as store:
         large = ev.FileChanged(
