@@ -34,8 +34,9 @@ _PHASES = (
     "memory",
     "import",
     "sandbox",
+    "repl",
 )
-_PEER_PHASES = ("step", "flight", "rounds", "store", "memory")
+_PEER_PHASES = ("step", "flight", "rounds", "store", "memory", "repl")
 _PEER_ROUNDS = 3
 
 
