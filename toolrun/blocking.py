@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from toolrun.answer import Answer
     from toolrun.decisions import Decision
-    from toolrun.events import Event
+    from toolrun.events import Compacted, Event
     from toolrun.options import Options
     from toolrun.stream import EventStream
     from toolrun.transcript import Message
@@ -123,6 +123,10 @@ class BlockingSession:
     def undo(self) -> str:
         """See `Session.undo`."""
         return self._thread().call(self._session.undo)
+
+    def compact(self, *, keep_turns: int | None = None) -> Compacted | None:
+        """See `Session.compact`."""
+        return self._thread().call(partial(self._session.compact, keep_turns=keep_turns))
 
     def fork(self, id: str | None = None, **options: Unpack[Options]) -> BlockingSession:  # noqa: A002
         """See `Session.fork`; it lives in this session's thread, and has to end before it."""

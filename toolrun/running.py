@@ -218,6 +218,23 @@ class Running:
                 self.unended = was and state.running
                 self._end()
 
+    async def between(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Do something between two turns: none begins meanwhile, and what stops a turn stops it.
+
+        Raises:
+            ConfigError, LeaseLost, SessionBusy: as `check_idle`.
+            Exception: what `work` raises.
+        """
+        self.check_idle()
+        parking = self.parking
+        with anyio.CancelScope() as scope:
+            self._begin(scope)
+            try:
+                await work()
+            finally:
+                self.parking = parking
+                self._end()
+
     def _begin(self, scope: anyio.CancelScope) -> None:
         self._scope, self._stop, self.parking = scope, None, Parking()
         self._ended = anyio.Event()

@@ -13,6 +13,7 @@ from toolrun.answer import Answer, answer_of
 from toolrun.approvals import decided, waiting
 from toolrun.beginning import Beginning
 from toolrun.cancel import check_token
+from toolrun.compacting import compacted
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
 from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from toolrun.cancel import CancelToken
     from toolrun.decisions import Decision
     from toolrun.errors import LeaseLost
-    from toolrun.events import AssistantMessage
+    from toolrun.events import AssistantMessage, Compacted
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
     from toolrun.options import Options
@@ -310,6 +311,35 @@ class Session:
         for each in left:
             self._journal.report(Warned(NOT_RESTORED, f"not restored: {each}"))
         return said.content
+
+    async def compact(self, *, keep_turns: int | None = None) -> Compacted | None:
+        """Have the model summarise what lies before the last turns, now.
+
+        By itself a session does so where the context fills up and `compaction` says "summarise".
+        The transcript stays whole; the summary is sent in the place of what it covers.
+
+        Args:
+            keep_turns: turns at the end that stay as they are, a turn that may be gone on with
+                always; `compaction.keep_turns` where None.
+
+        Returns:
+            What was done; None where a summary would be no shorter than what lies there, or
+            `cancel` came first.
+
+        Raises:
+            ConfigError: it is no number of turns; the session's budget is spent.
+            ServerError, ContextTooLong: the model gives no summary.
+            SessionBusy: a turn runs.
+            Draining: the process is about to end.
+        """
+        found: Compacted | None = None
+
+        async def work() -> None:
+            nonlocal found
+            found = await compacted(self._parts, keep_turns)
+
+        await self._running.between(work)
+        return found
 
     def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
         """A new session that begins where this one stands; enter it with `async with`.

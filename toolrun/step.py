@@ -84,6 +84,16 @@ class Sampler(Struct, frozen=True, eq=False):
             return False
         return await self.fitting.fit(journal, self._step(journal, request), meter)
 
+    async def summarise(self, journal: Journal, request: Request, keep_turns: int) -> bool:
+        """Have what lies before the last turns summarised; whether that was worth it.
+
+        Raises:
+            ServerError, ContextTooLong: the model gives no summary.
+        """
+        if self.fitting is None:
+            return False
+        return await self.fitting.summarise(journal, self._step(journal, request), keep_turns)
+
     async def sample(
         self, journal: Journal, request: Request, meter: Meter, accept: Accept | None = None
     ) -> AssistantMessage:

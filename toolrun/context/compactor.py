@@ -58,6 +58,14 @@ class Fitting(Protocol):
         """Do one thing about a request that a server found too long; whether something was done."""
         ...
 
+    async def summarise(self, journal: Journal, request: Request, keep_turns: int) -> bool:
+        """Have what lies before the last turns summarised; whether that was worth it.
+
+        Raises:
+            ServerError, ContextTooLong: the model gives no summary.
+        """
+        ...
+
 
 class _Long(Struct, frozen=True, eq=False):
     """A request that is too long."""
@@ -74,6 +82,13 @@ class _Long(Struct, frozen=True, eq=False):
     def fits(self) -> bool:
         """Whether there is room for a reply."""
         return self.tokens < self.length
+
+    def before(self, end: int) -> int:
+        """Tokens of the messages before an index, without reasoning."""
+        sizes = (
+            self.tally.size(self.request, at, self.counts, reasoning=False) for at in range(end)
+        )
+        return sum(sizes)
 
 
 class Compactor(Struct, frozen=True, eq=False):
@@ -130,6 +145,22 @@ class Compactor(Struct, frozen=True, eq=False):
         long = self._long(request, tally, counts, max(tokens, length), length)
         return await self._shorten(journal, long, meter)
 
+    async def summarise(self, journal: Journal, request: Request, keep_turns: int) -> bool:
+        """See `Fitting.summarise`."""
+        tally, counts = tally_of(request), await load_sizes()
+        length = self.length or await length_of(self.model, request.model) or 0
+        tokens = tally.count(request, counts)
+        long = self._long(request, tally, counts, tokens, length)
+        turns = tally.users[bool(_offset(journal)) :]  # not the summary that there may be
+        if keep_turns >= len(turns):
+            return False
+        end = turns[-keep_turns] if keep_turns else tally.length
+        saved = long.before(end)
+        if saved <= _SUMMARY:
+            return False
+        await self._summarised(journal, long, end, saved)
+        return True
+
     def _start(self, request: Request, length: int) -> int:
         room = min(request.sampling.max_tokens or 0, length // 2)
         return int(self.compaction.when * (length - room))
@@ -174,19 +205,24 @@ class Compactor(Struct, frozen=True, eq=False):
         if len(users) <= keep_turns + 1 or request.cache.get(_FAILED) == users[-1]:
             return False
         end = users[-1 - keep_turns]
-        saved = sum(long.tally.size(request, at, long.counts, reasoning=False) for at in range(end))
+        saved = long.before(end)
         if not _is_worth(long, saved - _SUMMARY):
             return False
-        asked = summarising(request, end, self.compaction.summary_tokens)
-        key = f"{journal.session}.{journal.state.turn}.{journal.state.step}.summary"
         meter.steps += 1
         try:
-            async with self.gate or contextlib.nullcontext():
-                said = await summarise(self.model, asked, self.retries, self.clock, key)
+            await self._summarised(journal, long, end, saved)
         except (MalformedOutput, ContextTooLong) as error:
             request.cache[_FAILED] = users[-1]  # not again in this turn
             journal.report(Warned(NOT_SUMMARISED, f"the model gave no summary: {error}"))
             return False
+        return True
+
+    async def _summarised(self, journal: Journal, long: _Long, end: int, saved: int) -> None:
+        """Have the messages before an index summarised."""
+        asked = summarising(long.request, end, self.compaction.summary_tokens)
+        key = f"{journal.session}.{journal.state.turn}.{journal.state.step}.summary"
+        async with self.gate or contextlib.nullcontext():
+            said = await summarise(self.model, asked, self.retries, self.clock, key)
         summary = (said.content or "").strip()
         after = max(long.tokens - saved + len(summary.encode()) // 3 + _SUMMARY // 10, 1)
         await journal.record(
@@ -199,7 +235,6 @@ class Compactor(Struct, frozen=True, eq=False):
                 length=long.length,
             )
         )
-        return True
 
     def _too_long(self, long: _Long) -> ContextTooLong:
         what = {

@@ -28,7 +28,7 @@ from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.tools.decorator import Options as ToolOptions
 from toolrun.trace.calls import exact
-from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of, requests_of
+from toolrun.trace.plan import Act, Compact, Plan, Turn, Undo, decision_of, requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,13 +96,15 @@ async def ask_all(plan: Plan, stage: Stage, options: Mapping[str, Any]) -> None:
             await _act(session, act)
 
 
-async def _act(session: Session, act: Turn | Decide | Undo) -> None:
+async def _act(session: Session, act: Act) -> None:
     """Do what the user did, where there is still something to do it to."""
     state = session.state
     try:
         if isinstance(act, Undo):
             if state.turns_from:
                 await session.undo()
+        elif isinstance(act, Compact):
+            await session.compact()
         elif isinstance(act, Turn):
             await _turn(session, act)
     except (ServerUnreachable, ModelNotFound, MissingExtra, ReplayMismatch):

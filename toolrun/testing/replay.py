@@ -16,7 +16,7 @@ from toolrun.session import Session
 from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.testing.toolboxes import RecordedToolbox
 from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.plan import Act, Decide, Plan, Turn, Undo
+from toolrun.trace.plan import Act, Compact, Decide, Plan, Turn, Undo
 from toolrun.trace.reader import read_runs
 from toolrun.trace.replay import Cast
 from toolrun.transcript import Message
@@ -94,6 +94,8 @@ async def _act(session: Session, act: Act, cast: Cast) -> None:
             await session.decide(act.call_id, act.decision)
         elif isinstance(act, Undo):
             await session.undo()
+        elif isinstance(act, Compact):
+            await session.compact()
         else:
             await _run(session, act, cast)
     except ConfigError as error:

@@ -51,3 +51,11 @@ class RecordedFitting:
     ) -> bool:
         """The same, where a server had refused a request."""
         return await self.fit(journal, request, meter)
+
+    async def summarise(self, journal: Journal, request: Request, keep_turns: int) -> bool:  # noqa: ARG002 - the protocol's
+        """Shorten what is sent as the recorded session did where somebody asked for it."""
+        event = self._following()
+        if not isinstance(event, Compacted):
+            return False
+        await journal.record(event)
+        return True

@@ -19,6 +19,7 @@ from toolrun.events import (
     NOT_RESTORED,
     ApprovalDecided,
     ApprovalRequested,
+    Compacted,
     Durable,
     ForkedFrom,
     LimitReached,
@@ -88,6 +89,10 @@ class Undo(Struct, frozen=True):
     """The user took the last turn back."""
 
 
+class Compact(Struct, frozen=True):
+    """The user had the conversation summarised, between two turns."""
+
+
 class Decide(Struct, frozen=True):
     """The user decided on a call that waited."""
 
@@ -95,7 +100,7 @@ class Decide(Struct, frozen=True):
     decision: Decision
 
 
-Act: TypeAlias = Turn | Decide | Undo
+Act: TypeAlias = Turn | Decide | Undo | Compact
 
 
 class Plan(Struct, frozen=True):
@@ -269,6 +274,8 @@ def _acts(events: Sequence[Recorded], start: int, end: int) -> list[Act]:
                 acts.append(Decide(event.call_id, decision_of(event)))
             case TurnUndone():
                 acts.append(Undo())
+            case Compacted() if _is_between(events, start + 1):
+                acts.append(Compact())
             case Warned(code) if code == NOT_RESTORED:
                 pass  # the undo's own
             case _:
@@ -286,6 +293,16 @@ def _acts(events: Sequence[Recorded], start: int, end: int) -> list[Act]:
     text, output = (said.content, said.output) if said is not None else (None, None)
     acts.append(Turn(text, stream, status, _stop(events, start, end), end, output))
     return acts
+
+
+def _is_between(events: Sequence[Recorded], start: int) -> bool:
+    """Whether no turn goes on here: then somebody asked for what was just done."""
+    for event in events[start:]:
+        if event.durable and not isinstance(event, Compacted):
+            return isinstance(event, UserMessage | TurnUndone | ApprovalDecided)
+        if not event.durable and not isinstance(event, Warned):
+            return False
+    return True
 
 
 _PIECES = (ReasoningDelta, TextDelta, Run)

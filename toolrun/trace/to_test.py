@@ -18,7 +18,7 @@ from toolrun.retries import Retries
 from toolrun.state import fold
 from toolrun.trace.behaviour import behaviour
 from toolrun.trace.literals import WIDTH, Code, Made, string, written
-from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.plan import Act, Compact, Decide, Plan, Turn, Undo, decision_of
 from toolrun.transcript import to_openai
 from toolrun.values import Rule, Sampling
 
@@ -185,9 +185,12 @@ class _Written:
             "    return DECISIONS[call.id]",
         ]
 
-    def _act(self, act: Turn | Decide | Undo) -> Iterator[str]:
+    def _act(self, act: Act) -> Iterator[str]:
         if isinstance(act, Undo):
             yield "        session.undo()"
+            return
+        if isinstance(act, Compact):
+            yield "        session.compact()"
             return
         if isinstance(act, Decide):
             made = Made("session.decide", [("", act.call_id), ("", _decision(act.decision))])

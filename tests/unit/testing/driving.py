@@ -11,7 +11,7 @@ from toolrun import ReplayMismatch, Runtime, Session
 from toolrun.events import ApprovalDecided, TurnFinished
 from toolrun.options import Settings
 from toolrun.state import fold
-from toolrun.trace.plan import Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.plan import Compact, Decide, Plan, Turn, Undo, decision_of
 from toolrun.trace.reader import read_trace
 from toolrun.transcript import to_openai
 
@@ -73,6 +73,8 @@ async def _act(session: Session, act: Act) -> None:
             await session.decide(act.call_id, act.decision)
         case Undo():
             await session.undo()
+        case Compact():
+            await session.compact()
         case Turn() if act.stop is not None and act.stop.how == "failed":
             with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever was recorded
                 await _turn(session, act)
