@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import time
@@ -13,46 +14,70 @@ from typing import TYPE_CHECKING, Final
 from tests.unit.cli.work import until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-_TERMINAL: Final = ("TMUX", "TERM", "COLUMNS", "LINES")
+_TERMINAL: Final = ("TMUX", "TMUX_PANE", "TERM", "COLUMNS", "LINES")
 """What a terminal says of itself; ours is another."""
+_KEPT_LINES: Final = 20_000
 
 
 class Pane:
-    """A program in tmux."""
+    """A program in tmux; toolrun, with these words, unless another one is given.
 
-    def __init__(self, folder: Path, env: Mapping[str, str], *words: str) -> None:
+    Attributes:
+        raw: the file that gets every byte that the program writes, where one was asked for.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        env: Mapping[str, str],
+        *words: str,
+        columns: int = 80,
+        rows: int = 40,
+        term: str | None = None,
+        raw: Path | None = None,
+        program: Sequence[str] = (sys.executable, "-m", "toolrun"),
+    ) -> None:
+        """Start it.
+
+        Args:
+            folder: where it runs.
+            env: its environment.
+            *words: its command line; the shell reads them, so `>` redirects.
+            columns: of the screen.
+            rows: of the screen.
+            term: what TERM says; tmux's own, of eight colours, by default.
+            raw: a file, which is not there yet, for what it writes.
+            program: what is started.
+        """
         self._socket = f"toolrun-{uuid.uuid4().hex[:8]}"
         self._pid = 0
+        self.raw = raw
         inner = "; ".join(
             [
+                *([f"until [ -e {shlex.quote(str(raw))} ]; do sleep 0.01; done"] if raw else []),
                 "trap : INT",  # Ctrl-C is for the program, and the shell outlives it
-                " ".join([sys.executable, "-m", "toolrun", *words]),
+                " ".join([*program, *words]),
                 "echo ended with $?",
                 "cat",
             ]
         )
         passed = [f"{key}={value}" for key, value in env.items() if key not in _TERMINAL]
+        size = ("-x", str(columns), "-y", str(rows))
         self._tmux(
-            "new-session",
-            "-d",
-            "-x",
-            "80",
-            "-y",
-            "40",
-            "-c",
-            str(folder),
-            "env",
+            *("start-server", ";", "set-option", "-g", "history-limit", str(_KEPT_LINES), ";"),
+            *("new-session", "-d", *size, "-c", str(folder)),
             # readline, which pytest imports, has set them behind the back of os.environ; in
             # a worker of xdist they stand there too.
-            *("-u", "COLUMNS", "-u", "LINES"),
+            *("env", "-u", "COLUMNS", "-u", "LINES"),
             *passed,
-            "sh",
-            "-c",
-            inner,
+            *([f"TERM={term}"] if term else []),
+            *("sh", "-c", inner),
         )
         self._pid = int(self._tmux("display-message", "-p", "#{pid}"))
+        if raw is not None:
+            self._tmux("pipe-pane", "-O", f"cat > {shlex.quote(str(raw))}")
 
     def _tmux(self, *words: str) -> str:
         command = ["tmux", "-L", self._socket, "-f", "/dev/null", *words]
@@ -60,8 +85,21 @@ class Pane:
         return done.stdout
 
     def screen(self) -> str:
-        shown = self._tmux("capture-pane", "-p")
-        return "\n".join(line.rstrip() for line in shown.splitlines()).rstrip("\n")
+        """What the screen shows."""
+        return _trimmed(self._tmux("capture-pane", "-p"))
+
+    def everything(self) -> str:
+        """What the screen shows, and all that has scrolled off it."""
+        return _trimmed(self._tmux("capture-pane", "-p", "-S", "-"))
+
+    def painted(self) -> str:
+        """What the screen shows, with its colours as escape sequences."""
+        return self._tmux("capture-pane", "-p", "-e")
+
+    def cursor(self) -> tuple[int, int]:
+        """The column and the row of the cursor, from 0."""
+        column, row = self._tmux("display-message", "-p", "#{cursor_x} #{cursor_y}").split()
+        return int(column), int(row)
 
     def press(self, *keys: str) -> None:
         self._tmux("send-keys", *keys)
@@ -73,6 +111,11 @@ class Pane:
         self.type(text)
         self.press("Enter")
 
+    def paste(self, file: Path) -> None:
+        """Paste a file's text, as a terminal does: in brackets, if the program asked for them."""
+        self._tmux("load-buffer", str(file))
+        self._tmux("paste-buffer", "-p", "-r")
+
     def resize(self, columns: int, rows: int = 40) -> None:
         self._tmux("resize-window", "-x", str(columns), "-y", str(rows))
 
@@ -82,13 +125,46 @@ class Pane:
             assert time.monotonic() < deadline, f"{text!r} is not on the screen:\n{screen}"
             time.sleep(0.05)
 
-    def signal(self, number: int) -> None:
-        """Send a signal to the program, which is the only child of the pane's shell."""
+    def shows_no(self, text: str, seconds: float = 20) -> None:
+        """Wait until this is not, or no longer, on the screen."""
+        deadline = time.monotonic() + seconds
+        while text in (screen := self.screen()):
+            assert time.monotonic() < deadline, f"{text!r} is still on the screen:\n{screen}"
+            time.sleep(0.05)
+
+    def has_shown(self, text: str, seconds: float = 20) -> None:
+        """Wait until this is on the screen, or among what has scrolled off it."""
+        deadline = time.monotonic() + seconds
+        while text not in (shown := self.everything()):
+            assert time.monotonic() < deadline, f"{text!r} was not shown:\n{shown[-8000:]}"
+            time.sleep(0.05)
+
+    def rests(self, seconds: float = 20) -> str:
+        """Wait until the screen stands still, and return it."""
+        deadline = time.monotonic() + seconds
+        before, since = self.screen(), time.monotonic()
+        while time.monotonic() - since < 0.4:  # several frames of a program that draws
+            time.sleep(0.05)
+            if (now := self.screen()) != before:
+                before, since = now, time.monotonic()
+            assert time.monotonic() < deadline, f"the screen does not come to rest:\n{now}"
+        return before
+
+    def program(self) -> int:
+        """The process of the program, which is the only child of the pane's shell."""
         shell = self._tmux("display-message", "-p", "#{pane_pid}").strip()
         children = Path(f"/proc/{shell}/task/{shell}/children").read_text().split()
         assert len(children) == 1
-        os.kill(int(children[0]), number)
+        return int(children[0])
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the program."""
+        os.kill(self.program(), number)
 
     def close(self) -> None:
         self._tmux("kill-server")
         until(lambda: not Path(f"/proc/{self._pid}").exists())
+
+
+def _trimmed(shown: str) -> str:
+    return "\n".join(line.rstrip() for line in shown.splitlines()).rstrip("\n")
