@@ -48,7 +48,7 @@ class Renderer:
         self._reasoned = False
         self._open: dict[str, str] = {}
         self._calls: dict[str, ToolCall] = {}
-        self._turn = _Turn()
+        self._turn = Taken()
         self._output_of = ""
 
     def show(self, event: ev.Event) -> None:
@@ -62,7 +62,7 @@ class Renderer:
                 if self.answer.cursor:
                     self._write(self.answer, s.ANSWER, event.text)
             case ev.UserMessage():
-                self._turn = _Turn(event.time)
+                self._turn = Taken(event.time)
                 if self._recorded:
                     self._line(s.USER, event.content)
             case ev.AssistantMessage():
@@ -164,35 +164,20 @@ class Renderer:
         if self._text and self.answer.cursor and self.answer.erase():
             seen = self._reasoned
         self._text, self._reasoned = "", False
-        wait = f" in {event.wait:.1f} s" if event.wait else ""
-        void = "; what it had said of this step is void" if seen else ""
-        self._line(s.WARNING, f"sampling again{wait} ({event.attempt}): {event.reason}{void}")
+        self._line(s.WARNING, again(event, seen=seen))
 
     def _aside(self, event: ev.Event) -> None:
         match event:
             case ev.LimitReached():
-                self._turn.limit = f"limits.{event.limit} = {event.value:g}"
-                if event.limit == "max_tokens":
-                    self._turn.limit = f"cut off at {event.value:g} tokens"
+                self._turn.reached(event)
             case ev.Retried():
                 self._again(event)
-            case ev.Warned():
-                self._line(s.WARNING, event.message)
-            case ev.EgressDecided(allowed=False):
-                self._line(s.WARNING, f"refused: {event.reason}")
-            case ev.Repaired():
-                self._line(s.NOTE, f"repaired {event.what}: {event.before!r} to {event.after!r}")
-            case ev.ApprovalRequested():
-                call = call_text(event.name, event.arguments, None)
-                self._line(s.QUESTION, f"waits for approval: {call}  ({event.reason})")
-            case ev.ApprovalDecided():
-                why = f": {event.reason}" if event.reason else ""
-                self._line(s.NOTE, f"decided: {event.decision}{why}")
             case _:
-                pass
+                if (said := aside(event)) is not None:
+                    self._line(*said)
 
 
-class _Turn:
+class Taken:
     """What a turn has taken so far, for its last line."""
 
     def __init__(self, began: float = 0.0) -> None:
@@ -201,17 +186,51 @@ class _Turn:
         self.steps = self._calls = 0
         self._usage = Usage()
 
+    def reached(self, event: ev.LimitReached) -> None:
+        """A limit ends the turn."""
+        self.limit = f"limits.{event.limit} = {event.value:g}"
+        if event.limit == "max_tokens":
+            self.limit = f"cut off at {event.value:g} tokens"
+
     def took(self, message: ev.AssistantMessage) -> None:
+        """A step is complete."""
         self.steps += 1
         self._calls += len(message.tool_calls)
         self._usage += message.usage
 
     def summary(self, now: float) -> str:
+        """Steps, calls, tokens and seconds; `now` is in seconds since the epoch."""
         parts = [counted(self.steps, "step"), counted(self._calls, "call")]
         parts.append(f"{self._usage.total_tokens:,} tokens")
         if self._began and now:
             parts.append(f"{now - self._began:.1f} s")
         return ", ".join(parts)
+
+
+def again(event: ev.Retried, *, seen: bool) -> str:
+    """That a step begins anew; `seen`: something of it was shown, and stays on the screen."""
+    wait = f" in {event.wait:.1f} s" if event.wait else ""
+    void = "; what it had said of this step is void" if seen else ""
+    return f"sampling again{wait} ({event.attempt}): {event.reason}{void}"
+
+
+def aside(event: ev.Event) -> tuple[s.Style, str] | None:
+    """What is said of an event beside the texts and the calls of a turn; None for nothing."""
+    match event:
+        case ev.Warned():
+            return s.WARNING, event.message
+        case ev.EgressDecided(allowed=False):
+            return s.WARNING, f"refused: {event.reason}"
+        case ev.Repaired():
+            return s.NOTE, f"repaired {event.what}: {event.before!r} to {event.after!r}"
+        case ev.ApprovalRequested():
+            call = call_text(event.name, event.arguments, None)
+            return s.QUESTION, f"waits for approval: {call}  ({event.reason})"
+        case ev.ApprovalDecided():
+            why = f": {event.reason}" if event.reason else ""
+            return s.NOTE, f"decided: {event.decision}{why}"
+        case _:
+            return None
 
 
 def call_text(name: str, arguments: dict[str, Any], longest: int | None = _VALUE) -> str:
