@@ -7,6 +7,8 @@ import re
 import sqlite3
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.rig.mock import Call, Step
 
 if TYPE_CHECKING:
@@ -142,6 +144,7 @@ def test_what_is_wrong_is_one_message(typed: Typed) -> None:
     assert not (typed.folder / "none.db").exists()
 
 
+@pytest.mark.load  # ten seconds, in which a database may come back
 def test_a_password_is_in_no_message(typed: Typed) -> None:
     done = typed("sessions", "list", "--store", "postgresql://me:hunter2@/none?host=/nowhere")
     assert done.returncode != 0
