@@ -19,7 +19,7 @@ from msgspec import Struct
 
 from toolrun import resources
 from toolrun.errors import ConfigError
-from toolrun.limits import Limits
+from toolrun.limits import Limits, Prices
 from toolrun.values import Sampling
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ PREFIX: Final = "TOOLRUN_"
 MASK: Final = "***"
 _NESTED: Final = "limits"
 _TRACE: Final = "trace"
+_PRICES: Final = "prices"
+_PRICED: Final = (
+    'a table of each model fits, of numbers from 0 for a million tokens: [prices."MODEL"] '
+    "prompt = 0.05, completion = 0.2, cached = 0.01"
+)
 _PATHS: Final = ("workspace", "trace")
 _CUTOFF: Final = 0.7
 _SHOWN: Final = 60
@@ -78,6 +83,7 @@ class Config(Struct, frozen=True, kw_only=True):
     store: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
     extra_body: dict[str, Any] = {}
+    prices: dict[str, Prices] = {}
 
     @property
     def base_urls(self) -> tuple[str, ...]:
@@ -332,6 +338,9 @@ def _check(table: dict[str, Any], name: Callable[[str], str]) -> None:
 
 def _misfit(error: ValidationError, name: Callable[[str], str]) -> str:
     path = [str(part) for part in error.absolute_path]
+    if path[:1] == [_PRICES]:
+        where = "".join(f" {part!r}:" for part in path[1:])
+        return f"{name(_PRICES)}:{where} {error.message}; {_PRICED}"
     key = ".".join(path[:2] if path[:1] in ([_NESTED], [_TRACE]) else path[:1])
     schema = _schema_of(key)
     seen = "does not fit" if key in ("api_key", "store") else f"is {_shown(error.instance)}"

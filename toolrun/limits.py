@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
@@ -111,6 +112,17 @@ class Prices(Struct, frozen=True):
     prompt: float
     completion: float
     cached: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse prices that nothing has.
+
+        Raises:
+            ConfigError: one is negative, or no number.
+        """
+        for name in ("prompt", "completion", "cached"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < math.inf:
+                raise ConfigError(f"prices.{name} must be a number from 0, not {value}")
 
     def cost(self, usage: Usage) -> float:
         """What a usage costs."""

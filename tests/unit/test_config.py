@@ -15,7 +15,7 @@ import pytest
 from toolrun import resources
 from toolrun.config import Config, load_config
 from toolrun.errors import ConfigError
-from toolrun.limits import Limits
+from toolrun.limits import Limits, Prices
 from toolrun.options import BASE_URL, MODEL
 from toolrun.values import Sampling
 
@@ -330,3 +330,24 @@ def test_a_table_of_a_trace_that_does_not_fit_is_said(
     file.write_text(f"[trace]\n{table}\n")
     with pytest.raises(ConfigError, match=said):
         load_config(file, env={})
+
+
+def test_prices_are_a_table_of_each_model(folder: Path) -> None:
+    file = folder / "toolrun.toml"
+    file.write_text('[prices."a/b"]\nprompt = 1\ncompletion = 2.5\n')
+    assert load_config(env={}).prices == {"a/b": Prices(1, 2.5)}
+    env = {"TOOLRUN_PRICES": '{"m": {"prompt": 1, "completion": 2, "cached": 0}}'}
+    assert load_config(env=env).prices == {"m": Prices(1, 2, 0)}
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("prompt = -1\ncompletion = 1", "prices: 'm': 'prompt': -1 is less than"),
+        ("prompt = 1", "prices: 'm': 'completion' is a required property"),
+        ("prompt = 1\ncompletion = 1\ncache = 1", "'cache' was unexpected"),
+        ("prompt = inf\ncompletion = 1", "prices.prompt must be a number from 0, not inf"),
+    ],
+)
+def test_prices_that_do_not_fit_are_said(folder: Path, table: str, said: str) -> None:
+    assert said in refused(folder, f"[prices.m]\n{table}\n")
