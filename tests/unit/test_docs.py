@@ -446,7 +446,8 @@ def test_every_command_and_option_of_the_command_line_is_listed(
         shown = capsys.readouterr().out
         assert f"toolrun {words}" in shown
         assert re.search(rf"^(## |\| )`toolrun {words}\b", page, re.MULTILINE), words
-        found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", shown)) - {"--help", "--version"}
+        boxed = "".join(line for line in shown.splitlines() if line.startswith("\u2502"))
+        found = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", boxed)) - {"--help", "--version"}
         assert [option for option in sorted(found) if f"`{option}" not in page] == [], words
 
 
