@@ -43,6 +43,9 @@ class Tool(Struct, frozen=True, eq=False):
         command: the program that the tool is, instead of a function.
         builtin: whether it is one that gpt-oss knows from its training (`toolrun.tools.builtin`).
         work: what a call of a built-in tool does, instead of a function.
+        asks_to_change: whether it asks for approval only where its boxes can change something.
+        bare: the argument that a text without its JSON stands for, where the model was trained to
+            write one; and how such a text begins, "" for any.
     """
 
     name: str
@@ -57,6 +60,8 @@ class Tool(Struct, frozen=True, eq=False):
     command: Command | None = None
     builtin: bool = False
     work: Work | None = None
+    asks_to_change: bool = False
+    bare: tuple[str, str] | None = None
 
     def to_openai(self) -> dict[str, Any]:
         """The tool in the form of Chat Completions."""

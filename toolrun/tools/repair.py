@@ -1,8 +1,9 @@
 """Which malformed calls can be mended without a guess at what the model meant?
 
 vLLM lets harmony markup through into names (#32587, #31677), and models wrap JSON in fences, write
-on after it, or leave its last brace out. A mend takes away what surrounds the call, or closes what
-is open at its very end; it never changes a name's letters, a value, or anything inside a string.
+on after it, leave its last brace out, or write a text of several lines as it is. A mend takes away
+what surrounds the call, closes what is open at its very end, or escapes the line ends and tabs in a
+string; it never changes a name's letters or a value.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _PADDING = _FILLER + _SPACE
 _OPEN_FENCE = re.compile(r"```[a-zA-Z]*[ \t]*\r?\n?")
 # Possessive, so that a string without an end takes linear time.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"|["{}\[\]]', re.DOTALL)
+_ESCAPES = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 _CLOSERS = {"{": "}", "[": "]"}
 _BEGUN = re.compile(r'[\s\ufeff`a-z]*\{\s*"?(c(o(d(e("\s*(:.*)?)?)?)?)?)?\Z', re.DOTALL)
 """The beginning of an object that holds code, in a fence or not."""
@@ -56,7 +58,7 @@ def mend_arguments(name: str, text: str, fits: Fits) -> str | None:
     """
     if len(text) > MAX_BYTES or _parsed(name, text) is not None:
         return None
-    core = _unwrapped(text)
+    core = _escaped(_unwrapped(text))
     if not core.startswith("{"):
         return None
     mended = _without_rest(core) or _closed(core)
@@ -66,24 +68,48 @@ def mend_arguments(name: str, text: str, fits: Fits) -> str | None:
     return mended if arguments is not None and fits(arguments) else None
 
 
-def mend_code(text: str) -> str | None:
-    """The arguments that code without its JSON stands for.
+def mend_bare(text: str, name: str, begins: str = "") -> str | None:
+    """The arguments that a text without its JSON stands for.
 
     gpt-oss was trained to give its own `python` tool the code as it is (openai/harmony,
-    docs/format.md), and does so also where the tool is declared as a function.
+    docs/format.md), and `apply_patch` the patch, in an object of any key or in none
+    (openai/gpt-oss, gpt_oss/chat.py); it does so also where they are declared as functions of an
+    object.
+
+    Args:
+        text: what the model wrote.
+        name: of the argument that it is.
+        begins: how such a text begins; "" for any, then what may be the beginning of an object that
+            was cut off is none.
 
     Returns:
-        `{"code": ...}`; None where `text` is an object as it stands, or the beginning of one.
+        `{name: text}`; None where `text` is such an object as it stands, or is something else.
     """
-    if len(text) > MAX_BYTES or not text.strip() or _parsed("", text) is not None:
+    if len(text) > MAX_BYTES or not text.strip():
         return None
-    if _BEGUN.match(text):
+    if begins:
+        found = _beginning(text, name, begins)
+        return None if found is None else json.dumps({name: found})
+    if _parsed("", text) is not None or _BEGUN.match(text):
         return None
     try:
         said = json.loads(text)
     except (ValueError, RecursionError):
         said = text
-    return json.dumps({"code": said if isinstance(said, str) else text})
+    return json.dumps({name: said if isinstance(said, str) else text})
+
+
+def _beginning(text: str, name: str, begins: str) -> str | None:
+    """The text that begins as it must: as it is, as a JSON string, or alone in an object."""
+    if (core := _unwrapped(text)).startswith(begins):
+        return core
+    try:
+        said = json.loads(_escaped(core))
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(said, dict) and len(said) == 1 and name not in said:
+        (said,) = said.values()
+    return said if isinstance(said, str) and said.lstrip().startswith(begins) else None
 
 
 def flaw_of(text: str) -> Literal["truncated", "garbled"] | None:
@@ -115,6 +141,19 @@ def _unwrapped(text: str) -> str:
         core = core[fence.end() :].lstrip(_PADDING)
         core = bare.removesuffix("```") if (bare := core.rstrip(_SPACE)).endswith("```") else core
     return core
+
+
+def _escaped(text: str) -> str:
+    """The text with the line ends and tabs that stand in its strings written as JSON has them.
+
+    Only where nothing else is wrong with the object that it begins with: then each string in it has
+    an end, and looking for them takes linear time.
+    """
+    try:
+        _, end = json.JSONDecoder(parse_int=str, parse_float=str, strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return text
+    return _TOKEN.sub(lambda token: token.group().translate(_ESCAPES), text[:end]) + text[end:]
 
 
 def _without_rest(text: str) -> str | None:

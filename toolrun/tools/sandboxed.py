@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import structlog
 
-from toolrun.errors import ToolrunError
+from toolrun.errors import ConfigError, ToolrunError
 from toolrun.sandbox import Job, Made, Sandbox
-from toolrun.sandbox.resolve import label, load_profile, over
+from toolrun.sandbox.resolve import label, over
 from toolrun.tools.command import Refused
 from toolrun.tools.context import KEY_VARIABLE, CallContext, whose
 from toolrun.tools.listener import heard_by
 from toolrun.tools.masks import Mask, masked
 from toolrun.tools.results import cut, failure, to_text
+from toolrun.tools.where import changes_nothing, chosen_for, needed, shows_workspace
 from toolrun.values import Outcome, ToolResult
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from toolrun.tools.listener import Listener, Output
     from toolrun.tools.living import Living
     from toolrun.tools.sandboxes import Sandboxes
-    from toolrun.tools.work import Need, Work
+    from toolrun.tools.work import Need
     from toolrun.values import ToolCall
 
 _TAIL_CHARACTERS = 4_000
@@ -52,6 +53,7 @@ class SandboxRunner:
         self._backend = backend
         self._profile = profile
         self._workspace = workspace
+        self._needed: dict[Need, Chosen] = {}
 
     @property
     def living(self) -> Living:
@@ -60,22 +62,11 @@ class SandboxRunner:
 
     def profile_of(self, tool: Tool) -> str:
         """What the profile that a tool runs under is called: "pure", "pure, narrowed"."""
-        return label(self._chosen(tool))
+        return label(chosen_for(tool, self._profile))
 
     def changes_nothing(self, tool: Tool) -> bool:
-        """Whether no box of a tool has a network, or a workspace that keeps what it writes.
-
-        Raises:
-            ConfigError: a profile that does not exist.
-        """
-        if tool.work is not None and not tool.work.needs:  # its work is done in this process
-            return False
-        needs = [self._chosen(tool)] if tool.work is None else self._needed(tool.work)
-        profiles = [load_profile(each) for each in needs]
-        return all(
-            profile.network == "none" and profile.workspace in ("none", "read-only", "scratch")
-            for profile in profiles
-        )
+        """See `toolrun.tools.where.changes_nothing`."""
+        return changes_nothing(tool, self._profile)
 
     async def prepare(self, tool: Tool) -> str | None:
         """Open the sandbox of a tool before it is needed.
@@ -96,10 +87,19 @@ class SandboxRunner:
 
         Raises:
             SandboxUnavailable: there is none that holds.
+            ConfigError: it works on the workspace, and there is none.
         """
+        if (chosen := self._needed.get(need)) is None:
+            chosen = self._needed[need] = needed(need, self._profile)
+        workspace = need.workspace or self._workspace
+        if workspace is None and shows_workspace(chosen):
+            raise ConfigError(
+                f"tool {tool.name} works on a folder, and the session has none: name one "
+                "(--workspace . on the command line, Session(workspace=...))"
+            )
         return await self._sandboxes.opened(
-            over(self._profile, need.profile),
-            need.workspace or self._workspace,
+            chosen,
+            workspace,
             f"of tool {tool.name}",
             self._backend,
         )
@@ -182,9 +182,6 @@ class SandboxRunner:
 
     def _chosen(self, tool: Tool) -> Chosen:
         return over(self._profile, tool.options.profile)
-
-    def _needed(self, work: Work) -> list[Chosen]:
-        return [over(self._profile, each.profile) for each in work.needs]
 
     async def _opened(self, tool: Tool) -> Sandbox:
         source = f"of tool {tool.name}" if tool.options.profile is not None else "of the session"

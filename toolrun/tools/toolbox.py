@@ -19,7 +19,7 @@ from toolrun.tools.builtin.recall import RECALLING, recalling
 from toolrun.tools.checked import Checked, Ready, Undecided, Wrong
 from toolrun.tools.definition import Tool, define
 from toolrun.tools.gates import Gates
-from toolrun.tools.repair import Mend, flaw_of, mend_arguments, mend_code, plain_name
+from toolrun.tools.repair import Mend, flaw_of, mend_arguments, mend_bare, plain_name
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.validation import ArgumentsInvalid, Validator, edited, parse
 from toolrun.tools.violations import said_again
@@ -152,8 +152,8 @@ class Toolbox:
             return True
 
         arguments = mend_arguments(tool.name, call.arguments, fits)
-        if arguments is None and tool.builtin and tool.name == "python":
-            arguments = mend_code(call.arguments)
+        if arguments is None and tool.bare is not None:
+            arguments = mend_bare(call.arguments, *tool.bare)
         if arguments is not None:
             mends.append(Mend("arguments", call.arguments, arguments))
         if not mends:
@@ -195,7 +195,7 @@ class Toolbox:
                 ToolResult(f"{tool.name} was not run: the user denied it{reason}", "denied")
             )
         asks = decided is None and not state.approves(tool.name, arguments)
-        if asks and _asks(tool, call, arguments):
+        if asks and self._asks(tool, call, arguments):
             return Undecided(tool.name, arguments, f"{tool.name} asks for approval")
         return Ready(
             tool,
@@ -235,6 +235,18 @@ class Toolbox:
         if isinstance(self._sandboxed, SandboxRunner):
             return self._sandboxed.profile_of(tool)
         return None if tool.options.profile is None else label(tool.options.profile)
+
+    def _asks(self, tool: Tool, call: ToolCall, arguments: dict[str, Any]) -> bool:
+        """Whether a tool wants a decision on these arguments, where it runs here."""
+        return not self._harmless.get(tool.name, False) and _asks(tool, call, arguments)
+
+    @cached_property
+    def _harmless(self) -> dict[str, bool]:
+        """Of the tools that ask only where they can change something, whether they cannot."""
+        if not isinstance(self._sandboxed, SandboxRunner):
+            return {}
+        asking = (tool for tool in self._tools.values() if tool.asks_to_change)
+        return {tool.name: self._sandboxed.changes_nothing(tool) for tool in asking}
 
     def _arguments(
         self, tool: Tool, call: ToolCall, decided: ApprovalDecided | None

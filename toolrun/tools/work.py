@@ -29,10 +29,13 @@ class Need(Struct, frozen=True, eq=False):
     Attributes:
         profile: of its boxes.
         workspace: the folder that they see, where the profile shows one; the session's where None.
+        yields: whether the session's own profile holds instead, where that shows the workspace: so
+            what a user allows a session bounds this tool, too.
     """
 
     profile: Chosen
     workspace: Path | None = None
+    yields: bool = False
 
 
 class Work(Protocol):

@@ -1,7 +1,8 @@
-"""Which tools does gpt-oss know from its training? `python` and `browser`, as ours.
+"""Which tools are there out of the box? `python`, `browser`, `files` and `shell`.
 
-Pass them as tools: `Session(tools=[python(), browser(search=FolderSearch("docs/"))])`. Imported at
-first use: a box that reads a page loads this package too.
+Pass them as tools: `Session(tools=[python(), browser(search=FolderSearch("docs/"))])`, and those
+that work on a folder with it: `Session(tools=[files(), shell()], workspace=".")`. Imported at first
+use: a box that reads a page loads this package too.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ if TYPE_CHECKING:
 
     from toolrun.tools.builtin.browsing import browser as browser
     from toolrun.tools.builtin.code import python as python
+    from toolrun.tools.builtin.filing import files as files
     from toolrun.tools.builtin.folder import FolderSearch as FolderSearch
     from toolrun.tools.builtin.search import Hit as Hit
     from toolrun.tools.builtin.search import Search as Search
     from toolrun.tools.builtin.searxng import SearxngSearch as SearxngSearch
+    from toolrun.tools.builtin.shelling import shell as shell
 
 _HOME_OF = {
     "FolderSearch": "folder",
@@ -23,7 +26,9 @@ _HOME_OF = {
     "Search": "search",
     "SearxngSearch": "searxng",
     "browser": "browsing",
+    "files": "filing",
     "python": "code",
+    "shell": "shelling",
 }
 
 __all__ = sorted(_HOME_OF)  # noqa: PLE0605 - one table, no second list to keep in step

@@ -98,6 +98,7 @@ def python(
         source=None,
         builtin=True,
         work=work,
+        bare=("code", ""),
     )
 
 

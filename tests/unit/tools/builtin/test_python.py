@@ -105,10 +105,10 @@ async def test_code_without_its_json_is_understood(tmp_path: Path) -> None:
     ],
 )
 def test_code_is_told_from_arguments_that_were_cut_off(text: str, code: str | None) -> None:
-    from toolrun.tools.repair import mend_code
+    from toolrun.tools.repair import mend_bare
     from toolrun.tools.validation import parse
 
-    mended = mend_code(text)
+    mended = mend_bare(text, "code")
 
     assert (None if mended is None else parse("python", mended)) == (
         None if code is None else {"code": code}

@@ -1,0 +1,65 @@
+"""What would a call of a tool that edits change? Computed outside of any box, for whoever decides.
+
+The files are read, and nothing is written. What a box makes of the call later is computed by the
+same code, over the workspace as it is then.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+
+from toolrun.tools.builtin.boxed import InBox
+from toolrun.tools.builtin.inside.changes import CHANGING, changes
+from toolrun.tools.builtin.inside.places import Unfit
+from toolrun.tools.builtin.inside.writing import Folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolrun.tools.definition import Tool
+
+
+class Call(Protocol):
+    """A call: a `ToolCall`, or an `ApprovalRequested`."""
+
+    @property
+    def name(self) -> str:
+        """Of the tool."""
+        ...
+
+    @property
+    def arguments(self) -> str | dict[str, Any]:
+        """JSON, or what it means."""
+        ...
+
+
+def shows_changes(tool: Tool) -> bool:
+    """Whether `change_of` knows what calls of a tool change: it is one of `files()`."""
+    return isinstance(tool.work, InBox) and tool.name in CHANGING
+
+
+def change_of(call: Call, workspace: Path | str | None) -> list[tuple[str, str | None, str | None]]:
+    """What a call of `edit_file`, `write_file` or `apply_patch` would change.
+
+    Ask it for calls of tools of which `shows_changes` holds: another tool may have that name.
+
+    Args:
+        call: whose arguments fit the tool's schema.
+        workspace: of the session.
+
+    Returns:
+        Path, text before (None: it is new) and text after (None: it is deleted) of each file. None
+        at all where the call changes no file, or would be refused: then the model reads why.
+    """
+    if call.name not in CHANGING or workspace is None:
+        return []
+    try:
+        given = call.arguments
+        arguments = msgspec.json.decode(given) if isinstance(given, str) else given
+        found = changes(call.name, arguments, Folder(os.path.realpath(workspace)))
+    except (Unfit, OSError, msgspec.MsgspecError, TypeError, ValueError):
+        return []
+    return [(each.path, each.before, each.after) for each in found]

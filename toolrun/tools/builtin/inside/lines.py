@@ -1,0 +1,79 @@
+"""How is a text taken apart into lines and put together again, and which lines are meant?"""
+
+from __future__ import annotations
+
+_SHOWN = 5
+_LONG = 160
+_SEARCHED = 20_000
+_NEAR_ENOUGH = 0.5
+
+
+def taken_apart(text: str) -> tuple[list[str], str, bool]:
+    """The lines of a text, what ends them, and whether the last one is ended, too."""
+    ends = text.count("\r\n")
+    # Where they differ, they are left as they are: what nobody asked for is not changed.
+    end = "\r\n" if ends and ends == text.count("\n") else "\n"
+    if end == "\r\n":
+        text = text.replace("\r\n", "\n")
+    ended = text.endswith("\n")
+    lines = text.split("\n")
+    return (lines[:-1] if ended else lines if text else []), end, ended or not text
+
+
+def put_together(lines: list[str], end: str, *, ended: bool) -> str:
+    """The text of lines."""
+    return end.join(lines) + (end if ended and lines else "")
+
+
+def places_of(lines: list[str], wanted: list[str], start: int = 0) -> tuple[list[int], str]:
+    """Where lines stand among others, from a line on: exactly, else but for white space.
+
+    Returns:
+        The indexes, none where they are nowhere; and in what they differ: "", "white space".
+    """
+    for form, differs in ((str, ""), (str.rstrip, "white space"), (str.strip, "white space")):
+        inside, sought = [form(line) for line in lines], [form(line) for line in wanted]
+        last = len(inside) - len(sought)
+        first = sought[0] if sought else ""
+        found = [
+            at
+            for at in range(start, last + 1)
+            if inside[at] == first and inside[at : at + len(sought)] == sought
+        ]
+        if found:
+            return found, differs
+    return [], ""
+
+
+def nearest(lines: list[str], wanted: list[str]) -> str:
+    """What of a file is most like some lines, with its numbers; nothing where nothing is."""
+    import difflib
+
+    sought = [line.strip() for line in wanted if line.strip()]
+    if not sought:
+        return ""
+    inside = [line.strip() for line in lines[:_SEARCHED]]
+    known = {line for line in inside if line}
+    for line in sorted(sought, key=len, reverse=True)[:3]:
+        near = difflib.get_close_matches(line, known, 1, _NEAR_ENOUGH) if line not in known else []
+        found = line if line in known else near[0] if near else None
+        if found is not None:
+            at = inside.index(found)
+            begin = max(0, at - sought.index(line))
+            return shown(lines, begin, min(begin + max(len(wanted), 3), begin + _SHOWN))
+    return ""
+
+
+def shown(lines: list[str], begin: int, end: int) -> str:
+    """Lines with their numbers, as `read_file` shows them."""
+    numbered = zip(range(begin + 1, end + 1), lines[begin:end], strict=False)
+    return "\n".join(f"{number}\t{line[:_LONG]}" for number, line in numbered)
+
+
+def listed(numbers: list[int]) -> str:
+    """Numbers of lines, in words: "10, 20 and 31"; of many the first ones."""
+    words = [str(number) for number in numbers[:8]]
+    more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""  # noqa: PLR2004 - as above
+    if more or len(words) == 1:
+        return ", ".join(words) + more
+    return f"{', '.join(words[:-1])} and {words[-1]}"
