@@ -179,17 +179,17 @@ class Screen:
             return []
         out: list[str] = [] if self._column else self._margin()
         indent = len(self._glyph())
-        too_long = self._column + len(space) + _cells(word) > self._width
+        too_long = self._column + len(space) + cells(word) > self._width
         if self._width and self._column > indent and too_long:
             out += [self._newline(), *self._margin()]
             space = ""
         out.append(space)
         self._column += len(space)
-        while self._width and self._column + _cells(word) > self._width:
+        while self._width and self._column + cells(word) > self._width:
             room = _fits(word, self._width - self._column)
             out += [word[:room], self._newline(), *self._margin()]
             word = word[room:]
-        self._column += _cells(word)
+        self._column += cells(word)
         return [*out, word]
 
     def _margin(self) -> list[str]:
@@ -219,7 +219,7 @@ class Screen:
         self.file.flush()
 
 
-def _cells(text: str) -> int:
+def cells(text: str) -> int:
     """The columns that a text takes."""
     if text.isascii():
         return len(text)
@@ -228,14 +228,14 @@ def _cells(text: str) -> int:
     return max(int(wcswidth(text)), 0)
 
 
-def cut(text: str, cells: int) -> str:
+def cut(text: str, columns: int) -> str:
     """The beginning of a text that takes so many columns at most."""
-    return text if _cells(text) <= cells else text[: _fits(text, cells)]
+    return text if cells(text) <= columns else text[: _fits(text, columns)]
 
 
-def _fits(text: str, cells: int) -> int:
+def _fits(text: str, columns: int) -> int:
     """How many characters of a text fit into so many columns; at least one."""
     count = 1
-    while count < len(text) and _cells(text[: count + 1]) <= cells:
+    while count < len(text) and cells(text[: count + 1]) <= columns:
         count += 1
     return count
