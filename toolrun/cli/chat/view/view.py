@@ -1,0 +1,247 @@
+"""How do the events of a session become the lines of a screen?
+
+What is final is handed out once, to be printed; what still changes is drawn anew, as often as
+whoever draws likes to.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from toolrun import events as ev
+from toolrun.cli.chat.view.blocks import Block
+from toolrun.cli.chat.view.call import Call
+from toolrun.cli.chat.view.entry import Entry, Fixed, Reasoning
+from toolrun.cli.chat.view.look import STYLES
+from toolrun.cli.chat.view.page import Page
+from toolrun.cli.chat.view.prose import Prose
+from toolrun.cli.render import Taken, again, aside
+from toolrun.cli.screen import NOTE, Style
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from toolrun.cli.chat.view.blocks import Kind
+    from toolrun.cli.chat.view.look import Look
+    from toolrun.values import ToolCall
+
+_E = TypeVar("_E", bound=Entry)
+_LOOSE: Final = {"user", "answer", "markdown", "table", "diff", "text"}
+"""Kinds that an empty line stands before and after."""
+_KINDS: Final[dict[Style, Kind]] = {style: kind for kind, style in STYLES.items()}
+
+
+class View:
+    """A conversation, as lines.
+
+    Attributes:
+        changed: whether `settled` or `live` has something new.
+    """
+
+    def __init__(self, look: Look, clock: Callable[[], float] = time.time) -> None:
+        """Take what the terminal can show; `clock` gives seconds since the epoch."""
+        self._look = look
+        self._clock = clock
+        self._entries: list[Entry] = []
+        self._first = 0
+        self._numbers = 0
+        self._reasoning_shown = False
+        self._reasoning: Reasoning | None = None
+        self._text: Prose | None = None
+        self._calls: dict[str, Call] = {}
+        self._asked: dict[str, ToolCall] = {}
+        self._taken = Taken()
+        self.changed = False
+
+    def show(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - an arm for each event
+        """Take an event in, where it is one that people want to see."""
+        now = event.time or self._clock()
+        self.changed = True
+        match event:
+            case ev.TextDelta():
+                self._end_reasoning()
+                if self._text is None:
+                    self._text = self._add(Prose())
+                self._text.feed(event.text)
+            case ev.ReasoningDelta():
+                if self._reasoning is None or self._reasoning.done:
+                    self._reasoning = self._add(Reasoning(self._number(), now))
+                self._reasoning.feed(event.text, now)
+            case ev.ToolOutput():
+                if (call := self._calls.get(event.call_id)) is not None:
+                    call.feed(event.text)
+            case ev.UserMessage():
+                self._taken = Taken(event.time)
+                self.put(Block("user", event.content, fold=True))
+            case ev.AssistantMessage():
+                self._said(event)
+            case ev.ToolCallStarted():
+                self._calls[event.call_id] = self._add(
+                    Call(self._number(), event.name, event.arguments, event.profile, now)
+                )
+            case ev.ToolCallFinished():
+                self._came(event)
+            case ev.TurnFinished():
+                self._finished(event)
+            case ev.Retried():
+                self._again(event)
+            case ev.LimitReached():
+                self._taken.reached(event)
+            case _:
+                if (said := aside(event)) is not None:
+                    self.say(said[1], said[0])
+
+    def say(self, text: str, style: Style = NOTE) -> None:
+        """Add a line of the program's own."""
+        self.put(Block(_KINDS.get(style, "note"), text))
+
+    def put(self, block: Block) -> None:
+        """Add a block."""
+        self._add(Fixed(block, self._number() if block.fold else 0))
+
+    def settled(self, width: int) -> list[str]:
+        """The lines that became final since the last call, to be printed once.
+
+        Args:
+            width: the columns of the terminal.
+        """
+        page = self._page(width)
+        lines: list[str] = []
+        while self._first < len(self._entries):
+            entry = self._entries[self._first]
+            gap = [] if entry.begun else self._gap(self._first)
+            if settled := entry.settle(page):
+                lines += [*gap, *settled]
+            if not entry.done:
+                break
+            self._first += 1
+        return lines
+
+    def live(self, width: int, rows: int) -> list[str]:
+        """The lines of what may still change.
+
+        Args:
+            width: the columns of the terminal.
+            rows: how many lines there may be; of more, the last are given.
+        """
+        self.changed = False
+        page = self._page(width)
+        left = self._entries[self._first :]
+        each = max(rows // max(len(left), 1), 2)
+        lines: list[str] = []
+        for at, entry in enumerate(left, self._first):
+            if shown := entry.live(page, each):
+                lines += [*([] if entry.begun else self._gap(at)), *shown]
+        return lines[-rows:] if rows else []
+
+    def whole(self, width: int, most: int = 10_000) -> list[str]:
+        """All lines again, as `settled` has given them and would now: what is left is `live`.
+
+        Args:
+            width: the columns of the terminal.
+            most: how many lines there may be; of more, the last are given.
+        """
+        for entry in self._entries:
+            entry.restart()
+        self._first = 0
+        self.changed = True
+        return self.settled(width)[-most:]
+
+    def fold(self, number: int | None = None) -> bool:
+        """Fold a block or show it whole; None: switch all reasoning on or off.
+
+        Returns:
+            whether there is such a block: then `whole` gives other lines than before.
+        """
+        if number is None:
+            self._reasoning_shown = not self._reasoning_shown
+            for entry in self._entries:
+                if isinstance(entry, Reasoning):
+                    entry.folded = None
+            self.changed = True
+            return True
+        for entry in self._entries:
+            if number and entry.number == number:
+                entry.folded = not entry.is_folded(self._page(80))
+                self.changed = True
+                return True
+        return False
+
+    def _end_reasoning(self) -> None:
+        if self._reasoning is not None and not self._reasoning.done:
+            self._reasoning.end()
+
+    def _end_step(self) -> None:
+        """What streams from now on belongs to another step."""
+        self._end_reasoning()
+        self._reasoning = self._text = None
+
+    def _said(self, message: ev.AssistantMessage) -> None:
+        self._taken.took(message)
+        if self._reasoning is None and message.reasoning:
+            self._reasoning = self._add(Reasoning(self._number(), 0.0))
+            self._reasoning.feed(message.reasoning, 0.0)
+        if self._text is None and message.content:
+            self._text = self._add(Prose())
+        if self._text is not None:
+            self._text.end(message.content, preamble=bool(message.tool_calls))
+        self._asked = {call.id: call for call in message.tool_calls}
+        self._end_step()
+
+    def _came(self, event: ev.ToolCallFinished) -> None:
+        call = self._calls.pop(event.call_id, None)
+        if call is None:
+            asked = self._asked.get(event.call_id)
+            call = self._add(
+                Call(self._number(), event.name, asked.arguments if asked else "", None, event.time)
+            )
+            call.run = False
+        call.end(event.result, event.result.note, event.note)
+
+    def _finished(self, event: ev.TurnFinished) -> None:
+        if self._text is not None:
+            self._text.end()
+        self._end_step()
+        for call in self._calls.values():
+            call.end(None)
+        self._calls.clear()
+        summary = self._taken.summary(event.time)
+        if event.status == "finished":
+            self.put(Block("note", summary))
+            return
+        if event.status == "parked":  # whoever holds the conversation asks
+            return
+        why = event.reason or event.error or self._taken.limit
+        self.put(Block("warning", f"{event.status}{f': {why}' if why else ''} ({summary})"))
+
+    def _again(self, event: ev.Retried) -> None:
+        """The step begins anew: what nobody has seen of it is gone, the rest is void."""
+        step = [entry for entry in (self._reasoning, self._text) if entry is not None]
+        seen = any(entry.begun for entry in step)
+        if self._text is not None:
+            self._text.end()
+        self._end_step()
+        for entry in step:
+            if not entry.begun:
+                self._entries.remove(entry)
+        self.put(Block("warning", again(event, seen=seen)))
+
+    def _page(self, width: int) -> Page:
+        return Page(self._look, width, self._reasoning_shown)
+
+    def _number(self) -> int:
+        self._numbers += 1
+        return self._numbers
+
+    def _add(self, entry: _E) -> _E:
+        self._entries.append(entry)
+        self.changed = True
+        return entry
+
+    def _gap(self, at: int) -> list[str]:
+        """The empty line before an entry, if there is one."""
+        if not at:
+            return []
+        loose = {self._entries[at].kind, self._entries[at - 1].kind} & _LOOSE
+        return [""] if loose else []
