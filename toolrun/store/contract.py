@@ -66,6 +66,19 @@ class SessionInfo(Struct, frozen=True):
     holder: str | None = None
 
 
+class Glimpse(Struct, frozen=True):
+    """What else is seen of a session without reading all of it.
+
+    Attributes:
+        folder: where somebody works in it, if that was said.
+        tokens: of the last step of the model, prompt and reply: about what the conversation takes
+            of the context; 0 where its last events do not say.
+    """
+
+    folder: str | None = None
+    tokens: int = 0
+
+
 class Query(Struct, frozen=True):
     """Which sessions are meant; all that is given has to fit.
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from toolrun.events import Durable
-    from toolrun.store.contract import Lease, SessionInfo
+    from toolrun.store.contract import Glimpse, Lease, SessionInfo
     from toolrun.store.database import Database
     from toolrun.store.reading import Reader
     from toolrun.store.transaction import Transaction
@@ -142,6 +142,14 @@ class SqlStore:
             return reading.listed(connection, query, now, self._database.outlived)
 
         return await self._read("list sessions", listed)
+
+    async def glimpses(self, ids: Sequence[str]) -> dict[str, Glimpse]:
+        """What else is seen of sessions, by id; those that are not there are left out."""
+        from toolrun.store import glimpses
+
+        return await self._read(
+            "list sessions", lambda connection: glimpses.glimpses(connection, ids)
+        )
 
     async def delete(self, session: str, tenant: str | None = None) -> None:
         """Remove a session and all that belongs to it."""

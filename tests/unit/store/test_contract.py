@@ -24,8 +24,9 @@ from toolrun.errors import ConfigError, LeaseLost, SessionBusy, StoreError
 from toolrun.events import AnyEvent
 from toolrun.store import writer
 from toolrun.store.batch import Append
-from toolrun.store.contract import Query, Store
+from toolrun.store.contract import Glimpse, Query, Store
 from toolrun.store.opening import open_store
+from toolrun.values import Usage
 
 
 def test_every_durable_event_is_among_those_that_are_tested() -> None:
@@ -315,6 +316,17 @@ async def test_the_title_is_what_a_session_was_called_last(url: str) -> None:
         await store.rebuild()
         (info,) = await store.sessions()
         assert info.title == "Ünvoices"
+
+
+async def test_a_glimpse_shows_folder_and_tokens(url: str) -> None:
+    async with opened(url) as store:
+        begun = ev.SessionOpened(version="1", date="2026-01-01", settings={"folder": "/home/ada"})
+        said = ev.AssistantMessage(content="Hi.", usage=Usage(70, 5))
+        rests = [begun, ev.UserMessage(content="Hello"), said, ev.TurnFinished(status="finished")]
+        for name, events in (("rests", placed("rests", rests)), ("plain", opening("plain"))):
+            await store.append(await store.create(name), events)
+        found = await store.glimpses(["rests", "plain", "none"])
+        assert found == {"rests": Glimpse("/home/ada", 75), "plain": Glimpse()}
 
 
 async def test_a_deleted_session_leaves_nothing(url: str) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from toolrun.events import Durable
+    from toolrun.store.contract import Glimpse
     from toolrun.store.store import SqlStore
 
 HERE = "memory"
@@ -200,6 +201,11 @@ class Keeping:
         found.sort(key=lambda each: each.updated, reverse=True)
         query = query or Query()
         return found[query.offset : query.offset + query.limit]
+
+    async def glimpses(self, ids: Sequence[str]) -> dict[str, Glimpse]:
+        """See `SqlStore.glimpses`; of those of this process nothing more is known."""
+        store = await self._opened()
+        return {} if store is None else await store.glimpses(ids)
 
     async def delete(self, session: str, tenant: str | None = None) -> None:
         """See `Store.delete`."""
