@@ -1,0 +1,307 @@
+"""How does a conversation reach a person at a terminal, and their keys the conversation?"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from contextlib import asynccontextmanager, contextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from prompt_toolkit.application import in_terminal
+from prompt_toolkit.application.current import set_app
+from prompt_toolkit.input import create_input
+
+from toolrun.cli.chat.terminal.application import Prompt
+from toolrun.cli.chat.terminal.asking import Asking
+from toolrun.cli.chat.terminal.draft import Draft
+from toolrun.cli.chat.terminal.frames import Frames
+from toolrun.cli.chat.terminal.hands import Hands
+from toolrun.cli.chat.terminal.keys import bindings
+from toolrun.cli.chat.terminal.paper import Paper
+from toolrun.cli.chat.terminal.picking import Picking
+from toolrun.cli.chat.terminal.printed import printing_to
+from toolrun.cli.chat.terminal.waiting import Waiting
+from toolrun.cli.chat.terminal.windows import STYLE, Below
+from toolrun.cli.chat.view.blocks import Block
+from toolrun.cli.chat.view.look import STYLES, Look
+from toolrun.cli.screen import NOTE, OUTPUT, QUESTION, USER, Style
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+
+    from prompt_toolkit.input import Input
+
+    from toolrun.cli.chat.face import Question, Row, Talk
+    from toolrun.cli.chat.status import Status
+    from toolrun.cli.chat.terminal.frames import Shows
+    from toolrun.cli.chat.view.blocks import Kind
+    from toolrun.events import Event
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Terminal:
+    """A face that draws an input below what scrolls by. See `Face`.
+
+    `opened` is the time in which the keys are ours; a conversation is driven inside it.
+
+    Args:
+        paper: what is written to; stdout by default.
+        keys: where keys come from; stdin by default.
+        look: which glyphs and colours there are.
+
+    Attributes:
+        below: what is drawn below the conversation.
+        frames: what is drawn of it.
+        waiting: messages that are not taken yet.
+        stop: stops the turn that runs; None: none does.
+        stopped: whether it was told to.
+    """
+
+    asks = True
+
+    def __init__(
+        self, paper: Paper | None = None, keys: Input | None = None, look: Look | None = None
+    ) -> None:
+        self.paper = paper or Paper(sys.stdout)
+        self._look = look or Look.of(sys.stdout)
+        self._talk: Talk | None = None
+        self.stop: Callable[[], bool] | None = None
+        self.stopped = False
+        self._answer: asyncio.Future[str | int | None] | None = None
+        self._asking = asyncio.Lock()
+        self._unnotice: asyncio.TimerHandle | None = None
+        self._left = asyncio.Event()
+        self.below = Below(Draft(self._complete), self._look, self.paper.get_size)
+        self.waiting = Waiting(self._queued)
+        self._hands = Hands(self)
+        self._prompt = Prompt(
+            self.paper,
+            self._resized,
+            input=keys or create_input(sys.stdin),
+            layout=self.below.layout,
+            style=STYLE,
+            key_bindings=bindings(self.below, self._hands),
+        )
+        self.frames = Frames(self._prompt, self._view)
+        self.below.reply.on_text_changed += lambda _: self._sought()
+
+    def show(self, event: Event) -> None:
+        """See `Face.show`."""
+        self.frames.show(event)
+
+    def say(self, text: str, style: Style = NOTE) -> None:
+        """See `Face.say`."""
+        kind: Kind = next((kind for kind, each in STYLES.items() if each is style), "note")
+        self.put(Block(kind, text))
+
+    def put(self, block: Block) -> None:
+        """See `Face.put`."""
+        self.frames.put(block)
+
+    def status(self, status: Status) -> None:
+        """See `Face.status`."""
+        if status != self.below.status:
+            self.below.status = status
+            self._prompt.invalidate()
+
+    async def message(self) -> str | None:
+        """See `Face.message`."""
+        said = await self.waiting.next()
+        if said is not None and said.lstrip().startswith("/"):
+            self.say(said.strip(), USER)  # a message is an event, and shown as that
+        return said
+
+    async def ask(self, question: Question) -> str | None:
+        """See `Face.ask`."""
+        async with self._asking:
+            self.below.asking = Asking(question)
+            self.below.reply.text = question.default
+            self.below.reply.cursor_position = len(question.default)
+            try:
+                said = await self._replied()
+            finally:
+                self.below.asking = None
+                self._focus()
+        if said is not None:
+            self.say(f"{question.text} {said}", QUESTION)
+        return None if said is None else str(said)
+
+    async def pick(self, title: str, rows: Sequence[Row]) -> int | None:
+        """See `Face.pick`."""
+        async with self._asking:
+            self.below.picking = Picking(title, rows)
+            self.below.reply.reset()
+            try:
+                picked = await self._replied()
+            finally:
+                self.below.picking = None
+                self._focus()
+        return picked if isinstance(picked, int) else None
+
+    async def edit(self, text: str, suffix: str = ".md") -> str | None:
+        """See `Face.edit`."""
+        return await self._hands.edit(text, suffix)
+
+    @contextmanager
+    def turning(self, stop: Callable[[], bool]) -> Iterator[None]:
+        """See `Face.turning`."""
+        self.stop, self.stopped, self.below.since = stop, False, time.monotonic()
+        self.frames.tick(on=True)
+        try:
+            yield
+        finally:
+            self.stop, self.below.since = None, None
+            self.frames.tick(on=False)
+            self._prompt.invalidate()
+
+    def fold(self, number: int | None = None) -> None:
+        """See `Face.fold`."""
+        if not self.frames.fold(number):
+            self.say(f"there is no block {number} to fold")
+
+    def prefill(self, text: str) -> None:
+        """See `Face.prefill`."""
+        self.below.draft.put(text)
+
+    def again(self) -> None:
+        """See `Face.again`."""
+        self.frames.begin()
+
+    async def run(self, talk: Talk) -> int:
+        """See `Face.run`."""
+        self._talk = talk
+        if self._prompt.is_running:
+            return await talk.hold()
+        async with self.opened():
+            return await talk.hold()
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """The prompt stands inside; what others print is shown above it."""
+        loop = asyncio.get_running_loop()
+        ready = asyncio.Event()
+        running = loop.create_task(
+            self._prompt.run_async(
+                pre_run=ready.set, set_exception_handler=False, handle_sigint=False
+            )
+        )
+        running.add_done_callback(self._ended)
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._hands.leave)
+        # Of the keys Ctrl-C is one; as a signal it comes from elsewhere, such as `kill -INT`.
+        loop.add_signal_handler(signal.SIGINT, self._hands.stop)
+        try:
+            await ready.wait()
+            with printing_to(self._printed):
+                yield
+        finally:
+            self.frames.close()
+            if not running.done():
+                self._prompt.exit()
+            with suppress(EOFError, OSError):
+                await running
+            for number in (*_SIGNALS, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+    @asynccontextmanager
+    async def apart(self) -> AsyncIterator[None]:
+        """The terminal is somebody else's inside, with its keys."""
+        with self.frames.apart(), set_app(self._prompt):
+            async with in_terminal():
+                yield
+
+    def notice(self, text: str, seconds: float) -> None:
+        """Say something in place of the status line, for a while."""
+        if self._unnotice is not None:
+            self._unnotice.cancel()
+        self.below.notice = text
+        self._prompt.invalidate()
+        if text:
+            loop = asyncio.get_running_loop()
+            self._unnotice = loop.call_later(seconds, self.notice, "", 0.0)
+
+    def reply(self) -> None:
+        """Enter was pressed where something was asked."""
+        typed = self.below.reply.text
+        if self.below.picking is not None:
+            if (picked := self.below.picking.picked) is not None:
+                self.answered(picked)
+        elif self.below.asking is not None:
+            said = self.below.asking.answer(typed)
+            if said is not None:  # a slip of the Enter key decides nothing
+                self.answered(said)
+
+    def answered(self, answer: str | int | None) -> None:
+        """Somebody has answered what is asked; None: they will not."""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(answer)
+
+    def left(self) -> None:
+        """No more messages come."""
+        self._left.set()
+        self.waiting.end()
+
+    def is_at_once(self, typed: str) -> bool:
+        """Whether a command need not wait for the turn that runs."""
+        from toolrun.cli.chat.commands.registry import command_of
+
+        command = command_of(typed.strip())
+        return self._talk is not None and command is not None and command.at_once
+
+    async def obey(self, typed: str) -> None:
+        """Do a command beside the turn that runs."""
+        if self._talk is not None:
+            await self._talk.at_once(typed)
+
+    def keys_back(self) -> None:
+        """Let the terminal treat keys as before; for a way out on which nobody else does."""
+        with suppress(Exception):
+            self._prompt.input.cooked_mode().__enter__()
+
+    def _ended(self, running: asyncio.Task[None]) -> None:
+        """The keyboard is gone, or the conversation is over."""
+        if not running.cancelled():
+            running.exception()
+        self._hands.leave()
+
+    def _printed(self, text: str) -> None:
+        """Show what others have printed, in whatever thread they have."""
+        if self._prompt.loop is not None:
+            self._prompt.loop.call_soon_threadsafe(self.say, text, OUTPUT)
+
+    async def _replied(self) -> str | int | None:
+        if self._left.is_set():
+            return None
+        self._answer = asyncio.get_running_loop().create_future()
+        self._focus()
+        try:
+            return await self._answer
+        finally:
+            self._answer = None
+
+    def _focus(self) -> None:
+        self.below.focus()
+        self._prompt.invalidate()
+
+    def _sought(self) -> None:
+        if self.below.picking is not None:
+            self.below.picking.seek(self.below.reply.text)
+
+    def _queued(self) -> None:
+        # One that is taken at once need not be seen to wait.
+        self.below.queued = [] if self.waiting.wanted else list(self.waiting.messages)
+        self._prompt.invalidate()
+
+    def _complete(self, typed: str) -> Iterable[tuple[str, str]]:
+        return self._talk.complete(typed) if self._talk is not None else ()
+
+    def _resized(self) -> None:
+        self.frames.resized()
+
+    def _view(self) -> Shows:
+        from toolrun.cli.chat.view.view import View
+
+        return View(self._look)
