@@ -44,6 +44,8 @@ _SQLITE: Final = "sqlite:///"
 _USERINFO: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _STORES: Final = re.compile(r"(?<=://).+(?=@)|(?<=password=)[^&]+")
 """What may be, or hold, the password of a store."""
+_BUILTIN: Final = re.compile(r"(?:builtin:)?\w+")
+"""A tool that ships, by its name; all others are files."""
 _KINDS: Final = {
     "string": "a text",
     "integer": "a whole number",
@@ -191,8 +193,8 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
         placed["store"] = f"{_SQLITE}{_placed(store.removeprefix(_SQLITE), folder)}"
     if "tools" in placed:
         placed["tools"] = [
-            each if each.startswith("builtin:") else _placed(each, folder)
-            for each in placed["tools"]
+            each if _BUILTIN.fullmatch(each) else _placed(each, folder)
+            for each in _one_by_one(placed["tools"])
         ]
     if "profile" in placed:
         placed["profile"] = _profile_placed(placed["profile"], folder)
@@ -206,6 +208,12 @@ def _profile_placed(profile: Any, folder: Path) -> Any:
         return {**profile, "extends": _profile_placed(extended, folder)}
     is_path = isinstance(profile, str) and (profile.endswith(".toml") or "/" in profile)
     return _placed(profile, folder) if is_path else profile
+
+
+def _one_by_one(tools: list[str]) -> list[str]:
+    """The tools of a list in which a text may name several, separated by commas."""
+    parts = (each.split(",") if not Path(each).exists() else [each] for each in tools)
+    return [part.strip() for each in parts for part in each if part.strip()]
 
 
 def _placed(path: str, folder: Path) -> str:
@@ -258,6 +266,8 @@ def _from_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
         if value is not None:
             _put(table, names[name], _plain(value))
     _check(table, lambda key: key.replace(".", "_"))
+    if "tools" in table:
+        table["tools"] = _one_by_one(table["tools"])
     return table
 
 

@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from toolrun.tools.definition import Tool
 
 
-class ToolLine(Struct, frozen=True):
+class ToolLine(Struct, frozen=True, omit_defaults=True):
     """A tool as a person sees it.
 
-    `profile` is that of its sandbox; None where it is trusted.
+    `profile` is that of its sandbox; None where it is trusted. `edits`: what a call changes can be
+    shown, see `toolrun.tools.builtin.changing.change_of`.
     """
 
     name: str
     profile: str | None
     description: str
     approve: bool
+    edits: bool = False
 
     @property
     def where(self) -> str:
@@ -87,14 +89,19 @@ def tool_lines(tools: Sequence[Offered], config: Config) -> list[ToolLine]:
     Raises:
         ToolDefinitionError: one of them cannot be offered.
     """
-    from toolrun.sandbox.resolve import label, over
+    from toolrun.sandbox.resolve import label
+    from toolrun.tools.builtin.changing import shows_changes
+    from toolrun.tools.where import changes_nothing, chosen_for
 
     lines = []
     for tool in map(defined, tools):
         options = tool.options
-        profile = None if options.trusted else label(over(config.profile, options.profile))
+        profile = None if options.trusted else label(chosen_for(tool, config.profile))
         described = tool.description.partition("\n")[0]
-        lines.append(ToolLine(tool.name, profile, described, bool(options.approve)))
+        asks = bool(options.approve) and not (
+            tool.asks_to_change and changes_nothing(tool, config.profile)
+        )
+        lines.append(ToolLine(tool.name, profile, described, asks, shows_changes(tool)))
     return lines
 
 

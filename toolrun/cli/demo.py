@@ -91,7 +91,7 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
     from toolrun.cli.screen import Screen
     from toolrun.cli.watch import Interrupts, watch
 
-    tools = load_tools(config.tools)
+    tools = load_tools(config.tools, config)
     lines = tool_lines(tools, config)
     server = await server_name(config)
     assert config.workspace is not None

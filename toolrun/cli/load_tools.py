@@ -1,6 +1,6 @@
-"""Which tools are in a file? In `my_tools.py`, in a manifest; `FILE:NAME` for one of them.
+"""Which tools are meant? Those of `my_tools.py`, of a manifest, and the built-in ones by name.
 
-`builtin:python` is the model's own.
+`FILE:NAME` is one of a file; `python`, `browser`, `files` and `shell` ship.
 """
 
 from __future__ import annotations
@@ -20,39 +20,98 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import TypeAlias
 
-    from toolrun.tools.definition import Tool
+    from toolrun.config import Config
+    from toolrun.tools.definition import Tool, Toolset
 
     Offered: TypeAlias = Callable[..., Any] | Tool
 
 _MANIFESTS: Final = (".toml", ".json")
-_PYTHON: Final = "builtin:python"
+_PREFIX: Final = "builtin:"
+BUILTINS: Final = ("browser", "files", "python", "shell")
+"""What ships, by its name; `builtin:NAME` is the same, and takes no file of that name."""
+_ON_A_FOLDER: Final = ("files", "shell")
 
 
-def load_tools(references: Sequence[str]) -> list[Offered]:
+def load_tools(
+    references: Sequence[str], config: Config | None = None, *, listing: bool = False
+) -> list[Offered]:
     """Import the files, read the manifests, and return their tools, in order, each once.
 
     Args:
         references: a path for all functions that `@tool` marks in a file, or all tools of a
-            manifest; or `path:name` for one of them; `builtin:python` for the model's own.
+            manifest; or `path:name` for one of them; or the name of a built-in one.
+        config: the settings of the session, for built-in tools; None: none is known.
+        listing: they are looked at, not used: no workspace is needed.
 
     Raises:
-        ConfigError: no such file or name, a file that cannot be imported or holds no tool.
+        ConfigError: no such file or name, a file that cannot be imported or holds no tool; a
+            built-in tool lacks what it works on.
         ToolDefinitionError: a manifest whose tool cannot be offered.
+        MissingExtra: the browser needs a package.
     """
     found: list[Offered] = []
     for reference in references:
-        own = reference == _PYTHON
-        for each in [_python()] if own else _loaded(*_split(reference)):
+        own = builtin_of(reference)
+        tools = _loaded(*_split(reference)) if own is None else _own(own, config, listing=listing)
+        for each in tools:
             if each not in found:
                 found.append(each)
     return found
 
 
-@cache
-def _python() -> Tool:
-    from toolrun.tools.builtin import python
+def builtin_of(reference: str) -> str | None:
+    """The name of the built-in tool that is meant; None for a file."""
+    name = reference.removeprefix(_PREFIX)
+    return name if name in BUILTINS else None
 
-    return python()
+
+def _own(name: str, config: Config | None, *, listing: bool) -> Sequence[Tool]:
+    """The tools of a built-in name."""
+    from toolrun.tools.definition import Tool
+
+    if config is None or listing:
+        made = _made(name, None, (), ())
+    else:
+        if name in _ON_A_FOLDER and config.workspace is None:
+            raise ConfigError(
+                f"tools {name}: works on a folder, and none is named: add --workspace . for "
+                'this one, or workspace = "." to toolrun.toml'
+            )
+        made = _made(name, *(_to_browse(config) if name == "browser" else (None, (), ())))
+    return (made,) if isinstance(made, Tool) else made.tools
+
+
+@cache
+def _made(
+    name: str, folder: Path | None, hosts: tuple[str, ...], private_hosts: tuple[str, ...]
+) -> Tool | Toolset:
+    """A built-in tool, the same each time: a reference that is named twice is one tool."""
+    from toolrun.tools import builtin
+
+    match name:
+        case "browser":
+            search = None if folder is None else builtin.FolderSearch(folder)
+            return builtin.browser(search, hosts=hosts, private_hosts=private_hosts)
+        case "files":
+            return builtin.files()
+        case "shell":
+            return builtin.shell()
+        case _:
+            return builtin.python()
+
+
+def _to_browse(config: Config) -> tuple[Path | None, tuple[str, ...], tuple[str, ...]]:
+    """The folder that the browser searches, and the hosts that it may open."""
+    from toolrun.sandbox import load_profile
+
+    profile = load_profile(config.profile)
+    if config.workspace is None and profile.network == "none":
+        raise ConfigError(
+            "tools browser: there is nothing to browse: add --workspace DIR, a folder whose "
+            "documents it searches, or a profile that names hosts "
+            "(docs/how-to/reach-the-network.md)"
+        )
+    return config.workspace, profile.hosts, profile.private_hosts
 
 
 def _loaded(path: Path, name: str) -> Sequence[Offered]:
@@ -83,9 +142,12 @@ def _split(reference: str) -> tuple[Path, str]:
     if not colon or Path(reference).exists():
         path, name = reference, ""
     if not path.endswith((".py", *_MANIFESTS)):
+        near = difflib.get_close_matches(reference.removeprefix(_PREFIX), BUILTINS, n=1)
+        hint = f"did you mean {near[0]!r}? Else " if near else ""
         raise ConfigError(
-            f"tools {reference!r}: give a Python file or a manifest, FILE.py, FILE.toml or "
-            "FILE.json, or one of its tools, FILE.py:NAME; or builtin:python"
+            f"tools {reference!r}: {hint}give a Python file or a manifest, FILE.py, FILE.toml or "
+            "FILE.json, or one of its tools, FILE.py:NAME; or what is built in: "
+            f"{', '.join(BUILTINS)}"
         )
     file = Path(path).expanduser()
     if not file.is_file():

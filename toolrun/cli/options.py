@@ -55,11 +55,12 @@ class ToolOptions:
         tuple[str, ...] | None,
         Parameter(
             group=_TOOLS,
-            metavar="FILE[:NAME]",
+            metavar="NAME|FILE[:NAME]",
             consume_multiple=False,
             help=(
-                "FILE.py: all that @tool marks in it; FILE.toml, FILE.json: a manifest; FILE:NAME: "
-                "one of them. May be repeated."
+                "Built in: python, shell, files, browser. FILE.py: all that @tool marks in it; "
+                "FILE.toml, FILE.json: a manifest; FILE:NAME: one of them. Several are separated "
+                "by commas; may be repeated."
             ),
         ),
     ] = None
@@ -227,7 +228,7 @@ def session_options(config: Config) -> dict[str, Any]:
         "limits": config.limits,
         "trace": recording(config, config.trace),
         "secrets": _secrets(config),
-        "tools": load_tools(config.tools),
+        "tools": load_tools(config.tools, config),
     }
 
 

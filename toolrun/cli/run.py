@@ -120,7 +120,7 @@ async def _run(config: Config, asked: _Asked) -> Exit:
     view.asks = asked.approve == "ask" and sys.stdin.isatty() and sys.stderr.isatty()
     try:
         with Interrupts() as interrupts:
-            tools = load_tools(config.tools)
+            tools = load_tools(config.tools, config)
             more = {"tools": tools, "sinks": [view], "approve": _approver(asked.approve)}
             async with _opened(config, asked, more) as session:
                 log.info("session", id=session.id, model=config.model, base_url=config.base_url)

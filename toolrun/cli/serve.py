@@ -132,9 +132,11 @@ def _check_hidden(keys: Path, config: Config) -> None:
     Raises:
         ConfigError: it is there, and has no name that no box sees.
     """
+    from toolrun.cli.load_tools import builtin_of
     from toolrun.sandbox.hidden import is_secret
 
-    beside = [Path(each.rpartition(":")[0] or each).parent for each in config.tools]
+    files = [each for each in config.tools if builtin_of(each) is None]
+    beside = [Path(each.rpartition(":")[0] or each).parent for each in files]
     shown = beside if config.workspace is None else [*beside, Path(config.workspace)]
     file = keys.resolve()
     for folder in (each.resolve() for each in shown):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct
 
 from toolrun.errors import ToolrunError
-from toolrun.sandbox.resolve import over
+from toolrun.tools.where import chosen_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,7 +39,7 @@ async def findings(config: Config) -> list[Finding]:
     sandboxes = Sandboxes()
     try:
         for reference in config.tools:
-            tools, problem = _loaded(reference)
+            tools, problem = _loaded(reference, config)
             if problem is not None:
                 said = problem.removeprefix(f"tools {reference!r}: ")
                 found.append(Finding(reference, problems=(said,)))
@@ -56,11 +56,11 @@ async def findings(config: Config) -> list[Finding]:
     return found
 
 
-def _loaded(reference: str) -> tuple[Sequence[Offered], str | None]:
+def _loaded(reference: str, config: Config) -> tuple[Sequence[Offered], str | None]:
     from toolrun.cli.load_tools import load_tools
 
     try:
-        return load_tools([reference]), None
+        return load_tools([reference], config), None
     except ToolrunError as error:
         return (), str(error)
 
@@ -92,7 +92,7 @@ async def _try(tool: Tool, config: Config, sandboxes: Sandboxes) -> None:
         ToolrunError: the box does not hold, or does not have it.
     """
     workspace = config.workspace.resolve() if config.workspace is not None else None
-    chosen = over(config.profile, tool.options.profile)
+    chosen = chosen_for(tool, config.profile)
     sandbox = await sandboxes.opened(chosen, workspace, f"of tool {tool.name}", config.backend)
     if tool.source is not None:
         await _import(tool.source, sandbox)

@@ -44,7 +44,7 @@ def show(
     from toolrun.cli import screen as s
     from toolrun.cli.about import tool_lines
 
-    config, tools = _tools(options, common)
+    config, tools = _tools(options, common, listing=True)
     lines = tool_lines(tools, config)
     if as_json:
         _print_json(lines)
@@ -142,7 +142,7 @@ def schema(
     """
     from toolrun.cli.about import defined
 
-    _, tools = _tools(options, common)
+    _, tools = _tools(options, common, listing=True)
     chosen = tools if name is None else [_named(tools, name)]
     text = msgspec.json.encode([defined(each).to_openai() for each in chosen])
     print((text if as_json else msgspec.json.format(text)).decode())
@@ -156,11 +156,13 @@ def _config(options: ToolOptions | None, common: Common | None) -> Config:
     return config
 
 
-def _tools(options: ToolOptions | None, common: Common | None) -> tuple[Config, list[Offered]]:
+def _tools(
+    options: ToolOptions | None, common: Common | None, *, listing: bool = False
+) -> tuple[Config, list[Offered]]:
     from toolrun.cli.load_tools import load_tools
 
     config = _config(options, common)
-    return config, load_tools(config.tools)
+    return config, load_tools(config.tools, config, listing=listing)
 
 
 def _named(tools: Sequence[Offered], name: str) -> Offered:

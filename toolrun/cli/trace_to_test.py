@@ -103,7 +103,7 @@ def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:
     Raises:
         ConfigError: a file or a name is not there, or a recorded tool is not among them.
     """
-    from toolrun.cli.load_tools import load_tools
+    from toolrun.cli.load_tools import builtin_of, load_tools
     from toolrun.trace.to_test import Tools
 
     if not references:
@@ -114,9 +114,9 @@ def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:
     for reference in references:
         found = load_tools([reference])
         seen |= _schemas(found)
-        if reference == "builtin:python":
-            imports.setdefault("toolrun.tools.builtin", []).append("python")
-            offered.append("python()")
+        if (own := builtin_of(reference)) is not None and own != "browser":
+            imports.setdefault("toolrun.tools.builtin", []).append(own)
+            offered.append(f"{own}()")
             continue
         path = Path(reference.rpartition(":")[0] or reference)
         path = path if path.is_file() else Path(reference)

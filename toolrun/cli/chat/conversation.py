@@ -132,7 +132,7 @@ class Conversation:
         from toolrun.runtime import Runtime
 
         config = self.config
-        tools = load_tools(config.tools)
+        tools = load_tools(config.tools, config)
         self.tools = tool_lines(tools, config)
         server = await server_name(config)
         options = {**session_options(config), "tools": tools, "store": store_url(config)}

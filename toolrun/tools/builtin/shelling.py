@@ -129,8 +129,9 @@ def _described(need: Need, timeout: float, max_output: int) -> str:
     return (
         "Runs a bash command line in a sandbox, in the workspace folder, and gives what it prints, "
         "errors included. Each call is a shell of its own: `cd`, variables and what runs in the "
-        "background are gone after it, files are kept. There is no terminal to ask on, no network "
-        f"unless the user allowed hosts, no .git. It may take {seconds:g} s; of what it prints you "
-        f"get the first and the last {max_output // 2048} KiB: for more, redirect it to a file. To "
-        "read and change files use the tools for files, where there are some."
+        "background are gone after it; files that it may write are kept. There is no terminal to "
+        "ask on, no network unless the user allowed hosts, no .git. It may take "
+        f"{seconds:g} s; of what it prints you get the first and the last "
+        f"{max_output // 2048} KiB: for more, redirect it to a file. To read and change files use the tools for files, where "
+        "there are some."
     )
