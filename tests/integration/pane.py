@@ -122,7 +122,8 @@ class Pane:
     def shows(self, text: str, seconds: float = 20) -> None:
         deadline = time.monotonic() + seconds
         while text not in (screen := self.screen()):
-            assert time.monotonic() < deadline, f"{text!r} is not on the screen:\n{screen}"
+            late = time.monotonic() > deadline or "\nended with" in screen
+            assert not late, f"{text!r} is not on the screen:\n{screen}"
             time.sleep(0.05)
 
     def shows_no(self, text: str, seconds: float = 20) -> None:

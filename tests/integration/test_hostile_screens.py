@@ -1,0 +1,118 @@
+"""Does no text of a model, a tool, a server or a file reach the terminal as anything but text?
+
+Every case goes through every door into a real terminal, whose input is read byte by byte: only the
+program's own sequences may be there, and each text has to be there, as printed signs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.integration.hostile_sequences import (
+    CASES,
+    LONG,
+    NAMES,
+    got_through,
+    not_shown,
+    text_of,
+    whole,
+)
+from tests.integration.pane import Pane
+from tests.integration.test_cli import env
+from tests.rig.mock import Call, Step
+from tests.unit.cli.work import PROMPT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.rig.mock import MockServer
+
+__all__ = ["env"]
+
+TOOLS: Final = str(Path(__file__).with_name("hostile_tools.py"))
+MANY: Final = ("--limits-tool-calls", "1000", "--limits-repeats", "1000")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
+
+
+@pytest.fixture
+def chat(folder: Path, env: dict[str, str], mock: MockServer) -> Iterator[Callable[..., Pane]]:
+    """Starts a chat on a wide screen."""
+    if shutil.which("tmux") is None:
+        pytest.skip("needs tmux to press keys in; `.ci/run` installs it")
+    panes: list[Pane] = []
+
+    def start(*words: str) -> Pane:
+        pane = Pane(
+            folder,
+            env | {"LC_ALL": "C.UTF-8"},
+            *("chat", "--base-url", mock.url, *words),
+            columns=200,
+            rows=50,
+            term="xterm-256color",
+            raw=folder / f"raw-{len(panes)}",
+        )
+        panes.append(pane)
+        return pane
+
+    yield start
+    for pane in panes:
+        pane.close()
+
+
+def test_there_are_forty_cases_and_each_is_seen_where_it_gets_through() -> None:
+    assert len(CASES) >= 40
+    for name in NAMES:
+        text = text_of(name, "T")
+        assert name in got_through(f"before \x1b[1m{text}\x1b[0m\r\n".encode()), name
+        assert not_shown(text, "T", (name,)) == ([] if name in LONG else [name])
+        assert not_shown(text[1:], "T", (name,)) == [name]
+    assert (
+        got_through(b"\x1b[?25l\x1b[2J\x1b[1;1H\x1b[0;38;5;12mtext\x1b[0m\r\n\x1b[K\x1b[6n") == []
+    )
+
+
+def calls(tool: str, door: str | None = None) -> tuple[Call, ...]:
+    """A call of a tool for each case: with its text in its arguments, or with its number."""
+    asked = [
+        {"number": at} if door is None else {"text": text_of(name, door)}
+        for at, name in enumerate(NAMES)
+    ]
+    return tuple(Call(tool, json.dumps(each)) for each in asked)
+
+
+DONE: Final = Step(None, "Done.")
+DOORS: Final[dict[str, tuple[str, tuple[Step, ...]]]] = {
+    "reasoning": ("R", (Step(whole("R"), "Thought."),)),
+    "answer": ("A", (Step(None, whole("A")),)),
+    "code": ("C", (Step(None, f"Code:\n\n```python\n{whole('C')}\n```\n\nend"),)),
+    "preamble": ("P", (Step(None, whole("P"), (Call("swallow", '{"text":"x"}'),)), DONE)),
+    "tool name": ("N", (Step(None, None, tuple(Call(text_of(name, "N")) for name in NAMES)), DONE)),
+    "arguments": ("G", (Step(None, None, calls("swallow", "G")), DONE)),
+    "result": ("S", (Step(None, None, calls("give")), DONE)),
+    "error": ("F", (Step(None, None, calls("fail")), DONE)),
+}
+"""Where a text comes from: the letter that marks it there, and what the model says."""
+
+
+@pytest.mark.load
+@pytest.mark.parametrize("door", DOORS)
+def test_a_turn_shows_them_as_signs(chat: Callable[..., Pane], mock: MockServer, door: str) -> None:
+    mark, steps = DOORS[door]
+    mock.script(*steps)
+    pane = chat("--tools", TOOLS, *MANY)
+    pane.shows(PROMPT)
+    pane.say("go")
+    pane.has_shown("\u2014 1 step" if len(steps) == 1 else "\u2014 2 steps", 60)
+    shown = pane.everything()
+    assert pane.raw is not None
+    assert got_through(pane.raw.read_bytes()) == []
+    assert not_shown(shown, mark) == []
