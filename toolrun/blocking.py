@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from toolrun.options import Options
     from toolrun.stream import EventStream
     from toolrun.transcript import Message
+    from toolrun.values import Rule
 
 
 class Asked(TypedDict, total=False):
@@ -139,6 +140,19 @@ class BlockingSession:
     def decide(self, call_id: str, decision: Decision) -> None:
         """See `Session.decide`."""
         self._thread().call(self._session.decide, call_id, decision)
+
+    @property
+    def allowed(self) -> list[Rule]:
+        """See `Session.allowed`."""
+        return self._session.allowed
+
+    def allow(self, *rules: Rule) -> None:
+        """See `Session.allow`."""
+        self._thread().call(partial(self._session.allow, *rules))
+
+    def disallow(self, *rules: Rule) -> None:
+        """See `Session.disallow`."""
+        self._thread().call(partial(self._session.disallow, *rules))
 
     def cancel(self, reason: str = "") -> None:
         """See `Session.cancel`; from any thread."""

@@ -49,7 +49,10 @@ class SessionOpened(Durable, frozen=True, tag=True):
 
 
 class SettingsChanged(Durable, frozen=True, tag=True):
-    """Settings of a running session were changed; only the changed ones are listed."""
+    """Settings of a session were changed; only the changed ones are listed.
+
+    `standing`, if it is there, are the rules for calls that run without being asked about.
+    """
 
     settings: dict[str, Any]
 

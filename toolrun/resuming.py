@@ -126,9 +126,9 @@ class Resuming:
         state = fold(events)
         assert state.opened is not None
         options = self._whole(state)
-        trace = Recording.of(options.get("trace") or self._runtime.option("trace"))
+        own = "trace" in options
+        trace = Recording.of(options["trace"] if own else self._runtime.option("trace"))
         if trace is not None:
-            own = "trace" in self._options
             options["trace"] = trace = going_on(trace, self._id, events, is_own=own)
         session = self._session_of(held, options)
         parts = session._parts = structs.replace(session._parts, date=state.opened.date)  # noqa: SLF001
@@ -163,12 +163,7 @@ class Resuming:
 
     def _whole(self, state: State) -> Options:
         """The options of the session: what is pinned, and what was said here."""
-        settings = settings_of(state)
-        pinned: dict[str, Any] = {name: getattr(settings, name) for name in PINNED}
-        model = self._runtime.option("model")
-        if model is None or isinstance(model, str):
-            pinned["model"] = settings.model
-        return cast("Options", {**pinned, **self._options})
+        return cast("Options", {**pinned(self._runtime, state), **self._options})
 
     def _tools_changed(self, parts: Parts) -> dict[str, Any]:
         """What differs in the tools, where that was said to be fine.
@@ -211,6 +206,20 @@ async def acquired(store: Store, id: str, tenant: str | None, wait: float | None
             if left <= 0:
                 raise
             await anyio.sleep(min(_ASK_AGAIN, left))
+
+
+def pinned(runtime: Runtime, state: State) -> dict[str, Any]:
+    """The options that a session keeps, wherever it goes on.
+
+    Raises:
+        StoreError: its settings are none that this toolrun knows.
+    """
+    settings = settings_of(state)
+    kept: dict[str, Any] = {name: getattr(settings, name) for name in PINNED}
+    model = runtime.option("model")
+    if model is None or isinstance(model, str):
+        kept["model"] = settings.model
+    return kept
 
 
 def settings_of(state: State) -> Settings:

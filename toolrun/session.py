@@ -7,7 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-from msgspec import structs
+from msgspec import structs, to_builtins
 
 from toolrun.answer import Answer, answer_of
 from toolrun.approvals import decided, waiting
@@ -16,7 +16,7 @@ from toolrun.cancel import check_token
 from toolrun.compacting import compacted
 from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
-from toolrun.events import NOT_RESTORED, TurnUndone, UserMessage, Warned
+from toolrun.events import NOT_RESTORED, SettingsChanged, TurnUndone, UserMessage, Warned
 from toolrun.forking import forked, options_of_fork
 from toolrun.opening import id_of, open_new
 from toolrun.running import Running, Until
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime
     from toolrun.state import State
     from toolrun.transcript import Message
+    from toolrun.values import Rule
 
 
 CLOSING = 5.0
@@ -380,6 +381,39 @@ class Session:
         if isinstance(decision, Edit):
             self._parts.toolbox.check_edit(request.name, decision.arguments)
         await self._journal.record(decided(call_id, request.name, decision))
+
+    @property
+    def allowed(self) -> list[Rule]:
+        """Which calls run without anybody being asked, though their tools ask for approval."""
+        return list(self.state.standing)
+
+    async def allow(self, *rules: Rule) -> None:
+        """Let calls run from now on that would be asked about, as `Approve(scope=Rule(...))` does.
+
+        A call that waits already still waits.
+
+        Raises:
+            SessionBusy: a turn runs.
+        """
+        new = [rule for rule in rules if rule not in self.state.standing]
+        await self._stand([*self.state.standing, *new])
+
+    async def disallow(self, *rules: Rule) -> None:
+        """Ask about such calls again.
+
+        Raises:
+            ConfigError: there is no such rule among those of `allowed`.
+            SessionBusy: a turn runs.
+        """
+        for rule in rules:
+            if rule not in self.state.standing:
+                raise ConfigError(f"no such call is allowed: {rule}; see Session.allowed")
+        await self._stand([rule for rule in self.state.standing if rule not in rules])
+
+    async def _stand(self, rules: list[Rule]) -> None:
+        self._running.check_idle()
+        if rules != self.state.standing:
+            await self._journal.record(SettingsChanged({"standing": to_builtins(rules)}))
 
     def cancel(self, reason: str = "") -> None:
         """Stop the turn that runs, if any: its tools are killed, and `ask` returns "cancelled".

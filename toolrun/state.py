@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from msgspec import structs
 
 from toolrun.events import (
@@ -67,6 +68,8 @@ class State:
         self.finished: TurnFinished | None = None
         self.taken_back = False
         """Whether the last turn was, and none has begun since."""
+        self.left: tuple[str, ...] = ()
+        """The files that could not be taken back with the turn that was taken back last."""
         self.limit: LimitReached | None = None
         self.turns_from: list[int] = []
         self.changes: list[list[FileChange]] = []
@@ -145,6 +148,7 @@ class State:
             case LimitReached():
                 self.limit = event
             case TurnUndone():
+                self.left = event.left
                 self._undone()
             case Compacted():
                 self._compacted(event)
@@ -256,6 +260,8 @@ class State:
             kept = self.decided.items()
             self.decided = {k: v for k, v in kept if k not in new or v.decision == "deny"}
             self.tools = tools
+        if (standing := changed.pop("standing", None)) is not None:
+            self.standing = msgspec.convert(standing, list[Rule])
         self.on_crash = changed.pop("on_crash", self.on_crash)
         self.settings = {**self.settings, **changed}
 
