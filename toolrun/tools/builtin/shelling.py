@@ -132,6 +132,6 @@ def _described(need: Need, timeout: float, max_output: int) -> str:
         "background are gone after it; files that it may write are kept. There is no terminal to "
         "ask on, no network unless the user allowed hosts, no .git. It may take "
         f"{seconds:g} s; of what it prints you get the first and the last "
-        f"{max_output // 2048} KiB: for more, redirect it to a file. To read and change files use the tools for files, where "
-        "there are some."
+        f"{max_output // 2048} KiB: for more, redirect it to a file. To read and change files use "
+        "the tools for files, where there are some."
     )
