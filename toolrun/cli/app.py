@@ -80,7 +80,7 @@ def command(arguments: Sequence[str]) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     # To cyclopts a lone hyphen is an option.
-    tokens = [STDIN if each == "-" else each for each in arguments]
+    tokens = _with_values([STDIN if each == "-" else each for each in arguments])
     try:
         code = app.meta(
             tokens, exit_on_error=False, print_error=False, result_action="return_value"
@@ -100,6 +100,17 @@ def command(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         return _explained(error, arguments)
     return Exit.ANSWER if code is None else int(code)
+
+
+def _with_values(tokens: list[str]) -> list[str]:
+    """The command line; `chat --resume` without an id asks for a list to pick from."""
+    after = [*tokens[1:], "--"]
+    bare = {
+        at
+        for at, (word, following) in enumerate(zip(tokens, after, strict=True))
+        if word == "--resume" and following.startswith("-") and "chat" in tokens[:at]
+    }
+    return [f"{word}={STDIN}" if at in bare else word for at, word in enumerate(tokens)]
 
 
 def _explained(error: Exception, arguments: Sequence[str]) -> Exit:

@@ -29,7 +29,7 @@ OfStatus: TypeAlias = Annotated[
         help="Only those whose last turn ended like this. May be repeated.", consume_multiple=False
     ),
 ]
-_STORE = Group("Store", sort_key=0)
+STORE = Group("Store", sort_key=0)
 _AGE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
@@ -42,7 +42,7 @@ class StoreOptions:
     store: Annotated[
         str | None,
         Parameter(
-            group=_STORE,
+            group=STORE,
             metavar="URL",
             help=(
                 "sqlite:///FILE or postgresql://USER@HOST/NAME; a SQLite file below your state "
@@ -59,12 +59,12 @@ class KeepOptions(StoreOptions):
 
     id: Annotated[
         str | None,
-        Parameter(group=_STORE, help="Name of the new session; a random one by default."),
+        Parameter(group=STORE, help="Name of the new session; a random one by default."),
     ] = None
     resume: Annotated[
         str | None,
         Parameter(
-            group=_STORE,
+            group=STORE,
             metavar="ID",
             help="Go on with this session: with PROMPT, or without one where it was stopped.",
         ),
@@ -72,7 +72,7 @@ class KeepOptions(StoreOptions):
     approve_call: Annotated[
         tuple[str, ...],
         Parameter(
-            group=_STORE,
+            group=STORE,
             metavar="CALL",
             consume_multiple=False,
             help="With --resume: this call, which waits, is run. May be repeated.",
@@ -81,14 +81,14 @@ class KeepOptions(StoreOptions):
     deny_call: Annotated[
         tuple[str, ...],
         Parameter(
-            group=_STORE,
+            group=STORE,
             metavar="CALL",
             consume_multiple=False,
             help="With --resume: this call, which waits, is not run. May be repeated.",
         ),
     ] = ()
     reason: Annotated[
-        str, Parameter(group=_STORE, help="What the model is told of the calls that are denied.")
+        str, Parameter(group=STORE, help="What the model is told of the calls that are denied.")
     ] = ""
 
     def check(self) -> None:

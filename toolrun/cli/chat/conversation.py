@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
 from toolrun.errors import ToolrunError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from toolrun.answer import Answer
     from toolrun.cli.about import ToolLine
     from toolrun.cli.chat.face import Face
+    from toolrun.cli.chat.sessions.keeping import Keeping
+    from toolrun.cli.load_tools import Offered
     from toolrun.cli.log import Mask
     from toolrun.config import Config
+    from toolrun.events import Event
     from toolrun.runtime import Runtime
     from toolrun.session import Session
     from toolrun.stream import EventStream
@@ -29,21 +35,29 @@ class Conversation:
         face: where it is held.
         config: its settings.
         mask: hides secrets in what is shown.
+        start: the session to begin with.
 
     Attributes:
+        config: the settings, those that the session has of its own included.
         runtime: what its sessions share, once it is open.
         session: the one that is talked in, once it is open.
+        keeping: where its sessions are kept, once it is open.
+        deployed: options that were given to the session, and that no session keeps.
         tools: what the model may call.
     """
 
     runtime: Runtime
     session: Session
+    keeping: Keeping
 
-    def __init__(self, face: Face, config: Config, mask: Mask) -> None:
+    def __init__(self, face: Face, config: Config, mask: Mask, start: Start | None = None) -> None:
         self.face = face
         self.config = config
         self.mask = mask
         self.tools: list[ToolLine] = []
+        self.deployed: dict[str, Any] = {}
+        self._start = start or Start()
+        self._warming: asyncio.Task[None] | None = None
         self._stream: EventStream | None = None
 
     @property
@@ -61,7 +75,8 @@ class Conversation:
         # The packages take half a second; the keyboard is not to wait for them.
         await anyio.to_thread.run_sync(_import_all)
         try:
-            await self._open()
+            if not await self._open():
+                return 0
             while (said := await self.face.message()) is not None:
                 if not await self._take(said.strip()):
                     break
@@ -114,47 +129,122 @@ class Conversation:
             return None
 
     async def begin(self, id: str | None = None, **options: Any) -> None:  # noqa: A002 - as sessions have
-        """Go on in a new session."""
-        await self._follow(self.runtime.session(id, **options))
+        """Go on in a new session.
 
-    async def reopen(self, id: str | None = None, **options: Any) -> None:  # noqa: A002 - as above
-        """Go on in this session with other options, or in another one that is kept."""
-        wanted = id or self.session.id
-        if wanted == self.session.id:
-            await self.session.aclose()
-        self.session = await self.runtime.resume(wanted, **options)
+        Raises:
+            ToolrunError: it cannot be opened; the one before goes on.
+        """
+        from toolrun.cli.chat.sessions.taking_up import deployed
 
-    async def _open(self) -> None:
-        from toolrun.cli.about import may_touch, server_name, tool_lines
-        from toolrun.cli.kept import store_url
+        self.deployed |= deployed(options)
+        await self._follow(self.runtime.session(id, **{**self.deployed, **options}))
+
+    async def reopen(self, id: str | None = None, *, adopt: bool = False, **options: Any) -> bool:  # noqa: A002 - as above
+        """Go on in this session with other options, or in another one that is kept.
+
+        Args:
+            id: of the other.
+            adopt: see `Runtime.resume`.
+            **options: as a session takes them.
+
+        Returns:
+            False where the person left it, asked about what stands in the way.
+
+        Raises:
+            ToolrunError: it cannot be opened; the session goes on as it was.
+        """
+        from toolrun.cli.chat.sessions import left, showing, taking_up
+
+        if id is None or id == self.session.id:
+            self.session = await taking_up.changed(self, adopt=adopt, **options)
+            self.deployed |= taking_up.deployed(options)
+            self._settle()
+            return True
+        options = {**self.deployed, **options}
+        other = await taking_up.taken_up(self, id, adopt=adopt, **options)
+        if other is None:
+            return False
+        self.deployed = taking_up.deployed(options)
+        await self._follow(other)
+        showing.show_again(self, await self.keeping.read(other.id))
+        await left.offer(self)
+        return True
+
+    def show(self, event: Event) -> None:
+        """Show an event of the session."""
+        self.face.show(event)
+
+    async def _open(self) -> bool:
+        """Open the session to begin with; False where the person picked none."""
+        from toolrun.cli.about import may_touch, server_name
+        from toolrun.cli.chat.sessions import left, showing, taking_up
+        from toolrun.cli.chat.sessions.start import keeping_of
         from toolrun.cli.load_tools import load_tools
         from toolrun.cli.options import session_options
         from toolrun.runtime import Runtime
 
-        config = self.config
+        config, start = self.config, self._start
         tools = load_tools(config.tools, config)
-        self.tools = tool_lines(tools, config)
-        server = await server_name(config)
-        options = {**session_options(config), "tools": tools, "store": store_url(config)}
-        self.runtime = Runtime(**options)
-        self.session = await self.runtime.session().__aenter__()
+        self.keeping = keeping_of(start, config)
+        options = {**session_options(config), "tools": tools, "folder": Path.cwd()}
+        self.runtime = Runtime(**options, store=self.keeping)
+        if start.goes_on:
+            found = await taking_up.begun_with(self, start)
+            if found is None:
+                return False
+            self.session = found
+            self._settle()
+            server = await taking_up.see_to_model(self)
+        else:
+            if start.new is not None:
+                await self.keeping.check_free(start.new)
+            self._settle()
+            server = await server_name(config)
+            self.session = await self.runtime.session(start.new).__aenter__()
+        self._settle()
         where = self.mask.text(", ".join(config.base_urls))
-        self.face.say(f"{config.model} on {where} ({server})")
+        self.face.say(f"{self.config.model} on {where} ({server})")
         self.face.say(f"tools: {', '.join(map(str, self.tools)) or 'none'}")
-        self.face.say(f"sandbox {may_touch(self.tools, config)}")
+        self.face.say(f"sandbox {may_touch(self.tools, self.config)}")
         self.face.say("/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves")
+        if start.goes_on:
+            showing.show_again(self, await self.keeping.read(self.session.id))
+            await left.offer(self)
+        self._warming = asyncio.get_running_loop().create_task(self._warm())
+        return True
+
+    async def _warm(self) -> None:
+        """Open the store while the person thinks of something to say."""
+        await self.keeping.warm()
+        if self.keeping.failed is not None:
+            self.face.say(f"nothing is kept: {self.mask.text(str(self.keeping.failed))}", WARNING)
 
     async def _follow(self, session: Session) -> None:
         """Talk in another session from now on; the one before is closed once that is open."""
         before, self.session = self.session, await session.__aenter__()
         await before.aclose()
+        self._settle()
         self.face.again()
+
+    def _settle(self) -> None:
+        """Take over the settings that the session has of its own."""
+        from toolrun.cli.about import tool_lines
+        from toolrun.cli.chat.sessions.taking_up import settled
+
+        tools: Sequence[Offered] = self.deployed.get("tools") or self.runtime.option("tools")
+        if hasattr(self, "session"):
+            self.config = settled(self.config, self.session.state)
+        self.tools = tool_lines(tools, self.config)
 
     async def _close(self) -> None:
         if hasattr(self, "session"):
             await self.session.aclose()
         if hasattr(self, "runtime"):
             await self.runtime.aclose()
+        if self._warming is not None:
+            await self._warming
+        if hasattr(self, "keeping"):
+            await self.keeping.aclose()
 
     async def _take(self, said: str) -> bool:
         """A message or a command; False to leave."""
@@ -179,7 +269,7 @@ class Conversation:
             with self.face.turning(self.stop):
                 async with stream as events:
                     async for event in events:
-                        self.face.show(event)
+                        self.show(event)
         finally:
             self._stream = None
         assert stream.answer is not None
