@@ -1,0 +1,251 @@
+"""How is a session taken up again, and what is done where that is not possible as it stands?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from msgspec import structs
+
+from toolrun.cli.chat.face import Choice, Question, Row
+from toolrun.cli.chat.sessions.left import is_asked
+from toolrun.cli.screen import WARNING
+from toolrun.copying import before_running_turn, copied
+from toolrun.errors import (
+    ConfigError,
+    ModelNotFound,
+    ServerError,
+    SessionBusy,
+    StoreError,
+    ToolsChanged,
+)
+from toolrun.resuming import PINNED, settings_of
+from toolrun.trace.shown import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from toolrun.cli.chat.conversation import Conversation
+    from toolrun.cli.chat.sessions.start import Start
+    from toolrun.config import Config
+    from toolrun.events import Durable
+    from toolrun.session import Session
+    from toolrun.state import State
+
+_BUSY: Final = (
+    Choice("f", "fork", "go on in a new session that begins with what is stored of this one"),
+    Choice("w", "wait", "until it is free; Ctrl-C ends that"),
+    Choice("n", "no", "leave it"),
+)
+_OTHER_TOOLS: Final = (
+    Choice("y", "adopt", "the model sees the tools as they are now"),
+    Choice("n", "no", "leave it; start again with the tools that it had"),
+)
+_DAMAGED: Final = (
+    Choice("y", "fork", "go on in a new session that begins with what is whole"),
+    Choice("n", "no", "leave it"),
+)
+_PATIENCE: Final = 86_400.0
+"""Seconds to wait for a session that another process drives, where somebody chose to."""
+
+
+async def taken_up(
+    talk: Conversation,
+    id: str,  # noqa: A002 - as sessions have
+    *,
+    adopt: bool = False,
+    **options: Any,
+) -> Session | None:
+    """A session that is kept, open; None where the person decided to leave it.
+
+    Raises:
+        ConfigError: there is no such session, or an option does not fit.
+        SessionBusy, ToolsChanged, StoreError: as `Runtime.resume`, where nobody can be asked.
+        SandboxUnavailable: no sandbox holds.
+    """
+    wait: float | None = None
+    while True:
+        try:
+            return await _resumed(talk, id, wait, adopt=adopt, **options)
+        except SessionBusy as busy:
+            wait = None
+            match await _asked(talk, busy, f"{busy}.", _BUSY):
+                case "wait":
+                    wait = _PATIENCE
+                case "fork":
+                    return await _fork(talk, id, await _stored(talk, id), options)
+                case _:
+                    return None
+        except ToolsChanged as changed:
+            said = str(changed).partition(". Give it")[0] + "."
+            if await _asked(talk, changed, said, _OTHER_TOOLS) != "adopt":
+                return None
+            adopt = True
+        except StoreError as damage:
+            whole, found = await talk.keeping.salvage(id)
+            if found is None or not whole:
+                raise
+            said = f"{str(found).partition(';')[0]}; {counted(len(whole), 'event')} before it"
+            said = f"{said} {'is' if len(whole) == 1 else 'are'} whole."
+            if await _asked(talk, damage, said, _DAMAGED) != "fork":
+                return None
+            return await _fork(talk, id, whole, options)
+
+
+async def _resumed(
+    talk: Conversation,
+    id: str,  # noqa: A002 - as sessions have
+    wait: float | None,
+    *,
+    adopt: bool,
+    **options: Any,
+) -> Session:
+    """The session, once it is free.
+
+    Raises:
+        SessionBusy: it is not, or nobody waits any longer.
+    """
+    resuming = talk.runtime.resume(id, adopt=adopt, wait=wait, **options)
+    if wait is None:
+        return await resuming
+    with anyio.CancelScope() as scope:
+
+        def stop() -> bool:
+            scope.cancel()
+            return True
+
+        talk.face.say(f"waiting for session {id}; Ctrl-C ends that")
+        with talk.face.turning(stop):
+            return await resuming
+    raise SessionBusy(f"session {id!r} is still held by another process")
+
+
+async def _stored(talk: Conversation, id: str) -> Sequence[Durable]:  # noqa: A002
+    events = await talk.keeping.read(id)
+    before = before_running_turn(events)
+    if len(before) < len(events):
+        talk.face.say("the turn that runs there is left out")
+    return before
+
+
+async def _fork(
+    talk: Conversation,
+    id: str,  # noqa: A002
+    events: Sequence[Durable],
+    options: dict[str, Any],
+) -> Session:
+    session = await copied(talk.runtime, id, events, **options).__aenter__()
+    talk.face.say(f"forked from {id}; this is session {session.id}")
+    return session
+
+
+async def _asked(
+    talk: Conversation, error: Exception, text: str, choices: tuple[Choice, ...]
+) -> str | None:
+    """What a person wants to do about an error; raises it where nobody is there."""
+    if not is_asked(talk):
+        raise error
+    return await talk.face.ask(Question(text, choices))
+
+
+async def begun_with(talk: Conversation, start: Start) -> Session | None:
+    """The session that is there and was asked for at the start; None where nobody wants one.
+
+    Raises:
+        ToolrunError: there is none, or it cannot be opened.
+    """
+    from toolrun.cli.chat.sessions.rows import at_home, last_of
+    from toolrun.cli.chat.sessions.start import PICK
+
+    wanted = start.resume
+    if start.last:
+        here = Path.cwd()
+        last = await last_of(talk.keeping, here)
+        if last is None:
+            raise ConfigError(f"there is no session in {talk.keeping.url} to go on with")
+        info, glimpse = last
+        wanted = info.id
+        if glimpse.folder != str(here):
+            whose = f", of {at_home(glimpse.folder)}" if glimpse.folder else ""
+            talk.face.say(f"no session of this folder yet: this is the last one{whose}")
+    elif wanted == PICK:
+        wanted = await picked(talk)
+    if wanted is None:
+        return None
+    return await taken_up(talk, wanted, **start.given)
+
+
+def settled(config: Config, state: State) -> Config:
+    """The settings, with those that a session has of its own."""
+    mine = settings_of(state)
+    return structs.replace(
+        config,
+        model=mine.model,
+        effort=mine.effort,
+        instructions=mine.instructions,
+        profile=mine.profile,
+        workspace=None if mine.workspace is None else Path(mine.workspace),
+        extra_body=mine.extra_body,
+    )
+
+
+async def changed(talk: Conversation, *, adopt: bool = False, **options: Any) -> Session:
+    """The open session with other options; where they do not fit, it goes on as it was.
+
+    Raises:
+        ToolrunError: why they do not; `talk.session` is then open with the options that it had.
+    """
+    before = talk.session
+    await before.aclose()
+    try:
+        return await talk.runtime.resume(before.id, adopt=adopt, **{**talk.deployed, **options})
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            talk.session = await talk.runtime.resume(before.id, adopt=True, **talk.deployed)
+        raise
+
+
+def deployed(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that no session keeps: they have to be given again."""
+    return {name: value for name, value in options.items() if name not in (*PINNED, "model")}
+
+
+async def picked(talk: Conversation) -> str | None:
+    """The id of the session that a person picks; None where they pick none.
+
+    Raises:
+        ConfigError: there is none, or nobody to ask.
+    """
+    from toolrun.cli.chat.sessions.rows import listed
+
+    if not is_asked(talk):
+        raise ConfigError("nobody is there to pick a session: --resume ID names one")
+    open_here = talk.session.id if hasattr(talk, "session") else ""
+    found, rows = await listed(talk.keeping, open_here)
+    if not found:
+        where = talk.keeping.url
+        raise ConfigError(f"there is no {'other ' if open_here else ''}session in {where}")
+    place = await talk.face.pick("which session?", rows)
+    return None if place is None else found[place].id
+
+
+async def see_to_model(talk: Conversation) -> str:
+    """What serves the session's model; where that is not served any more, others are offered."""
+    from toolrun.cli.about import server_name
+
+    try:
+        return await server_name(talk.config)
+    except ModelNotFound as gone:
+        talk.face.say(f"the model of this session, {talk.config.model}, is not served", WARNING)
+        if not gone.available or not is_asked(talk):
+            return f"serves {', '.join(gone.available) or 'nothing'}"
+        rows = [Row(each) for each in gone.available]
+        place = await talk.face.pick("which model shall it go on with?", rows)
+        if place is None:
+            return "without this model"
+        await talk.reopen(model=gone.available[place])
+        return await see_to_model(talk)
+    except ServerError as error:
+        talk.face.say(talk.mask.text(str(error)), WARNING)
+        return "does not answer"
