@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
 from toolrun.errors import ToolrunError
@@ -57,13 +58,14 @@ class Conversation:
         self.tools: list[ToolLine] = []
         self.deployed: dict[str, Any] = {}
         self._start = start or Start()
+        self._says = Says(self)
         self._warming: asyncio.Task[None] | None = None
         self._stream: EventStream | None = None
 
     @property
     def running(self) -> bool:
-        """Whether a turn runs."""
-        return self._stream is not None
+        """Whether a turn runs, or a command of the person's."""
+        return self._stream is not None or self._says.running
 
     async def hold(self) -> int:
         """Talk until the person leaves.
@@ -97,7 +99,7 @@ class Conversation:
     def stop(self, reason: str = "") -> bool:
         """See `Talk.stop`."""
         if self._stream is None:
-            return False
+            return self._says.stop()
         self.session.cancel(reason)
         return True
 
@@ -105,7 +107,7 @@ class Conversation:
         """See `Talk.complete`."""
         from toolrun.cli.chat.commands.registry import completions
 
-        return completions(self, typed)
+        return self._says.complete(typed) or completions(self, typed)
 
     async def turn(self, stream: EventStream) -> Answer | None:
         """Run a turn to its end, decisions included; what it raises is shown.
@@ -250,8 +252,8 @@ class Conversation:
         """A message or a command; False to leave."""
         if said.startswith("/"):
             return await self._obey(said)
-        if said:
-            await self.turn(self.session.stream(said))
+        if said and (message := await self._says.message(said)) is not None:
+            await self.turn(self.session.stream(message))
         return True
 
     async def _obey(self, typed: str) -> bool:
