@@ -136,10 +136,11 @@ class Conversation:
         Raises:
             ToolrunError: it cannot be opened; the one before goes on.
         """
-        from toolrun.cli.chat.sessions.taking_up import deployed
+        from toolrun.cli.chat.sessions.taking_up import deployed, shared
 
-        self.deployed |= deployed(options)
-        await self._follow(self.runtime.session(id, **{**self.deployed, **options}))
+        options = {**shared(self.deployed), **options}
+        await self._follow(self.runtime.session(id, **options))
+        self.deployed = deployed(options)
 
     async def reopen(self, id: str | None = None, *, adopt: bool = False, **options: Any) -> bool:  # noqa: A002 - as above
         """Go on in this session with other options, or in another one that is kept.
@@ -162,12 +163,12 @@ class Conversation:
             self.deployed |= taking_up.deployed(options)
             self._settle()
             return True
-        options = {**self.deployed, **options}
+        options = {**taking_up.shared(self.deployed), **options}
         other = await taking_up.taken_up(self, id, adopt=adopt, **options)
         if other is None:
             return False
-        self.deployed = taking_up.deployed(options)
         await self._follow(other)
+        self.deployed = taking_up.deployed(options)
         showing.show_again(self, await self.keeping.read(other.id))
         await left.offer(self)
         return True

@@ -21,6 +21,7 @@ from toolrun.errors import (
     ToolsChanged,
 )
 from toolrun.resuming import PINNED, settings_of
+from toolrun.store.contract import Query
 from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ _DAMAGED: Final = (
     Choice("y", "fork", "go on in a new session that begins with what is whole"),
     Choice("n", "no", "leave it"),
 )
+_NONE: Final = 1 << 30
+"""An event number that no session comes to: nothing is read, only looked for."""
+_FEW: Final = 5
 _PATIENCE: Final = 86_400.0
 """Seconds to wait for a session that another process drives, where somebody chose to."""
 
@@ -65,6 +69,7 @@ async def taken_up(
         SandboxUnavailable: no sandbox holds.
     """
     wait: float | None = None
+    id = await _whole(talk, id)  # noqa: A001 - as above
     while True:
         try:
             return await _resumed(talk, id, wait, adopt=adopt, **options)
@@ -91,6 +96,28 @@ async def taken_up(
             if await _asked(talk, damage, said, _DAMAGED) != "fork":
                 return None
             return await _fork(talk, id, whole, options)
+
+
+async def _whole(talk: Conversation, typed: str) -> str:
+    """The id of a session, of which the beginning may have been typed.
+
+    Raises:
+        ConfigError: there is none, or several begin like this.
+    """
+    from toolrun.cli.chat.sessions.rows import MOST, ids_of
+
+    try:
+        await talk.keeping.read(typed, after=_NONE)
+    except ConfigError:
+        found = ids_of(await talk.keeping.sessions(Query(limit=MOST)), typed)
+        if not found:
+            raise
+        if len(found) > 1:
+            few = ", ".join(found[:_FEW])
+            more = f" and {len(found) - _FEW} more" if len(found) > _FEW else ""
+            raise ConfigError(f"{len(found)} sessions begin with {typed}: {few}{more}") from None
+        return found[0]
+    return typed
 
 
 async def _resumed(
@@ -208,7 +235,13 @@ async def changed(talk: Conversation, *, adopt: bool = False, **options: Any) ->
 
 def deployed(options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that no session keeps: they have to be given again."""
-    return {name: value for name, value in options.items() if name not in (*PINNED, "model")}
+    kept = (*PINNED, "model", "messages")
+    return {name: value for name, value in options.items() if name not in kept}
+
+
+def shared(options: dict[str, Any]) -> dict[str, Any]:
+    """Those of them that another session gets, too: a trace is one session's."""
+    return {name: value for name, value in options.items() if name != "trace"}
 
 
 async def picked(talk: Conversation) -> str | None:
