@@ -18,6 +18,7 @@ from toolrun.decisions import Edit
 from toolrun.errors import ConfigError, ServerError
 from toolrun.events import NOT_RESTORED, SettingsChanged, TurnUndone, UserMessage, Warned
 from toolrun.forking import forked, options_of_fork
+from toolrun.models.lengths import length_of
 from toolrun.opening import id_of, open_new
 from toolrun.running import Running, Until
 from toolrun.step import Proving
@@ -132,6 +133,11 @@ class Session:
     def trace_path(self) -> Path | None:
         """Where the trace is written; None where there is none."""
         return self._parts.trace_path
+
+    async def context_length(self) -> int | None:
+        """Tokens that its model takes, prompt and reply together; None where nobody says."""
+        settings = self._parts.settings
+        return settings.context_length or await length_of(self._parts.model, settings.model)
 
     def messages(self) -> list[dict[str, Any]]:
         """The transcript as Chat Completions messages, with its instructions and reasoning."""

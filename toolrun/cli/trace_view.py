@@ -57,7 +57,7 @@ def _write(source: Path, output: Path | None) -> int:
     for each in failed:
         print(visible(f"toolrun: {each}"), file=sys.stderr)
     if output is None:
-        _open(page.resolve().as_uri())
+        open_page(page.resolve().as_uri())
     return 1 if failed else 0
 
 
@@ -66,12 +66,12 @@ def _serve(source: Path, port: int) -> int:
 
     with Server(source, port) as server:
         print(f"{server.url}\nCtrl-C ends it.", flush=True)
-        _open(server.url)
+        open_page(server.url)
         server.serve_forever()
     return 0
 
 
-def _open(address: str) -> None:
+def open_page(address: str) -> None:
     """Open a browser with a window; one in the terminal would take it from whoever typed."""
     import webbrowser
 

@@ -139,7 +139,7 @@ class Conversation:
         from toolrun.cli.chat.sessions.taking_up import deployed, shared
 
         options = {**shared(self.deployed), **options}
-        await self._follow(self.runtime.session(id, **options))
+        await self.follow(self.runtime.session(id, **options))
         self.deployed = deployed(options)
 
     async def reopen(self, id: str | None = None, *, adopt: bool = False, **options: Any) -> bool:  # noqa: A002 - as above
@@ -167,7 +167,7 @@ class Conversation:
         other = await taking_up.taken_up(self, id, adopt=adopt, **options)
         if other is None:
             return False
-        await self._follow(other)
+        await self.follow(other)
         self.deployed = taking_up.deployed(options)
         showing.show_again(self, await self.keeping.read(other.id))
         await left.offer(self)
@@ -222,7 +222,7 @@ class Conversation:
         if self.keeping.failed is not None:
             self.face.say(f"nothing is kept: {self.mask.text(str(self.keeping.failed))}", WARNING)
 
-    async def _follow(self, session: Session) -> None:
+    async def follow(self, session: Session) -> None:
         """Talk in another session from now on; the one before is closed once that is open."""
         before, self.session = self.session, await session.__aenter__()
         await before.aclose()

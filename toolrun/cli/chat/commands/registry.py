@@ -2,80 +2,30 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
+from toolrun.cli.chat.commands import (
+    allowing,
+    changing,
+    examining,
+    files,
+    history,
+    looking,
+    profile,
+    sessions,
+    tracing,
+)
+from toolrun.cli.chat.commands.words import nearest
 from toolrun.cli.screen import WARNING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from toolrun.cli.chat.commands.command import Command
     from toolrun.cli.chat.conversation import Conversation
 
-Obey: TypeAlias = Callable[[Any, str], Awaitable[bool | None]]
-Complete: TypeAlias = Callable[[Any, str], Iterable[str]]
-
-
-class Command(Struct, frozen=True):
-    """Something that is done where its name is typed.
-
-    Attributes:
-        name: with its slash.
-        summary: what it does, in a line.
-        usage: what may follow the name.
-        example: as one would type it.
-        run: is given what follows the name; returns False to leave.
-        at_once: whether it may be obeyed while a turn runs; else it waits like a message.
-        complete: what may follow.
-    """
-
-    name: str
-    summary: str
-    usage: str
-    example: str
-    run: Obey
-    at_once: bool = False
-    complete: Complete | None = None
-
-
-async def _exit(talk: Conversation, rest: str) -> bool:  # noqa: ARG001 - as every command
-    return False
-
-
-async def _help(talk: Conversation, rest: str) -> None:  # noqa: ARG001 - as every command
-    for each in COMMANDS.values():
-        talk.face.say(f"{each.name:<8} {each.summary}")
-
-
-async def _tools(talk: Conversation, rest: str) -> None:  # noqa: ARG001 - as every command
-    for tool in talk.tools:
-        talk.face.say(f"{tool}: {tool.description}")
-    if not talk.tools:
-        talk.face.say("none; give some with --tools FILE")
-
-
-async def _usage(talk: Conversation, rest: str) -> None:  # noqa: ARG001 - as every command
-    usage = talk.session.state.usage
-    talk.face.say(
-        f"{usage.prompt_tokens:,} prompt tokens ({usage.cached_tokens:,} cached), "
-        f"{usage.completion_tokens:,} completion tokens"
-    )
-
-
-async def _trace(talk: Conversation, rest: str) -> None:  # noqa: ARG001 - as every command
-    path = talk.session.trace_path
-    talk.face.say(str(path) if path else "none; --trace FILE writes one")
-
-
-_ALL = (
-    Command("/help", "the commands", "[COMMAND]", "/help undo", _help, at_once=True),
-    Command("/tools", "the tools, and where each of them runs", "", "/tools", _tools, at_once=True),
-    Command("/usage", "the tokens of this session", "", "/usage", _usage, at_once=True),
-    Command("/trace", "where the trace is written", "", "/trace", _trace, at_once=True),
-    Command("/exit", "leave; so do Ctrl-D, and Ctrl-C twice", "", "/exit", _exit),
-)
-COMMANDS = {each.name: each for each in _ALL}
+_MODULES = (history, changing, profile, allowing, sessions, files, looking, tracing, examining)
+COMMANDS = {each.name: each for module in _MODULES for each in module.COMMANDS}
 
 
 def command_of(typed: str) -> Command | None:
@@ -85,22 +35,25 @@ def command_of(typed: str) -> Command | None:
 
 async def obey(talk: Conversation, typed: str) -> bool:
     """Do what is typed; False to leave."""
-    name, _, rest = typed.partition(" ")
+    name, *rest = typed.split(maxsplit=1)
     command = COMMANDS.get(name)
     if command is None:
-        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.7)
-        hint = f"did you mean {near[0]}?" if near else "/help lists them"
-        talk.face.say(f"no command {name}; {hint}", WARNING)
+        near = nearest(name, [*COMMANDS])
+        path = "; a message that begins with a slash is typed with two" if "/" in name[1:] else ""
+        talk.face.say(f"no command {name}{near or path or '; /help lists them'}", WARNING)
         return True
-    return await command.run(talk, rest.strip()) is not False
+    return await command.run(talk, rest[0].strip() if rest else "") is not False
 
 
 def completions(talk: Conversation, typed: str) -> Iterable[tuple[str, str]]:
     """What may stand in place of the last word of a command that is being typed."""
     name, space, rest = typed.partition(" ")
     if not space:
-        return [(each.name, each.summary) for each in _ALL if each.name.startswith(name)]
+        return [
+            (each.name, each.summary) for each in COMMANDS.values() if each.name.startswith(name)
+        ]
     command = COMMANDS.get(name)
     if command is None or command.complete is None:
         return []
-    return [(each, "") for each in command.complete(talk, rest)]
+    last = rest.rpartition(" ")[2]
+    return [(each, "") for each in command.complete(talk, rest) if each.startswith(last)]
