@@ -97,9 +97,10 @@ def record(recording: Recording, url: str) -> str:
         folder = Path(home) / recording.folder
         folder.mkdir()
         for each in (Path(home), folder):
-            each.chmod(0o755)  # sandboxes run as nobody where this is root
-        recording.fill(folder, url)
+            each.chmod(0o777)
+        recording.fill(folder)
         env = {
+            **recording.settings(url),
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "HOME": home,
             "LC_ALL": "C.UTF-8",

@@ -51,16 +51,20 @@ class Recording:
     rows: int = 30
     still: bool = False
 
-    def fill(self, folder: Path, url: str) -> None:
-        """Write the files, and the settings that have the model say it."""
+    def fill(self, folder: Path) -> None:
+        """Write the files, for any user to change: root's sandboxes run as nobody."""
         for name, text in self.files.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o666)
-        # A string of JSON is one of TOML.
-        steps = ", ".join(map(json.dumps, self.says))
-        settings = f"base_url = {json.dumps(url)}\nmodel = {json.dumps(MODEL)}\n"
-        settings += f"\n[extra_body.vllm_xargs]\nharmony = [{steps}]\n"
-        (folder / "toolrun.toml").write_text(settings)
+
+    def settings(self, url: str) -> dict[str, str]:
+        """The variables that have the model of a server say it."""
+        body = {"vllm_xargs": {"harmony": list(self.says)}}
+        return {
+            "TOOLRUN_BASE_URL": url,
+            "TOOLRUN_MODEL": MODEL,
+            "TOOLRUN_EXTRA_BODY": json.dumps(body),
+        }
 
 
 PRICE: Final = '''\
