@@ -33,6 +33,9 @@ STYLES: Final[dict[Kind, Style]] = {
     "good": s.GOOD,
     "warning": s.WARNING,
     "question": s.QUESTION,
+    "sandboxed": s.SANDBOXED,
+    "wider": s.WIDER,
+    "trusted": s.TRUSTED,
     "title": s.TITLE,
     "table": s.ANSWER,
     "diff": s.ANSWER,
@@ -54,6 +57,9 @@ WORDS: Final[dict[Kind, str]] = {
     "good": "good: ",
     "warning": "warning: ",
     "question": "question: ",
+    "sandboxed": "question: ",
+    "wider": "question, more than usual: ",
+    "trusted": "question, no sandbox: ",
     "title": "",
 }
 """What is said in place of a glyph where the screen is read aloud."""

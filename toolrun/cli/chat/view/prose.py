@@ -7,33 +7,101 @@ says what it was.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.view.entry import Entry
+from toolrun.cli.chat.view.growing import Growing, Part
+from toolrun.cli.chat.view.markdown import lines_of
+from toolrun.cli.chat.view.tail import Tail
 
 if TYPE_CHECKING:
+    from toolrun.cli.chat.view.blocks import Kind
     from toolrun.cli.chat.view.page import Page
+    from toolrun.cli.chat.view.paint import Line
+
+_HELD: Final = 8
+"""Lines that a text may have and none of them is printed before its step is complete."""
 
 
 class Prose(Entry):
-    """The text of a step."""
+    """A Markdown text that grows."""
 
-    def __init__(self) -> None:
-        super().__init__("answer")
-        self._text = ""
+    def __init__(self, kind: Kind = "answer") -> None:
+        super().__init__(kind)
+        self._growing = Growing()
+        self._text: list[str] = []
+        self._parts: list[Part] = []
+        self._printed = 0
+        self._tail = Tail()
+        self._painted: tuple[Page, list[list[Line]]] | None = None
+        self._was_preamble = False
 
     def feed(self, text: str) -> None:
         """Add what it said."""
-        self._text += text
+        self._text.append(text)
+        self._growing.feed(text)
 
     def end(self, text: str | None = None, *, preamble: bool = False) -> None:
         """The step is over; `text` is all that it said, where that is known."""
-        if text is not None:
-            self._text = text
-        if preamble:
-            self.kind = "preamble"
+        if self.done:
+            return
+        if text is not None and not self.begun and text != "".join(self._text):
+            self._growing, self._parts, self._painted = Growing(), [], None
+            self._growing.feed(text)
+        self._parts += self._growing.end()
+        self._text.clear()
         self.done = True
+        if preamble and self.begun:
+            self._was_preamble = True
+        elif preamble:
+            self.kind, self._painted = "preamble", None
+
+    def settle(self, page: Page) -> list[str]:
+        """See `Entry.settle`."""
+        if not self.done:
+            self._parts += self._growing.settle()
+        parts = self._unprinted(page)
+        if not self.done and not self.begun and sum(map(len, parts)) <= _HELD:
+            return []
+        lines = self._set(page, parts)
+        self.begun |= bool(lines)
+        self._printed, self._painted = len(self._parts), None
+        if self.done and self._was_preamble:
+            lines += page.lines("note", "this was said before the call:")
+        return lines
+
+    def live(self, page: Page, rows: int) -> list[str]:
+        """See `Entry.live`."""
+        if self.done and self.begun:
+            return []
+        parts = self._unprinted(page)
+        tail = (
+            []
+            if self.done
+            else self._tail.lines(self._growing, page.look, page.room(self.kind), rows)
+        )
+        return self._set(page, [*parts, tail])[-rows:]
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""
-        return page.lines(self.kind, self._text.strip("\n"))
+        return self._set(page, self._unprinted(page))
+
+    def restart(self) -> None:
+        """See `Entry.restart`."""
+        super().restart()
+        self._printed, self._painted = 0, None
+        if self._was_preamble:
+            self.kind, self._was_preamble = "preamble", False
+
+    def _unprinted(self, page: Page) -> list[list[Line]]:
+        """The lines of each part that is final and was not printed."""
+        if self._painted is None or self._painted[0] != page:
+            self._painted = (page, [])
+        painted = self._painted[1]
+        for part in self._parts[self._printed + len(painted) :]:
+            lines = lines_of(part, page.room(self.kind), page.look)
+            painted.append([[], *lines] if part.gap else lines)
+        return painted
+
+    def _set(self, page: Page, parts: list[list[Line]]) -> list[str]:
+        return page.margin(self.kind, [line for part in parts for line in part], self.begun)
