@@ -20,7 +20,8 @@ class ToolLine(Struct, frozen=True, omit_defaults=True):
     """A tool as a person sees it.
 
     `profile` is that of its sandbox; None where it is trusted. `edits`: what a call changes can be
-    shown, see `toolrun.tools.builtin.changing.change_of`.
+    shown, see `toolrun.tools.builtin.changing.change_of`. `more`: what its sandbox may touch, and
+    the session's may not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ToolLine(Struct, frozen=True, omit_defaults=True):
     description: str
     approve: bool
     edits: bool = False
+    more: tuple[str, ...] = ()
 
     @property
     def where(self) -> str:
@@ -89,6 +91,7 @@ def tool_lines(tools: Sequence[Offered], config: Config) -> list[ToolLine]:
     Raises:
         ToolDefinitionError: one of them cannot be offered.
     """
+    from toolrun.cli.places import more_than
     from toolrun.sandbox.resolve import label
     from toolrun.tools.builtin.changing import shows_changes
     from toolrun.tools.where import changes_nothing, chosen_for
@@ -96,12 +99,15 @@ def tool_lines(tools: Sequence[Offered], config: Config) -> list[ToolLine]:
     lines = []
     for tool in map(defined, tools):
         options = tool.options
-        profile = None if options.trusted else label(chosen_for(tool, config.profile))
+        chosen = None if options.trusted else chosen_for(tool, config.profile)
+        profile = None if chosen is None else label(chosen)
+        more = () if chosen is None else more_than(chosen, config.profile)
         described = tool.description.partition("\n")[0]
         asks = bool(options.approve) and not (
             tool.asks_to_change and changes_nothing(tool, config.profile)
         )
-        lines.append(ToolLine(tool.name, profile, described, asks, shows_changes(tool)))
+        edits = shows_changes(tool)
+        lines.append(ToolLine(tool.name, profile, described, asks, edits, more))
     return lines
 
 

@@ -23,10 +23,12 @@ from toolrun.cli.options import (
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Sequence
 
     from toolrun.answer import Answer
+    from toolrun.cli.about import ToolLine
     from toolrun.cli.exits import Exit
+    from toolrun.cli.log import Mask
     from toolrun.cli.view import View
     from toolrun.cli.watch import Interrupts
     from toolrun.config import Config
@@ -73,7 +75,7 @@ def run(
     import anyio
 
     keeping = keeping or KeepOptions()
-    config, _ = settings(options, common or Common(), keeping.store)
+    config, mask = settings(options, common or Common(), keeping.store)
     keeping.check()
     if prompt is None and keeping.resume is None:
         raise ConfigError("PROMPT requires an argument, unless --resume ID goes on with a session")
@@ -87,7 +89,7 @@ def run(
         keeping.url(config),
         given(options),
     )
-    return anyio.run(_run, config, asked)
+    return anyio.run(_run, config, asked, mask)
 
 
 class _Asked(Struct, frozen=True):
@@ -106,7 +108,7 @@ class _Asked(Struct, frozen=True):
     given: dict[str, Any]
 
 
-async def _run(config: Config, asked: _Asked) -> Exit:
+async def _run(config: Config, asked: _Asked, mask: Mask) -> Exit:
     import structlog
 
     from toolrun.cli.about import tool_lines
@@ -132,8 +134,8 @@ async def _run(config: Config, asked: _Asked) -> Exit:
                     turn = session.stream(asked.prompt, output=asked.schema)
                 answer = await watch(session, turn, view.show, interrupts, view.interrupted)
                 if view.asks and answer.status == "parked":
-                    where = {each.name: each.where for each in tool_lines(tools, config)}
-                    answer = await _decided(session, answer, view, interrupts, where)
+                    waiting = _Waiting(session, config, tool_lines(tools, config), mask)
+                    answer = await _decided(waiting, answer, view, interrupts)
                 log.info("turn", status=answer.status, tokens=answer.usage.total_tokens)
         view.answered(answer)
         if asked.store is not None and answer.status != "finished":
@@ -170,18 +172,36 @@ def _how_to_go_on(session: str, answer: Answer) -> str:
     return f"go on with: toolrun run --resume {session}{waiting}"
 
 
-async def _decided(
-    session: Session, answer: Answer, view: View, interrupts: Interrupts, where: Mapping[str, str]
-) -> Answer:
-    """What a parked turn comes to when a person decides on its calls."""
-    from toolrun.cli.approval import decide
-    from toolrun.cli.keyboard import Keyboard
-    from toolrun.cli.screen import Screen
+class _Waiting:
+    """Where a person decides on the calls of a run. See `Deciding`."""
+
+    def __init__(
+        self, session: Session, config: Config, tools: Sequence[ToolLine], mask: Mask
+    ) -> None:
+        from toolrun.cli.chat.lines import Lines
+
+        self.face = Lines(sys.stderr)
+        self.session = session
+        self.config = config
+        self.tools = tools
+        self.mask = mask
+
+
+async def _decided(waiting: _Waiting, answer: Answer, view: View, interrupts: Interrupts) -> Answer:
+    """What a parked turn comes to when a person decides on its calls.
+
+    Raises:
+        Interrupted: by Ctrl-C, at a question.
+    """
+    from toolrun.cli.chat.approving import decides
+    from toolrun.cli.exits import Interrupted
     from toolrun.cli.watch import watch
 
-    keyboard, screen = Keyboard(sys.stderr), Screen.of(sys.stderr)
-    while answer.status == "parked":
-        if not await decide(session, answer.pending, keyboard, screen, where):
+    session = waiting.session
+    while answer.status == "parked" and answer.pending:
+        if not await decides(waiting, answer.pending):
+            if waiting.face.interrupted:
+                raise Interrupted
             return answer
         turn = session.stream_on()
         answer = await watch(session, turn, view.show, interrupts, view.interrupted)

@@ -16,7 +16,6 @@ from toolrun.events import (
     Event,
     FileChanged,
     TextDelta,
-    TurnFinished,
 )
 
 if TYPE_CHECKING:
@@ -117,7 +116,9 @@ class Screens(View):
 
     def show(self, event: Event) -> None:
         """See `View.show`."""
-        if isinstance(event, TurnFinished) and event.status == "parked" and self.asks:
+        from toolrun.cli.chat.waiting import is_asked
+
+        if self.asks and is_asked(event):
             return
         if self._as_value and isinstance(event, TextDelta):
             return

@@ -174,7 +174,8 @@ def test_chat_reads_lines_where_stdin_is_no_terminal(typed: Typed, mock: MockSer
     assert "send [TRUSTED, in this process, asks for approval]" in shown[1]
     assert shown[2].startswith("— sandbox pure: ")
     order = [
-        '? waits for approval: send(text="x")  (send asks for approval)',
+        "◆ send would run TRUSTED: in no sandbox, with all that you may do",
+        '    {"text": "x"}',
         '  ▶ send(text="x")  [TRUSTED, in this process]',
         "Done.",
         "Hello there, friend!",

@@ -7,15 +7,17 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from toolrun.cli.chat.waiting import is_asked
 from toolrun.cli.exits import Exit
-from toolrun.cli.keyboard import leaves, reader
+from toolrun.cli.keyboard import Keyboard, leaves, reader
 from toolrun.cli.render import Renderer
-from toolrun.cli.screen import NOTE, QUESTION, Screen, Style
+from toolrun.cli.screen import INDENTED, NOTE, QUESTION, USER, Screen, Style
 from toolrun.cli.watch import Interrupts
-from toolrun.events import TurnFinished
+from toolrun.events import UserMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from typing import TextIO
 
     from toolrun.cli.chat.face import Question, Row, Talk
     from toolrun.cli.chat.status import Status
@@ -24,19 +26,31 @@ if TYPE_CHECKING:
 
 
 class Lines:
-    """A face that only ever writes lines below those that are there. See `Face`."""
+    """A face that only ever writes lines below those that are there. See `Face`.
 
-    def __init__(self) -> None:
-        self._reader = reader()
-        self._screen = Screen.of(sys.stdout)
+    Attributes:
+        interrupted: whether Ctrl-C ended a question.
+    """
+
+    def __init__(self, shown: TextIO | None = None) -> None:
+        """Take the terminal, or the pipes.
+
+        Args:
+            shown: what is written to, where that is not stdout: stderr beside an answer.
+        """
+        self._reader = reader() if shown is None else Keyboard(shown)
+        self._screen = Screen.of(shown or sys.stdout)
         self._renderer = Renderer(self._screen, self._screen)
         self._interrupts = Interrupts(self._reader.interrupt)
         self._prefilled = ""
         self.asks = True
+        self._turns = False
 
     def show(self, event: Event) -> None:
         """See `Face.show`."""
-        if not (isinstance(event, TurnFinished) and event.status == "parked"):  # is asked instead
+        if isinstance(event, UserMessage) and not self._turns:
+            self.say(event.content, USER)  # of a session that was opened again: nobody typed it
+        if not (self.asks and is_asked(event)):
             self._renderer.show(event)
 
     def say(self, text: str, style: Style = NOTE) -> None:
@@ -46,7 +60,7 @@ class Lines:
 
     def put(self, block: Block) -> None:
         """See `Face.put`."""
-        self.say(block.text)
+        self.say(f"{block.title}\n{block.text}" if block.title else block.text, INDENTED)
 
     def status(self, status: Status) -> None:
         """See `Face.status`; there is no such line."""
@@ -65,6 +79,7 @@ class Lines:
         try:
             said = await self._reader.read("? ", remember=False, text=question.default)
         except KeyboardInterrupt:
+            self.interrupted = True
             return None
         for each in question.choices:
             if said is not None and said.strip().lower() in (each.key, each.word):
@@ -101,9 +116,11 @@ class Lines:
             stop()
 
         try:
+            self._turns = True
             with self._interrupts.stopping(stopped):
                 yield
         finally:
+            self._turns = False
             self._renderer.close()
 
     def fold(self, number: int | None = None) -> None:
