@@ -34,11 +34,10 @@ def places_of(lines: list[str], wanted: list[str], start: int = 0) -> tuple[list
     for form, differs in ((str, ""), (str.rstrip, "white space"), (str.strip, "white space")):
         inside, sought = [form(line) for line in lines], [form(line) for line in wanted]
         last = len(inside) - len(sought)
-        first = sought[0] if sought else ""
         found = [
             at
             for at in range(start, last + 1)
-            if inside[at] == first and inside[at : at + len(sought)] == sought
+            if sought and inside[at] == sought[0] and inside[at : at + len(sought)] == sought
         ]
         if found:
             return found, differs

@@ -26,6 +26,7 @@ END = "*** End Patch"
 _EOF = "*** End of File"
 _MOVE = "*** Move to: "
 _HEADS = {"add": "*** Add File: ", "delete": "*** Delete File: ", "update": "*** Update File: "}
+_BLANK = ("", "")
 _NUMBERS = re.compile(r"-\d+(?:,\d+)? \+\d+(?:,\d+)? ?@*")
 
 
@@ -51,6 +52,12 @@ class Section:
         self.text = ""
         self.hunks: list[Hunk] = []
 
+    def close(self) -> None:
+        """Take blank lines before what comes next for no part of a hunk."""
+        for hunk in self.hunks:
+            while hunk.lines and hunk.lines[-1] == _BLANK:
+                hunk.lines.pop()
+
 
 class Hunk:
     """Lines that are replaced.
@@ -58,7 +65,7 @@ class Hunk:
     Attributes:
         line: of the patch, where it begins.
         heads: lines of the file that come before it, each after the one before.
-        lines: (" ", "-" or "+", text), in order.
+        lines: (" ", "-" or "+", text), in order; context that is blank and has no mark: ("", "").
         at_end: whether they are the last ones of the file.
     """
 
@@ -99,6 +106,7 @@ def parsed(patch: str) -> list[Section]:
     if not sections:
         raise Unfit(f"the patch has no section: {_expected()}")
     for section in sections:
+        section.close()
         if section.kind == "update" and not (section.move or _hunks(section)):
             raise Unfit(f"line {section.line} of the patch: the update of {section.path} is empty")
     return sections
@@ -121,7 +129,7 @@ def updated(section: Section, text: str) -> tuple[str, list[str]]:
             if mark == "+":
                 made.append(written)
                 continue
-            if mark == " ":
+            if mark != "-":
                 made.append(lines[at])
             at += 1
         done = at
@@ -184,7 +192,7 @@ def _marked(line: str, number: int) -> tuple[str, str]:
     """The mark of a hunk's line, and its text; an empty one is context."""
     if line.startswith("***"):
         raise Unfit(f"line {number} of the patch, {line!r}: {_expected()}")
-    mark, text = (line[0], line[1:]) if line else (" ", "")
+    mark, text = (line[0], line[1:]) if line else _BLANK
     if mark not in " -+":
         raise Unfit(
             f"line {number} of the patch, {line!r}: begin each line of a hunk with ' ' (stays), "
@@ -195,7 +203,7 @@ def _marked(line: str, number: int) -> tuple[str, str]:
 
 def _hunks(section: Section) -> list[Hunk]:
     """The hunks that change something; a blank line before the next section is none."""
-    return [each for each in section.hunks if any(mark in "+-" for mark, _ in each.lines)]
+    return [each for each in section.hunks if any(mark in ("+", "-") for mark, _ in each.lines)]
 
 
 def _place_of(hunk: Hunk, lines: list[str], done: int, path: str) -> tuple[int, str]:
