@@ -75,12 +75,10 @@ class Prose(Entry):
         if self.done and self.begun:
             return []
         parts = self._unprinted(page)
-        tail = (
-            []
-            if self.done
-            else self._tail.lines(self._growing, page.look, page.room(self.kind), rows)
-        )
-        return self._set(page, [*parts, tail])[-rows:]
+        if not self.done:
+            room = page.room(self.kind)
+            parts = [*parts, self._tail.lines(self._growing, page.look, room, rows)]
+        return self._set(page, parts)[-rows:]
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""

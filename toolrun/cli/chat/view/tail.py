@@ -50,7 +50,7 @@ class Tail:
         if growing.fence:
             if self._fence is None or not self._fence.goes_on(part):
                 self._fence = Fence(part)
-            lines = self._fence.lines(part, columns, look, rows)
+            lines = self._fence.lines(part, columns, rows)
         else:
             self._fence = None
             lines = self._words(part, look, columns)
@@ -69,11 +69,8 @@ class Tail:
             indent, line = cells_of(self._line, columns - self._room)
             wrapped = wrap([*line, (line[-1][0], words)], self._room)
             blank = [("", " " * (columns - self._room))] if self._room < columns else []
-            return [
-                *self._lines[:-1],
-                [*indent, *wrapped[0]],
-                *([*blank, *each] for each in wrapped[1:]),
-            ]
+            more = [[*blank, *each] for each in wrapped[1:]]
+            return [*self._lines[:-1], [*indent, *wrapped[0]], *more]
         return self._parsed(part, look, columns)
 
     def _parsed(self, part: Part, look: Look, columns: int) -> list[Line]:
