@@ -38,6 +38,9 @@ _THEME: Final = {
     "Generic.Prompt": "2",
 }
 
+TEXTS: Final = frozenset({_THEME["Comment"], _THEME["Literal.String"]})
+"""The colours of what may be longer than a line."""
+
 
 def highlighted(code: str, language: str) -> list[Line]:
     """The lines of a piece of code; plain where the language is not known."""

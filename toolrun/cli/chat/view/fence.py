@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from toolrun.cli.chat.view.code import highlighted
+from toolrun.cli.chat.view.code import TEXTS, highlighted
 from toolrun.cli.chat.view.markdown import code_lines
 from toolrun.cli.chat.view.paint import Line, clean
 
@@ -34,6 +34,7 @@ class Fence:
         self._code: list[str] = []
         self._lines: list[Line] = []
         self._inside = ""
+        self._last: tuple[str, Line] = ("", [])
 
     def goes_on(self, part: Part) -> bool:
         """Whether a text is this one, grown."""
@@ -52,16 +53,25 @@ class Fence:
         return code_lines(lines, columns)[-rows:]
 
     def _take(self, lines: list[str]) -> None:
-        context = self._code[-_CONTEXT:]
+        context = self._code[-_CONTEXT:] if self._inside else []
         new = [self._stripped(line) for line in lines]
         self._code += new
         # The last line tells whether a text goes on there that began above.
         coloured = highlighted("\n".join([*context, *new, "x"]), self._language)
         self._lines += coloured[len(context) : len(context) + len(new)]
-        self._inside = coloured[-1][0][0] if coloured and coloured[-1] else ""
+        sgr = coloured[-1][0][0] if coloured and coloured[-1] else ""
+        self._inside = sgr if sgr in TEXTS else ""
+        self._last = ("", [])
 
     def _alone(self, line: str) -> Line:
-        return highlighted(line, self._language)[0]
+        """The line that is not whole: a word at its end has its colour once it is."""
+        before, coloured = self._last
+        more = line[len(before) :]
+        if coloured and line.startswith(before) and more.isalnum() and before[-1:].isalnum():
+            *others, (sgr, text) = coloured
+            return [*others, (sgr, text + clean(more))]
+        self._last = (line, highlighted(line, self._language)[0])
+        return self._last[1]
 
     def _stripped(self, line: str) -> str:
         """A line without the indent of the fence, of which it may have less."""

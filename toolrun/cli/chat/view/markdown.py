@@ -56,6 +56,7 @@ class Setter:
     Attributes:
         room: the columns that the last block was wrapped to, where it is a paragraph or a heading
             that stands in no quote; else 0.
+        sgr: the colours of that block.
     """
 
     def __init__(self, part: Part, look: Look) -> None:
@@ -66,6 +67,7 @@ class Setter:
         self._number = part.number
         self._depth = self._quotes = 0
         self.room = 0
+        self.sgr = ""
 
     def blocks(self, columns: int, end: str = "") -> list[Line]:
         """The lines of the blocks up to a token, with the empty lines that the source has."""
@@ -83,7 +85,7 @@ class Setter:
         return line > 0 and not self._source[line - 1].strip(" \t>")
 
     def _block(self, token: Token, columns: int) -> list[Line]:  # noqa: PLR0911 - a table
-        self.room = 0
+        self.room, self.sgr = 0, ""
         match token.type:
             case "paragraph_open":
                 self.room = 0 if self._quotes else columns
@@ -113,8 +115,8 @@ class Setter:
         text = self._inline()
         if not self._look.colour:
             return wrap([("", "#" * level + " "), *text], columns)
-        sgr = l.HEADING[level - 1]
-        return wrap([(sgr, part) for _, part in text], columns)
+        self.sgr = l.HEADING[level - 1]
+        return wrap([(self.sgr, part) for _, part in text], columns)
 
     def _code(self, token: Token, columns: int) -> list[Line]:
         language = token.info.split(maxsplit=1)[0] if token.info.strip() else ""

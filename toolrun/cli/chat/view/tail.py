@@ -24,8 +24,9 @@ _ONLY_MARKS: Final = re.compile(r"(?:\A|(?<=\n))[ \t>]*[-+*=_#|`~:]+[ \t]*\Z")
 _MARKS: Final = re.compile(r"[*_~`]+\Z")
 _LINK: Final = re.compile(r"\[[^\]\n]*\]\([^)\s]*\Z")
 _ROW: Final = re.compile(r"[ \t]*\|")
-_WORDS: Final = re.compile(r"[\w ,.;:'\"?/%$@+=-]*\Z")
-_IN_WORDS: Final = re.compile(r"[^\W_]\Z")
+_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.;:'\"?!()/%$@+=-])*\Z")
+_IN_WORDS: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-])\Z")
+_CLOSED: Final = re.compile(r"[^\s*`](?:\*\*|`)\Z")
 _LARGE: Final = 8_192
 """Characters of an end of which only the last are shown."""
 
@@ -40,6 +41,7 @@ class Tail:
         self._lines: list[Line] = []
         self._line: Line | None = None
         self._room = 0
+        self._sgr = ""
         self._fence: Fence | None = None
 
     def lines(self, growing: Growing, look: Look, columns: int, rows: int) -> list[Line]:
@@ -65,9 +67,9 @@ class Tail:
             and part.text.startswith(before)
             and _WORDS.match(part.text, len(before))
         ):
-            words = part.text[len(before) :].rstrip()
+            words = part.text[len(before) :].rstrip(" ")
             indent, line = cells_of(self._line, columns - self._room)
-            wrapped = wrap([*line, (line[-1][0], words)], self._room)
+            wrapped = wrap([*line, (self._sgr, words)], self._room)
             blank = [("", " " * (columns - self._room))] if self._room < columns else []
             more = [[*blank, *each] for each in wrapped[1:]]
             return [*self._lines[:-1], [*indent, *wrapped[0]], *more]
@@ -78,11 +80,17 @@ class Tail:
         if text == self._shown and part.number == self._part.number:
             return self._lines
         setter = Setter(Part(text, part.gap, part.number), look)
-        self._shown, self._part = text, part
+        self._shown = text
+        self._part = Part(part.text.rstrip(" "), part.gap, part.number)
         self._lines = setter.blocks(columns)
         self._room = setter.room
         plain = bool(self._room) and bool(self._lines) and bool(self._lines[-1])
-        self._line = self._lines[-1] if plain and goes_on(part.text) else None
+        self._line = None
+        if plain and goes_on(self._part.text):
+            self._line = self._lines[-1]
+            # Where marks are open, their style goes on; where they were closed, that of the block.
+            closed = text == self._part.text and not _IN_WORDS.search(text)
+            self._sgr = setter.sgr if closed else self._line[-1][0]
         return self._lines
 
 
@@ -125,8 +133,9 @@ def goes_on(text: str) -> bool:
     """Whether words that come now only go on with the last line of a text."""
     block = text[text.rfind("\n\n") + 1 :]
     line = text[text.rfind("\n") + 1 :]
-    return (
-        _IN_WORDS.search(text) is not None
-        and any(map(str.isalpha, line))
-        and not any(mark in block for mark in "[]<>&!\\|~")
-    )
+    if any(mark in block for mark in "<>&\\|~_") or not any(map(str.isalpha, line)):
+        return False
+    link = block.rfind("](")
+    if block.count("[") != block.count("]") or (link >= 0 and ")" not in block[link:]):
+        return False
+    return (_IN_WORDS.search(text) or _CLOSED.search(text)) is not None
