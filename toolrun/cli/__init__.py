@@ -11,6 +11,11 @@ def main() -> NoReturn:
     """The `toolrun` command; ends the process with one of the codes of `toolrun.cli.exits`."""
     import sys
 
+    from toolrun.cli.chat.beginning import begin, begins
+
+    arguments = sys.argv[1:]
+    if begins(arguments):
+        sys.exit(begin(arguments))
     from toolrun.cli.app import command
 
-    sys.exit(command(sys.argv[1:]))
+    sys.exit(command(arguments))

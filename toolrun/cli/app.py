@@ -18,7 +18,7 @@ from toolrun.cli.screen import visible
 from toolrun.errors import ToolrunError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _COMMANDS = {
     "run": "Run one prompt: the answer on stdout, what happens on stderr.",
@@ -75,16 +75,43 @@ def _launch(
 
 def command(arguments: Sequence[str]) -> int:
     """Run a command line and return its exit code; errors become one message on stderr."""
+    return ended(lambda: launched(arguments), arguments)
+
+
+def launched(arguments: Sequence[str]) -> int | None:
+    """Run a command line and return its exit code.
+
+    Raises:
+        CycloptsError: it is none.
+        Exception: what the command raises.
+    """
+    # To cyclopts a lone hyphen is an option.
+    tokens = _with_values([STDIN if each == "-" else each for each in arguments])
+    code: int | None = app.meta(
+        tokens, exit_on_error=False, print_error=False, result_action="return_value"
+    )
+    return code
+
+
+def _with_values(tokens: list[str]) -> list[str]:
+    """The command line; `chat --resume` without an id asks for a list to pick from."""
+    after = [*tokens[1:], "--"]
+    bare = {
+        at
+        for at, (word, following) in enumerate(zip(tokens, after, strict=True))
+        if word == "--resume" and following.startswith("-") and "chat" in tokens[:at]
+    }
+    return [f"{word}={STDIN}" if at in bare else word for at, word in enumerate(tokens)]
+
+
+def ended(outcome: Callable[[], int | None], arguments: Sequence[str]) -> int:
+    """The exit code of a command line; what it raises becomes one message on stderr."""
     for stream in (sys.stdout, sys.stderr):
         # Whatever a model writes can be shown, in a C locale too.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
-    # To cyclopts a lone hyphen is an option.
-    tokens = _with_values([STDIN if each == "-" else each for each in arguments])
     try:
-        code = app.meta(
-            tokens, exit_on_error=False, print_error=False, result_action="return_value"
-        )
+        code = outcome()
         sys.stdout.flush()
     except CycloptsError as error:
         return _failed(f"{error}\nSee toolrun --help.", Exit.USAGE)
@@ -100,17 +127,6 @@ def command(arguments: Sequence[str]) -> int:
             traceback.print_exc()
         return _explained(error, arguments)
     return Exit.ANSWER if code is None else int(code)
-
-
-def _with_values(tokens: list[str]) -> list[str]:
-    """The command line; `chat --resume` without an id asks for a list to pick from."""
-    after = [*tokens[1:], "--"]
-    bare = {
-        at
-        for at, (word, following) in enumerate(zip(tokens, after, strict=True))
-        if word == "--resume" and following.startswith("-") and "chat" in tokens[:at]
-    }
-    return [f"{word}={STDIN}" if at in bare else word for at, word in enumerate(tokens)]
 
 
 def _explained(error: Exception, arguments: Sequence[str]) -> Exit:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from toolrun.cli.chat.sessions.start import ChatOptions
 from toolrun.cli.options import Common, SessionOptions, given, settings
-
-if TYPE_CHECKING:
-    from toolrun.cli.chat.face import Face
 
 
 def chat(
@@ -26,19 +23,11 @@ def chat(
         keeping: Where it is kept, and with which one to begin.
         common: What every command has.
     """
-    import anyio
-
+    from toolrun.cli.chat.beginning import face_here, held
     from toolrun.cli.chat.conversation import Conversation
 
     keeping = keeping or ChatOptions()
     start = keeping.start(given(options))
     config, mask = settings(options, common or Common(), keeping.store)
     face = face_here()
-    return anyio.run(face.run, Conversation(face, config, mask, start))
-
-
-def face_here() -> Face:
-    """The face for what this process's stdin and stdout are."""
-    from toolrun.cli.chat.lines import Lines
-
-    return Lines()
+    return held(face, Conversation(face, config, mask, start))

@@ -8,7 +8,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.completion import Completer, Completion
 from prompt_toolkit.document import Document
 
-from toolrun.cli.chat.terminal.history import Shared, history
+from toolrun.cli.chat.terminal.history import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ class Draft:
     """
 
     def __init__(self, complete: Callable[[str], Iterable[tuple[str, str]]]) -> None:
-        self._history = history()
+        self._history = Shared()
         self._pastes: dict[str, str] = {}
         self.buffer = Buffer(
             name="draft",
@@ -61,8 +61,7 @@ class Draft:
     def clear(self) -> None:
         """Empty the line, and look at what other terminals have remembered."""
         self._pastes.clear()
-        if isinstance(self._history, Shared):
-            self._history.again()
+        self._history.again()
         self.buffer.reset()
 
     def put(self, text: str) -> None:

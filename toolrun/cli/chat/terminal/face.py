@@ -24,9 +24,7 @@ from toolrun.cli.chat.terminal.picking import Picking
 from toolrun.cli.chat.terminal.printed import printing_to
 from toolrun.cli.chat.terminal.waiting import Waiting
 from toolrun.cli.chat.terminal.windows import STYLE, Below
-from toolrun.cli.chat.view.blocks import Block
-from toolrun.cli.chat.view.look import STYLES, Look
-from toolrun.cli.screen import NOTE, OUTPUT, QUESTION, USER, Style
+from toolrun.cli.screen import NOTE, OUTPUT, QUESTION, USER, Screen, Style
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -36,8 +34,12 @@ if TYPE_CHECKING:
     from toolrun.cli.chat.face import Question, Row, Talk
     from toolrun.cli.chat.status import Status
     from toolrun.cli.chat.terminal.frames import Shows
-    from toolrun.cli.chat.view.blocks import Kind
+    from toolrun.cli.chat.view.blocks import Block
+    from toolrun.cli.chat.view.look import Look
     from toolrun.events import Event
+
+_GRACE: Final = 1.0
+"""Seconds that a conversation has to end in which no turn runs, such as one that is opening."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
@@ -66,7 +68,7 @@ class Terminal:
         self, paper: Paper | None = None, keys: Input | None = None, look: Look | None = None
     ) -> None:
         self.paper = paper or Paper(sys.stdout)
-        self._look = look or Look.of(sys.stdout)
+        self._look = look
         self._talk: Talk | None = None
         self.stop: Callable[[], bool] | None = None
         self.stopped = False
@@ -74,7 +76,8 @@ class Terminal:
         self._asking = asyncio.Lock()
         self._unnotice: asyncio.TimerHandle | None = None
         self._left = asyncio.Event()
-        self.below = Below(Draft(self._complete), self._look, self.paper.get_size)
+        unicode = look.unicode if look is not None else Screen.of(sys.stdout).unicode
+        self.below = Below(Draft(self._complete), self.paper.get_size, unicode=unicode)
         self.waiting = Waiting(self._queued)
         self._hands = Hands(self)
         self._prompt = Prompt(
@@ -94,8 +97,7 @@ class Terminal:
 
     def say(self, text: str, style: Style = NOTE) -> None:
         """See `Face.say`."""
-        kind: Kind = next((kind for kind, each in STYLES.items() if each is style), "note")
-        self.put(Block(kind, text))
+        self.frames.say(text, style)
 
     def put(self, block: Block) -> None:
         """See `Face.put`."""
@@ -173,10 +175,31 @@ class Terminal:
     async def run(self, talk: Talk) -> int:
         """See `Face.run`."""
         self._talk = talk
-        if self._prompt.is_running:
-            return await talk.hold()
+        if self._prompt.is_running or self._left.is_set():
+            return await self._held(talk)
         async with self.opened():
-            return await talk.hold()
+            return await self._held(talk)
+
+    async def _held(self, talk: Talk) -> int:
+        """Hold the conversation; one that is not waiting for a message does not keep anybody."""
+        if self._left.is_set():
+            return 0
+        holding = asyncio.ensure_future(talk.hold())
+        leaving = asyncio.ensure_future(self._left.wait())
+        try:
+            await asyncio.wait({holding, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if not holding.done():
+                await asyncio.wait({holding}, timeout=_GRACE)
+            if not holding.done() and self.stop is None:
+                holding.cancel()
+            return await holding
+        except asyncio.CancelledError:
+            if not self._left.is_set():
+                raise
+            return 0
+        finally:
+            leaving.cancel()
+            holding.cancel()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -302,6 +325,7 @@ class Terminal:
         self.frames.resized()
 
     def _view(self) -> Shows:
+        from toolrun.cli.chat.view.look import Look
         from toolrun.cli.chat.view.view import View
 
-        return View(self._look)
+        return View(self._look or Look.of(self.paper.stdout))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from toolrun.cli.chat.terminal.application import Prompt
     from toolrun.cli.chat.view.blocks import Block
+    from toolrun.cli.screen import Style
     from toolrun.events import Event
 
 _SECONDS: Final = 0.05
@@ -34,6 +35,9 @@ class Shows(Protocol):
 
     def put(self, block: Block) -> None:
         """Take a block."""
+
+    def say(self, text: str, style: Style) -> None:
+        """Take a line of the program's own."""
 
     def settled(self, width: int) -> list[str]:
         """The lines that will not change any more, but for those that were given before."""
@@ -78,6 +82,11 @@ class Frames:
     def put(self, block: Block) -> None:
         """Show a block at the next frame."""
         self._seen.put(block)
+        self.plan()
+
+    def say(self, text: str, style: Style) -> None:
+        """Show a line of the program's own at the next frame."""
+        self._seen.say(text, style)
         self.plan()
 
     def fold(self, number: int | None) -> bool:

@@ -8,7 +8,6 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from toolrun.cli.chat.terminal.editor import EditorFailed, edited
 from toolrun.cli.exits import Exit
 from toolrun.cli.screen import USER, WARNING
 
@@ -126,6 +125,8 @@ class Hands:
 
     async def edit(self, text: str, suffix: str) -> str | None:
         """See `Face.edit`; an editor that fails is told of."""
+        from toolrun.cli.chat.terminal.editor import EditorFailed, edited
+
         try:
             async with self._face.apart():
                 return await edited(text, suffix)

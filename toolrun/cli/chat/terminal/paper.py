@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import contextmanager
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
@@ -163,8 +162,3 @@ def _size(file: TextIO) -> Size:
     except (OSError, ValueError):
         return Size(rows=24, columns=80)
     return Size(rows=size.lines or 24, columns=size.columns or 80)
-
-
-def is_terminal(env: Mapping[str, str] = os.environ) -> bool:
-    """Whether a person sits at stdin and stdout, at a terminal whose cursor can be moved."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and env.get("TERM", "dumb") != "dumb"

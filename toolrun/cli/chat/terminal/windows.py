@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from toolrun.cli.chat.terminal.asking import Asking, Fragments
     from toolrun.cli.chat.terminal.draft import Draft
     from toolrun.cli.chat.terminal.picking import Picking
-    from toolrun.cli.chat.view.look import Look
 
 STYLE: Final = Style.from_dict(
     {
@@ -39,6 +38,9 @@ STYLE: Final = Style.from_dict(
         "picked": "reverse",
         "hint": "dim",
         "status": "dim",
+        "status.dim": "dim",
+        "status.live": "nodim ansicyan",
+        "status.warning": "nodim ansiyellow",
         "notice": "ansiyellow",
         "menu": "",
         "menu-meaning": "dim",
@@ -58,8 +60,8 @@ class Below:
 
     Args:
         draft: the line of messages.
-        look: which glyphs there are.
         size: of the screen.
+        unicode: whether it takes glyphs beside ASCII.
 
     Attributes:
         reply: the line on which a question is answered, or a list is searched.
@@ -71,7 +73,7 @@ class Below:
         since: when the turn that runs began; None: there is none.
     """
 
-    def __init__(self, draft: Draft, look: Look, size: Callable[[], Size]) -> None:
+    def __init__(self, draft: Draft, size: Callable[[], Size], *, unicode: bool) -> None:
         self.draft = draft
         self.reply = Buffer(name="reply", multiline=False)
         self.queued: Sequence[str] = ()
@@ -80,9 +82,9 @@ class Below:
         self.status: Status | None = None
         self.notice = ""
         self.since: float | None = None
-        self._look = look
         self._size = size
-        self._prompt = look.one_of("\u276f ", "> ")
+        self._unicode = unicode
+        self._prompt = self._one_of("\u276f ", "> ")
         self.layout = self._layout()
 
     @property
@@ -142,6 +144,9 @@ class Below:
     def _most(self) -> int:
         return self._lines(2, 14) - 1
 
+    def _one_of(self, unicode: str, plain: str) -> str:
+        return unicode if self._unicode else plain
+
     def _idle(self) -> bool:
         return not self.draft.buffer.text and self.since is None and not self.queued
 
@@ -156,16 +161,16 @@ class Below:
         )
         lines = [f"  {hidden + 1:,} more wait"] if hidden > 0 and most > 1 else []
         for each in shown[-most:]:
-            mark = self._look.one_of("\u2934 ", "^ ")
+            mark = self._one_of("\u2934 ", "^ ")
             lines.append(cut(f"  {mark}{visible(each)}".replace("\n", " "), width - 1))
         return [("class:queued", "\n".join(lines))]
 
     def _rule(self) -> Fragments:
-        width, stroke = self._size().columns - 1, self._look.one_of("\u2500", "-")
+        width, stroke = self._size().columns - 1, self._one_of("\u2500", "-")
         if self.since is None:
             return [("class:rule", stroke * width)]
         passed = max(time.monotonic() - self.since, 0.0)
-        signs = self._look.one_of(_DOTS, _STROKES)
+        signs = self._one_of(_DOTS, _STROKES)
         sign = signs[int(passed / _TICK) % len(signs)]
         words = cut(f" {sign} {passed:.0f} s, Ctrl-C stops ", max(width - 4, 1))
         return [
@@ -187,7 +192,7 @@ class Below:
             return [("class:notice", cut(f"  {visible(self.notice)}", width))]
         if self.status is None:
             return [("class:status", cut("  starting ...", width))]
-        return [("class:status", "  "), *self.status.text(width - 2)]
+        return [("class:status", "  "), *self.status.text(width - 2, unicode=self._unicode)]
 
     def _menu_rows(self) -> int:
         state = self.draft.buffer.complete_state

@@ -1,0 +1,123 @@
+"""How does the prompt of a conversation stand before the command line has been read?
+
+What reads it takes longer to import than what draws the prompt. So where a conversation begins at a
+terminal the prompt is drawn first, and a thread does the rest; what is typed meanwhile waits.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from toolrun.cli.chat.face import Face, Talk
+
+_ELSEWHERE: Final = ("--help", "-h", "--version", "--screen-reader")
+"""Options with which no prompt is drawn."""
+
+_SWITCH: Final = 0.0005
+"""Seconds after which an import lets the keyboard have its turn."""
+
+_standing: ContextVar[Any] = ContextVar("standing", default=None)
+
+
+def begins(arguments: Sequence[str]) -> bool:
+    """Whether a command line begins a conversation at a terminal."""
+    return arguments[:1] == ["chat"] and not set(_ELSEWHERE) & set(arguments) and at_terminal()
+
+
+def at_terminal() -> bool:
+    """Whether a person sits at stdin and stdout, and the cursor of their terminal can be moved."""
+    import os
+
+    terminal = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+    return terminal and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def begin(arguments: Sequence[str]) -> int:
+    """Draw the prompt, and run the command line behind it; the exit code."""
+    import asyncio
+    import gc
+
+    gc.disable()  # there is nothing to collect in what is imported
+    switch = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        outcome = asyncio.run(_begun(arguments))
+    finally:
+        sys.setswitchinterval(switch)
+        gc.enable()
+    from toolrun.cli.app import ended
+
+    return ended(outcome, arguments)
+
+
+async def _begun(arguments: Sequence[str]) -> Callable[[], int | None]:
+    """What the command line has come to: gives its code, or raises what it has raised."""
+    import asyncio
+
+    from toolrun.cli.chat.terminal.face import Terminal
+
+    face = Terminal()
+    _standing.set((face, asyncio.get_running_loop()))
+    code: int | None = None
+    error: Exception | None = None
+    async with face.opened():
+        try:
+            code = await asyncio.to_thread(_launched, arguments)
+        except Exception as raised:  # noqa: BLE001 - told of once the prompt is gone
+            error = raised
+
+    def outcome() -> int | None:
+        if error is not None:
+            raise error
+        return code
+
+    return outcome
+
+
+def _launched(arguments: Sequence[str]) -> int | None:
+    from toolrun.cli.app import launched
+
+    return launched(arguments)
+
+
+def face_here(*, lines: bool = False) -> Face:
+    """The face for what this process's stdin and stdout are.
+
+    Args:
+        lines: whether only lines may be written, such as for a screen that is read aloud.
+    """
+    if (standing := _standing.get()) is not None:
+        face: Face = standing[0]
+        return face
+    if lines or not at_terminal():
+        from toolrun.cli.chat.lines import Lines
+
+        return Lines()
+    from toolrun.cli.chat.terminal.face import Terminal
+
+    return Terminal()
+
+
+def held(face: Face, talk: Talk) -> int:
+    """Hold a conversation, where the prompt stands already, or where it does not; the exit code."""
+    import asyncio
+
+    if (standing := _standing.get()) is not None:
+        import gc
+
+        import toolrun.cli.chat.view.view
+        import toolrun.models.door
+        import toolrun.session  # noqa: F401 - so that it is there when it is asked for
+
+        sys.setswitchinterval(0.005)
+        gc.freeze()  # a collection that looks through all of it would keep a key waiting
+        gc.enable()
+        return asyncio.run_coroutine_threadsafe(face.run(talk), standing[1]).result()
+    import anyio
+
+    return anyio.run(face.run, talk)
