@@ -24,6 +24,7 @@ from toolrun.cli.chat.terminal.picking import Picking
 from toolrun.cli.chat.terminal.printed import printing_to
 from toolrun.cli.chat.terminal.waiting import Waiting
 from toolrun.cli.chat.terminal.windows import STYLE, Below
+from toolrun.cli.exits import Exit
 from toolrun.cli.screen import NOTE, OUTPUT, QUESTION, USER, Screen, Style
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Terminal:
         self._asking = asyncio.Lock()
         self._unnotice: asyncio.TimerHandle | None = None
         self._left = asyncio.Event()
+        self._terminated = False
         unicode = look.unicode if look is not None else Screen.of(sys.stdout).unicode
         self.below = Below(Draft(self._complete), self.paper.get_size, unicode=unicode)
         self.waiting = Waiting(self._queued)
@@ -176,9 +178,11 @@ class Terminal:
         """See `Face.run`."""
         self._talk = talk
         if self._prompt.is_running or self._left.is_set():
-            return await self._held(talk)
-        async with self.opened():
-            return await self._held(talk)
+            code = await self._held(talk)
+        else:
+            async with self.opened():
+                code = await self._held(talk)
+        return Exit.INTERRUPTED if self._terminated else code
 
     async def _held(self, talk: Talk) -> int:
         """Hold the conversation; one that is not waiting for a message does not keep anybody."""
@@ -213,7 +217,7 @@ class Terminal:
         )
         running.add_done_callback(self._ended)
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._hands.leave)
+            loop.add_signal_handler(number, self._terminate)
         # Of the keys Ctrl-C is one; as a signal it comes from elsewhere, such as `kill -INT`.
         loop.add_signal_handler(signal.SIGINT, self._hands.stop)
         try:
@@ -283,6 +287,10 @@ class Terminal:
         """Let the terminal treat keys as before; for a way out on which nobody else does."""
         with suppress(Exception):
             self._prompt.input.cooked_mode().__enter__()
+
+    def _terminate(self) -> None:
+        self._terminated = True
+        self._hands.leave()
 
     def _ended(self, running: asyncio.Task[None]) -> None:
         """The keyboard is gone, or the conversation is over."""
