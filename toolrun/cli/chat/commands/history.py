@@ -40,6 +40,8 @@ async def _take_back(talk: Conversation) -> str:
     state = talk.session.state
     paths = dict.fromkeys(each.path for each in state.changes[-1]) if state.changes else {}
     said = await talk.session.undo()
+    talk.meter.take_up(talk.config, talk.session.state)
+    talk.face.status(talk.meter.status())
     left = talk.session.state.left
     kept = {each.partition(": ")[0] for each in left}
     back = [path for path in paths if path not in kept]
@@ -150,6 +152,8 @@ async def _compact(talk: Conversation, rest: str) -> None:
             "would be; /compact 0 takes all turns in"
         )
         return
+    talk.meter.show(done)
+    talk.face.status(talk.meter.status())
     stay = len(talk.session.state.transcript) - done.covers
     talk.face.say(
         f"{counted(done.covers, 'message')} summarised, {stay} stay as they are: about "

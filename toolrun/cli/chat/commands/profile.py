@@ -88,7 +88,7 @@ async def _switch(talk: Conversation, wanted: Chosen) -> None:
         if await talk.face.ask(question) != "yes":
             talk.face.say(f"the profile is {before.name}, as it was")
             return
-    await talk.reopen(profile=wanted)
+    await talk.reopen(adopt=True, profile=wanted)  # what tools say of themselves may follow it
     less = "" if added else ", which adds nothing"
     talk.face.say(f"the profile is {after.name} from now on{less}")
 

@@ -30,6 +30,12 @@ async def _resume(talk: Conversation, rest: str) -> None:
     await talk.reopen(wanted)
 
 
+async def _title(talk: Conversation, rest: str) -> None:
+    from toolrun.cli.chat.sessions.titles import call_it
+
+    await call_it(talk, rest)
+
+
 COMMANDS = (
     Command(
         name="/new",
@@ -47,5 +53,14 @@ COMMANDS = (
         usage="[ID]",
         examples=("/resume", "/resume 7b2f"),
         run=_resume,
+    ),
+    Command(
+        name="/title",
+        topic="Sessions and files",
+        summary="what lists call this session; give it another title",
+        usage="[TEXT]",
+        more="Without a title it is called by the first words that were said in it.",
+        examples=("/title Moving to the new API", "/title"),
+        run=_title,
     ),
 )
