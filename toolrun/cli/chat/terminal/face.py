@@ -236,9 +236,15 @@ class Terminal:
     @asynccontextmanager
     async def apart(self) -> AsyncIterator[None]:
         """The terminal is somebody else's inside, with its keys."""
-        with self.frames.apart(), set_app(self._prompt):
-            async with in_terminal():
-                yield
+        loop = asyncio.get_running_loop()
+        # Ctrl-C is a signal then, and reaches all processes of the terminal: it is not for us.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
+        try:
+            with self.frames.apart(), set_app(self._prompt):
+                async with in_terminal():
+                    yield
+        finally:
+            loop.add_signal_handler(signal.SIGINT, self._hands.stop)
 
     def notice(self, text: str, seconds: float) -> None:
         """Say something in place of the status line, for a while."""
