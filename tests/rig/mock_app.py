@@ -55,6 +55,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         retry_after: the header of that name, beside an HTTP fault.
         waiting: how many requests `/metrics` says are waiting.
         health: the status of `/health`.
+        length: tokens that its context holds, as `/v1/models` says.
     """
 
     model: str = MODEL
@@ -70,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     drops: bool = False
     waiting: int = 0
     health: int = 200
+    length: int = 131072
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -160,7 +162,7 @@ class MockVllm:
             "root": self.settings.model,
             "parent": None,
         }
-        card |= {"max_model_len": 131072, "permission": [_PERMISSION]}
+        card |= {"max_model_len": self.settings.length, "permission": [_PERMISSION]}
         return mock_bytes.encode({"object": "list", "data": [card]})
 
     def _metrics(self) -> bytes:
