@@ -68,6 +68,15 @@ def is_asked(talk: Conversation) -> bool:
     return talk.face.asks and sys.stdin.isatty()
 
 
+async def chosen(talk: Conversation, question: Question) -> str | None:
+    """The word of a choice, asked until one is typed; None: nothing was decided."""
+    words = [each.word for each in question.choices]
+    while True:
+        said = await talk.face.ask(question)
+        if said is None or said in words:
+            return said
+
+
 async def offer(talk: Conversation) -> None:
     """Say how the open session was left, and go on with its turn where that is wanted."""
     state = talk.session.state
@@ -80,7 +89,7 @@ async def offer(talk: Conversation) -> None:
         talk.face.say("your next message ends that turn; `toolrun run --resume` goes on with it")
     elif state.pending and not state.running:
         await _decide(talk)
-    elif await talk.face.ask(Question("go on with it?", _GO_ON, "yes")) == "yes":
+    elif await chosen(talk, Question("go on with it?", _GO_ON)) == "yes":
         await talk.turn(talk.session.stream_on())
     else:
         talk.face.say("left as it is; your next message ends it")

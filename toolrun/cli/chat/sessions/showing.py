@@ -10,6 +10,8 @@ from toolrun.events import (
     ForkedFrom,
     SessionOpened,
     SettingsChanged,
+    ToolCallFinished,
+    ToolCallStarted,
     TurnUndone,
     UserMessage,
 )
@@ -34,7 +36,16 @@ def told(events: Iterable[Durable]) -> list[Durable]:
             del seen[begins[-1] if begins else 0 :]
         elif not isinstance(event, _UNSEEN):
             seen.append(event)
-    return seen
+    finished = [each for each in seen if isinstance(each, ToolCallFinished)]
+    ended = {(each.turn, each.step, each.call_id) for each in finished}
+    return [each for each in seen if not _stands_still(each, ended)]
+
+
+def _stands_still(event: Durable, ended: set[tuple[int, int, str]]) -> bool:
+    """Whether it is a call that would seem to run, and whose process is gone."""
+    if not isinstance(event, ToolCallStarted):
+        return False
+    return (event.turn, event.step, event.call_id) not in ended
 
 
 def last_turns(events: Sequence[Durable], most: int = TURNS) -> tuple[int, Sequence[Durable]]:

@@ -9,7 +9,7 @@ import anyio
 from msgspec import structs
 
 from toolrun.cli.chat.face import Choice, Question, Row
-from toolrun.cli.chat.sessions.left import is_asked
+from toolrun.cli.chat.sessions.left import chosen, is_asked
 from toolrun.cli.screen import WARNING
 from toolrun.copying import before_running_turn, copied
 from toolrun.errors import (
@@ -173,7 +173,7 @@ async def _asked(
     """What a person wants to do about an error; raises it where nobody is there."""
     if not is_asked(talk):
         raise error
-    return await talk.face.ask(Question(text, choices))
+    return await chosen(talk, Question(text, choices))
 
 
 async def begun_with(talk: Conversation, start: Start) -> Session | None:
