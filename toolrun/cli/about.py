@@ -55,15 +55,17 @@ async def server_name(config: Config) -> str:
         ServerError: nobody answers, or not like this; the message says what to do.
         ModelNotFound: it has no model of that name.
     """
-    names, failed = list[str](), list[ServerError]()
+    from toolrun.cli.reaching import unreached
+
+    names, failed = list[str](), list[tuple[str, ServerError]]()
     for url in config.base_urls:
         try:
             names.append(await _name(url, config))
         except ServerError as error:
-            failed.append(error)
+            failed.append((url, error))
     if not names:
-        raise failed[0]
-    return ", ".join(names + [f"{error.code}!" for error in failed])
+        raise unreached(failed, config)
+    return ", ".join(names + [f"{error.code}!" for _, error in failed])
 
 
 async def _name(url: str, config: Config) -> str:

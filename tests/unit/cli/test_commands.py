@@ -99,8 +99,10 @@ def test_without_a_server_the_command_that_starts_one_is_shown(
 ) -> None:
     done = typed(*command, TOOLRUN_BASE_URL="http://127.0.0.1:9/v1")
     assert done.returncode == 5
-    assert "no server at http://127.0.0.1:9/v1" in done.stderr
-    assert "vllm serve openai/gpt-oss-20b --tool-call-parser openai" in done.stderr
+    assert "no server a" in done.stderr
+    assert "http://127.0.0.1:9/v1: " in done.stderr
+    assert "vllm serve openai/gpt-oss-20b " in done.stderr
+    assert "--tool-call-parser openai" in done.stderr
     assert "--enable-auto-tool-choice" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -171,16 +173,16 @@ def test_chat_reads_lines_where_stdin_is_no_terminal(typed: Typed, mock: MockSer
     assert (done.returncode, done.stderr) == (0, "")
     shown = done.stdout.splitlines()
     assert shown[0] == f"— openai/gpt-oss-20b on {mock.url} (vLLM 0.32.0)"
-    assert "send [TRUSTED, in this process, asks for approval]" in shown[1]
+    assert shown[1] == "— tools: word_count, wait"
     assert shown[2].startswith("— sandbox pure: ")
+    assert shown[3] == "◆ TRUSTED, in no sandbox: send (asks first)"
     order = [
         "◆ send would run TRUSTED: in no sandbox, with all that you may do",
         '    {"text": "x"}',
         '  ▶ send(text="x")  [TRUSTED, in this process]',
         "Done.",
         "Hello there, friend!",
-        "— no command /hlep; did you mean /help?",
-        "— none; --trace FILE writes one",
+        "! no command /hlep; did you mean /help?",
     ]
     assert [line for line in shown if line in order] == order
     assert len(mock.bodies()) == 3

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
@@ -45,6 +46,7 @@ class Conversation:
         keeping: where its sessions are kept, once it is open.
         deployed: options that were given to the session, and that no session keeps.
         tools: what the model may call.
+        meter: counts along, for the status line.
     """
 
     runtime: Runtime
@@ -58,6 +60,7 @@ class Conversation:
         self.tools: list[ToolLine] = []
         self.deployed: dict[str, Any] = {}
         self._start = start or Start()
+        self.meter = Meter(prices=config.prices)
         self._says = Says(self)
         self._warming: asyncio.Task[None] | None = None
         self._stream: EventStream | None = None
@@ -176,10 +179,14 @@ class Conversation:
     def show(self, event: Event) -> None:
         """Show an event of the session."""
         self.face.show(event)
+        self.meter.show(event)
+        if self.meter.due():
+            self.face.status(self.meter.status())
 
     async def _open(self) -> bool:
         """Open the session to begin with; False where the person picked none."""
-        from toolrun.cli.about import may_touch, server_name
+        from toolrun.cli.about import server_name
+        from toolrun.cli.chat.banner import welcome
         from toolrun.cli.chat.sessions import left, showing, taking_up
         from toolrun.cli.chat.sessions.start import keeping_of
         from toolrun.cli.load_tools import load_tools
@@ -205,11 +212,9 @@ class Conversation:
             server = await server_name(config)
             self.session = await self.runtime.session(start.new).__aenter__()
         self._settle()
-        where = self.mask.text(", ".join(config.base_urls))
-        self.face.say(f"{self.config.model} on {where} ({server})")
-        self.face.say(f"tools: {', '.join(map(str, self.tools)) or 'none'}")
-        self.face.say(f"sandbox {may_touch(self.tools, self.config)}")
-        self.face.say("/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves")
+        for style, text in welcome(self.config, server, self.tools):
+            self.face.say(self.mask.text(text), style)
+        self.meter.server = server
         if start.goes_on:
             showing.show_again(self, await self.keeping.read(self.session.id))
             await left.offer(self)
@@ -218,6 +223,8 @@ class Conversation:
 
     async def _warm(self) -> None:
         """Open the store while the person thinks of something to say."""
+        await self.meter.measure(self.session)
+        self.face.status(self.meter.status())
         await self.keeping.warm()
         if self.keeping.failed is not None:
             self.face.say(f"nothing is kept: {self.mask.text(str(self.keeping.failed))}", WARNING)
@@ -238,21 +245,24 @@ class Conversation:
         if hasattr(self, "session"):
             self.config = settled(self.config, self.session.state)
         self.tools = tool_lines(tools, self.config)
+        self.meter.take_up(self.config, self.session.state if hasattr(self, "session") else None)
+        self.face.status(self.meter.status())
 
     async def _close(self) -> None:
+        if self._warming is not None:  # it asks the server: before its connections are closed
+            await self._warming
         if hasattr(self, "session"):
             await self.session.aclose()
         if hasattr(self, "runtime"):
             await self.runtime.aclose()
-        if self._warming is not None:
-            await self._warming
         if hasattr(self, "keeping"):
             await self.keeping.aclose()
 
     async def _take(self, said: str) -> bool:
         """A message or a command; False to leave."""
-        if said.startswith("/"):
+        if said.startswith("/") and not said.startswith("//"):
             return await self._obey(said)
+        said = said.removeprefix("/")
         if said and (message := await self._says.message(said)) is not None:
             await self.turn(self.session.stream(message))
         return True
@@ -275,6 +285,8 @@ class Conversation:
                         self.show(event)
         finally:
             self._stream = None
+        await self.meter.measure(self.session)
+        self.face.status(self.meter.status())
         assert stream.answer is not None
         return stream.answer
 

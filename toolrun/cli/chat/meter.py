@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolrun import events as ev
 from toolrun.cli.chat.status import Status
@@ -12,8 +12,13 @@ from toolrun.values import Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from toolrun.config import Config
     from toolrun.limits import Prices
+    from toolrun.session import Session
     from toolrun.state import State
+
+_TOLD_EVERY: Final = 0.25
+"""Seconds between two changes of the status line while a text comes in."""
 
 
 class Meter:
@@ -26,6 +31,10 @@ class Meter:
         length: tokens that the model takes; None: not known.
         prices: of models, by their names.
         clock: seconds, monotonic.
+
+    Attributes:
+        length: tokens that the model takes, once that is known.
+        queued: messages that wait for the turn's end.
     """
 
     def __init__(
@@ -42,9 +51,12 @@ class Meter:
         self.server = server
         self.profile = profile
         self.length = length
+        self._length_of = model if length is not None else ""
         self.queued = 0
         self._prices = prices or {}
         self._clock = clock
+        self._told = 0.0
+        self._streaming = False
         self._reset()
 
     def _reset(self) -> None:
@@ -59,9 +71,19 @@ class Meter:
         self._pieces = 0
         self._first = self._last = 0.0
 
-    def take_up(self, state: State) -> None:
-        """Begin with what a session that goes on has taken already."""
+    def take_up(self, config: Config, state: State | None) -> None:
+        """Begin with what a session has taken already.
+
+        Args:
+            config: its settings.
+            state: None where there is none yet.
+        """
+        from toolrun.sandbox.resolve import label
+
         self._reset()
+        self.model, self.profile = config.model, label(config.profile)
+        if state is None:
+            return
         self.usage = state.usage
         self._cost = self._price(state.usage)
         self._tells_cached = state.usage.cached_tokens > 0
@@ -69,8 +91,24 @@ class Meter:
         if last:
             self._context_of(last[-1].usage)
 
+    async def measure(self, session: Session) -> None:
+        """Ask what the model takes, where nobody has been asked."""
+        if self._length_of != self.model:
+            model = self.model
+            self.length = await session.context_length()
+            self._length_of = model
+
+    def due(self) -> bool:
+        """Whether the status line is to be drawn anew: at most a few times a second in a stream."""
+        now = self._clock()
+        if self._streaming and now - self._told < _TOLD_EVERY:
+            return False
+        self._told = now
+        return True
+
     def show(self, event: ev.Event) -> None:
         """Take note of an event."""
+        self._streaming = isinstance(event, ev.ReasoningDelta | ev.TextDelta | ev.ToolOutput)
         match event:
             case ev.ReasoningDelta() | ev.TextDelta():
                 self._piece()

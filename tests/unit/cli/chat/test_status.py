@@ -7,6 +7,7 @@ import pytest
 from toolrun import events as ev
 from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.status import Status, clock, price, short
+from toolrun.config import Config
 from toolrun.limits import Prices
 from toolrun.state import State, fold
 from toolrun.values import ToolResult, Usage
@@ -212,9 +213,23 @@ def test_a_session_that_goes_on_begins_with_what_it_took() -> None:
         ev.AssistantMessage("a", usage=Usage(90, 10, 45), seq=3, turn=1, step=1),
         ev.TurnFinished("finished", seq=4, turn=1),
     ]
-    meter = Meter("m", length=200, prices={"m": Prices(1_000_000, 0)})
-    meter.take_up(fold(events))
+    meter = Meter(length=200, prices={"m": Prices(1_000_000, 0)})
+    config = Config(model="m", profile="python")
+    meter.take_up(config, fold(events))
     status = meter.status()
     assert (status.used, status.cached, status.cost) == (100, 0.5, 90.0)
-    meter.take_up(State())
+    assert (status.model, status.profile) == ("m", "python")
+    meter.take_up(config, State())
     assert meter.status().used == 0
+
+
+def test_the_line_is_due_now_and_then_while_a_text_streams(time: Time) -> None:
+    meter = Meter(clock=time)
+    due = 0
+    for _ in range(2000):
+        meter.show(ev.TextDelta("a"))
+        due += meter.due()
+        time.now += 0.0005
+    assert 2 <= due <= 5
+    meter.show(ev.ToolCallStarted("1", "wait", {}))
+    assert meter.due()
