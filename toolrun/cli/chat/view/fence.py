@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _CONTEXT: Final = 20
 """Lines before a line that are looked at for its colours."""
+_LATER: Final = 16
+"""Characters at the end of the last line that may have no colours yet."""
 
 
 class Fence:
@@ -64,12 +66,11 @@ class Fence:
         self._last = ("", [])
 
     def _alone(self, line: str) -> Line:
-        """The line that is not whole: a word at its end has its colour once it is."""
+        """The line that is not whole: what has just come has its colours a moment later."""
         before, coloured = self._last
         more = line[len(before) :]
-        if coloured and line.startswith(before) and more.isalnum() and before[-1:].isalnum():
-            *others, (sgr, text) = coloured
-            return [*others, (sgr, text + clean(more))]
+        if before and len(more) < _LATER and line.startswith(before):
+            return [*coloured, ("", clean(more))] if more else coloured
         self._last = (line, highlighted(line, self._language)[0])
         return self._last[1]
 

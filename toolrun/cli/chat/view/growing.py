@@ -7,6 +7,7 @@ of the whole text. Only what comes after the last of them is parsed again.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _LARGE: Final = 8_192
 """Characters of a part from which on it is not looked at for each line that it grows by."""
+_GOES_ON: Final = re.compile(r" *(?:[^\W\d_]|\|)")
 _BLANK: Final = " \t"
 _ENDED_BY_EMPTY_LINE: Final = ("paragraph_open", "table_open", "blockquote_open")
 _ENDED_AT_ONCE: Final = ("heading_open", "hr")
@@ -53,7 +55,7 @@ class Growing:
     def __init__(self) -> None:
         self.fence = ""
         self._tail = ""
-        self._rest = ""
+        self._fed: list[str] = []
         self._seen = 0
         self._next = 0
         self._begun = self._gap = False
@@ -61,30 +63,46 @@ class Growing:
 
     def feed(self, text: str) -> None:
         """Add to the text."""
-        text = self._rest + text
-        self._rest = "\r" if text.endswith("\r") else ""  # "\n" may follow
-        self._tail += visible(text[:-1] if self._rest else text)
+        self._fed.append(text)
+
+    def _eat(self) -> None:
+        """Take in what was fed: a frame has more pieces than one."""
+        text = "".join(self._fed)
+        self._fed.clear()
+        if text.endswith("\r"):  # "\n" may follow
+            text = text[:-1]
+            self._fed.append("\r")
+        self._tail += visible(text)
 
     @property
     def tail(self) -> Part:
         """What is not final yet."""
+        self._eat()
         return Part(self._tail, self._gap, self._number)
 
     def settle(self) -> list[Part]:
         """Take the parts that became final since the last time."""
+        self._eat()
         end = self._tail.rfind("\n") + 1
         if end <= self._seen or len(self._tail) < self._next:
             return []
         if self.fence and not self._closed(self._tail[self._seen : end]):
             self._seen = end
             return []
+        if not self.fence and self._only_goes_on(end):
+            self._seen = end
+            return []
         return self._take(end, last=False)
 
     def end(self) -> list[Part]:
         """Take all parts that are left: the text is complete."""
-        self._tail += visible(self._rest)
-        self._rest = ""
+        self._tail += visible("".join(self._fed))
+        self._fed.clear()
         return self._take(len(self._tail), last=True)
+
+    def _only_goes_on(self, end: int) -> bool:
+        """Whether the new lines are surely no end of anything, so that nothing is parsed."""
+        return all(map(_GOES_ON.match, self._tail[self._seen : end - 1].split("\n")))
 
     def _closed(self, lines: str) -> bool:
         return any(_closes(line, self.fence) for line in lines.split("\n"))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, cast
 from toolrun.cli.chat.view import look as l
 from toolrun.cli.chat.view.code import highlighted
 from toolrun.cli.chat.view.paint import Line, Span, cells, clean, wrap
-from toolrun.cli.chat.view.parser import parsed
+from toolrun.cli.chat.view.parser import parsed, parsed_inline
 from toolrun.cli.chat.view.tables import tabulated
 
 if TYPE_CHECKING:
@@ -37,6 +37,11 @@ _NARROW: Final = 8
 def lines_of(part: Part, columns: int, look: Look) -> list[Line]:
     """The lines of a part of a Markdown text; each is at most so many columns wide."""
     return Setter(part, look).blocks(columns)
+
+
+def inline(text: str, look: Look) -> list[Span]:
+    """The spans of a text that is inside of a line."""
+    return _Text(look).spans(parsed_inline(text))
 
 
 def code_lines(lines: Sequence[Line], columns: int) -> list[Line]:

@@ -50,12 +50,14 @@ class Page(Struct, frozen=True):
 
     def margin(self, kind: Kind, lines: Sequence[Line], begun: bool = False) -> list[str]:  # noqa: FBT001, FBT002 - whether it goes on
         """Lines with the glyph of their kind before them; `begun`: the first line is not theirs."""
+        colour = self.look.colour
         glyph = self.look.glyph(kind)
+        if not glyph:
+            return [ansi(line, colour=colour) for line in lines]
         style = l.STYLES[kind]
         every = style.every_line and not self.look.words
         blank = glyph if every else " " * (0 if self.look.words else len(glyph))
         first = blank if begun else glyph
-        colour = self.look.colour
         return [
             ansi([(style.sgr, first if not at else blank), *line], colour=colour).rstrip(" ")
             if first or blank

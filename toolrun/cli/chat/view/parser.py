@@ -30,6 +30,14 @@ def parsed(text: str) -> list[Token]:
     return _parser().parse(text)
 
 
+def parsed_inline(text: str) -> list[Token]:
+    """The tokens of a text that is inside of a line."""
+    parser = _parser()
+    tokens: list[Token] = []
+    parser.inline.parse(text, parser, {}, tokens)
+    return tokens
+
+
 def blocks(text: str) -> list[Token]:
     """The tokens of a text without what is inside its lines, which takes most of the time."""
     parser = _parser()

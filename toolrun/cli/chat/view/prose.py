@@ -33,7 +33,7 @@ class Prose(Entry):
         self._parts: list[Part] = []
         self._printed = 0
         self._tail = Tail()
-        self._painted: tuple[Page, list[list[Line]]] | None = None
+        self._painted: _Painted | None = None
         self._was_preamble = False
 
     def feed(self, text: str) -> None:
@@ -60,29 +60,30 @@ class Prose(Entry):
         """See `Entry.settle`."""
         if not self.done:
             self._parts += self._growing.settle()
-        parts = self._unprinted(page)
-        if not self.done and not self.begun and sum(map(len, parts)) <= _HELD:
+            if len(self._parts) == self._printed:
+                return []
+        painted = self._unprinted(page)
+        if not self.done and not self.begun and len(painted) <= _HELD:
             return []
-        lines = self._set(page, parts)
-        self.begun |= bool(lines)
+        self.begun |= bool(painted)
         self._printed, self._painted = len(self._parts), None
         if self.done and self._was_preamble:
-            lines += page.lines("note", "this was said before the call:")
-        return lines
+            painted += page.lines("note", "this was said before the call:")
+        return painted
 
     def live(self, page: Page, rows: int) -> list[str]:
         """See `Entry.live`."""
         if self.done and self.begun:
             return []
-        parts = self._unprinted(page)
-        if not self.done:
-            room = page.room(self.kind)
-            parts = [*parts, self._tail.lines(self._growing, page.look, room, rows)]
-        return self._set(page, parts)[-rows:]
+        painted = self._unprinted(page)
+        if self.done:
+            return painted[-rows:]
+        tail = self._tail.lines(self._growing, page.look, page.room(self.kind), rows)
+        return [*painted, *page.margin(self.kind, tail, self.begun or bool(painted))][-rows:]
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""
-        return self._set(page, self._unprinted(page))
+        return self._unprinted(page)
 
     def restart(self) -> None:
         """See `Entry.restart`."""
@@ -91,15 +92,28 @@ class Prose(Entry):
         if self._was_preamble:
             self.kind, self._was_preamble = "preamble", False
 
-    def _unprinted(self, page: Page) -> list[list[Line]]:
-        """The lines of each part that is final and was not printed."""
-        if self._painted is None or self._painted[0] != page:
-            self._painted = (page, [])
-        painted = self._painted[1]
-        for part in self._parts[self._printed + len(painted) :]:
-            lines = lines_of(part, page.room(self.kind), page.look)
-            painted.append([[], *lines] if part.gap else lines)
-        return painted
+    def _unprinted(self, page: Page) -> list[str]:
+        """The lines of the parts that are final and were not printed."""
+        if self._painted is None or self._painted.page is not page:
+            self._painted = _Painted(page, self._printed)
+        painted = self._painted
+        for part in self._parts[painted.parts :]:
+            lines = self._lines(part, page)
+            painted.lines += page.margin(self.kind, lines, self.begun or bool(painted.lines))
+            painted.parts += 1
+        return painted.lines
 
-    def _set(self, page: Page, parts: list[list[Line]]) -> list[str]:
-        return page.margin(self.kind, [line for part in parts for line in part], self.begun)
+    def _lines(self, part: Part, page: Page) -> list[Line]:
+        room = page.room(self.kind)
+        lines = self._tail.known(part, page.look, room)
+        lines = lines_of(part, room, page.look) if lines is None else lines
+        return [[], *lines] if part.gap else lines
+
+
+class _Painted:
+    """What was painted for a page: the lines, and up to which of the parts."""
+
+    def __init__(self, page: Page, parts: int) -> None:
+        self.page = page
+        self.parts = parts
+        self.lines: list[str] = []

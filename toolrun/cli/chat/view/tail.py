@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.view.fence import Fence
 from toolrun.cli.chat.view.growing import Part
-from toolrun.cli.chat.view.markdown import Setter
-from toolrun.cli.chat.view.paint import Line, cells, wrap
+from toolrun.cli.chat.view.markdown import Setter, inline
+from toolrun.cli.chat.view.paint import Line, Span, cells, wrap
 
 if TYPE_CHECKING:
     from toolrun.cli.chat.view.growing import Growing
@@ -24,9 +24,11 @@ _ONLY_MARKS: Final = re.compile(r"(?:\A|(?<=\n))[ \t>]*[-+*=_#|`~:]+[ \t]*\Z")
 _MARKS: Final = re.compile(r"[*_~`]+\Z")
 _LINK: Final = re.compile(r"\[[^\]\n]*\]\([^)\s]*\Z")
 _ROW: Final = re.compile(r"[ \t]*\|")
-_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.;:'\"?!()/%$@+=-])*\Z")
-_IN_WORDS: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-])\Z")
-_CLOSED: Final = re.compile(r"[^\s*`](?:\*\*|`)\Z")
+_WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.;:'\"?!()/%$@+=#-])*\Z")
+_STRUCTURE: Final = re.compile(r"[\n<>&\\|]")
+_AT_REST: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-]|[^\s*`](?:\*\*|`))\Z")
+_SHORT: Final = 60
+"""Characters that are added to a line and not yet taken for a part of it."""
 _LARGE: Final = 8_192
 """Characters of an end of which only the last are shown."""
 
@@ -36,10 +38,12 @@ class Tail:
 
     def __init__(self) -> None:
         self._for: tuple[Look, int] | None = None
-        self._part = Part("")
+        self._text = ""
+        self._number: int | None = None
         self._shown: str | None = None
         self._lines: list[Line] = []
         self._line: Line | None = None
+        self._whole: list[Line] = []
         self._room = 0
         self._sgr = ""
         self._fence: Fence | None = None
@@ -48,7 +52,8 @@ class Tail:
         """The lines of the end, the last of very many."""
         part = growing.tail
         if self._for != (look, columns):
-            self._for, self._shown, self._fence = (look, columns), None, None
+            self._for, self._fence = (look, columns), None
+            self._shown = self._line = None
         if growing.fence:
             if self._fence is None or not self._fence.goes_on(part):
                 self._fence = Fence(part)
@@ -58,43 +63,52 @@ class Tail:
             lines = self._words(part, look, columns)
         return [[], *lines] if part.gap and lines else lines
 
+    def known(self, part: Part, look: Look, columns: int) -> list[Line] | None:
+        """The lines of a part that became final, where they are those that were shown last."""
+        same = self._for == (look, columns) and self._number == part.number
+        return self._whole if same and self._shown == part.text else None
+
     def _words(self, part: Part, look: Look, columns: int) -> list[Line]:
         """The lines, where only words came since the last parse; else they are parsed."""
-        before = self._part.text
-        if (
-            self._line is not None
-            and part.number == self._part.number
-            and part.text.startswith(before)
-            and _WORDS.match(part.text, len(before))
-        ):
-            words = part.text[len(before) :].rstrip(" ")
-            indent, line = cells_of(self._line, columns - self._room)
-            wrapped = wrap([*line, (self._sgr, words)], self._room)
-            blank = [("", " " * (columns - self._room))] if self._room < columns else []
-            more = [[*blank, *each] for each in wrapped[1:]]
-            return [*self._lines[:-1], [*indent, *wrapped[0]], *more]
-        return self._parsed(part, look, columns)
+        text, before = part.text.rstrip(" "), self._text
+        if self._line is None or part.number != self._number or not text.startswith(before):
+            return self._parsed(part, look, columns)
+        more = text[len(before) :]
+        if _STRUCTURE.search(more):
+            return self._parsed(part, look, columns)
+        if not more:
+            return self._lines
+        plain = _WORDS.match(more) is not None
+        spans = [(self._sgr, more)] if plain else self._marked(more, look)
+        indent, line = _split(self._line, columns - self._room)
+        wrapped = wrap([*line, *spans], self._room)
+        blank = [("", " " * (columns - self._room))] if self._room < columns else []
+        others = [[*blank, *each] for each in wrapped[1:]]
+        lines = [*self._lines[:-1], [*indent, *wrapped[0]], *others]
+        if (len(more) > _SHORT or not plain) and at_rest(more):
+            self._text, self._lines, self._line = text, lines, lines[-1]
+        return lines
+
+    def _marked(self, words: str, look: Look) -> list[Span]:
+        spans = inline(completed(words), look)
+        return [(self._sgr, text) for _, text in spans] if self._sgr else spans
 
     def _parsed(self, part: Part, look: Look, columns: int) -> list[Line]:
         text = completed(part.text[-_LARGE:])
-        if text == self._shown and part.number == self._part.number:
+        if text == self._shown and part.number == self._number:
             return self._lines
         setter = Setter(Part(text, part.gap, part.number), look)
-        self._shown = text
-        self._part = Part(part.text.rstrip(" "), part.gap, part.number)
+        self._shown, self._number = text, part.number
+        self._text = part.text.rstrip(" ")
         self._lines = setter.blocks(columns)
-        self._room = setter.room
+        self._whole = self._lines
+        self._room, self._sgr = setter.room, setter.sgr
         plain = bool(self._room) and bool(self._lines) and bool(self._lines[-1])
-        self._line = None
-        if plain and goes_on(self._part.text):
-            self._line = self._lines[-1]
-            # Where marks are open, their style goes on; where they were closed, that of the block.
-            closed = text == self._part.text and not _IN_WORDS.search(text)
-            self._sgr = setter.sgr if closed else self._line[-1][0]
+        self._line = self._lines[-1] if plain and goes_on(self._text) else None
         return self._lines
 
 
-def cells_of(line: Line, indent: int) -> tuple[Line, Line]:
+def _split(line: Line, indent: int) -> tuple[Line, Line]:
     """A line as what stands in its first columns, and the rest."""
     before: Line = []
     for at, (sgr, text) in enumerate(line):
@@ -110,6 +124,7 @@ def completed(text: str) -> str:
     start = text.rfind("\n") + 1
     if _ROW.match(text, start):
         text = _without_head(text[:start])
+    text = text.rstrip("\n")
     text = _ONLY_MARKS.sub("", text)
     text = _MARKS.sub("", text)
     block = text[text.rfind("\n\n") + 1 :]
@@ -130,12 +145,16 @@ def _without_head(text: str) -> str:
 
 
 def goes_on(text: str) -> bool:
-    """Whether words that come now only go on with the last line of a text."""
+    """Whether what comes now only goes on with the last line of a text, if it has no structure."""
     block = text[text.rfind("\n\n") + 1 :]
-    line = text[text.rfind("\n") + 1 :]
-    if any(mark in block for mark in "<>&\\|~_") or not any(map(str.isalpha, line)):
+    line = block[block.rfind("\n") + 1 :]
+    return any(map(str.isalpha, line)) and not _STRUCTURE.search(line) and at_rest(block)
+
+
+def at_rest(text: str) -> bool:
+    """Whether no mark is open at the end of a text."""
+    if _AT_REST.search(text) is None or text.count("*") % 2 or text.count("`") % 2:
         return False
-    link = block.rfind("](")
-    if block.count("[") != block.count("]") or (link >= 0 and ")" not in block[link:]):
-        return False
-    return (_IN_WORDS.search(text) or _CLOSED.search(text)) is not None
+    link = text.rfind("](")
+    closed = link < 0 or ")" in text[link:]
+    return closed and text.count("[") == text.count("]") and text.count("~~") % 2 == 0

@@ -52,6 +52,7 @@ class View:
         self._calls: dict[str, Call] = {}
         self._asked: dict[str, ToolCall] = {}
         self._taken = Taken()
+        self._last_page = Page(look, 80)
         self.changed = False
 
     def show(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - an arm for each event
@@ -128,7 +129,9 @@ class View:
         self.changed = False
         page = self._page(width)
         left = self._entries[self._first :]
-        each = max(rows // max(len(left), 1), 2)
+        if not left:
+            return []
+        each = max(rows // len(left), 2)
         lines: list[str] = []
         for at, entry in enumerate(left, self._first):
             if shown := entry.live(page, each):
@@ -228,7 +231,10 @@ class View:
         self.put(Block("warning", again(event, seen=seen)))
 
     def _page(self, width: int) -> Page:
-        return Page(self._look, width, self._reasoning_shown)
+        page = self._last_page
+        if page.width != width or page.reasoning != self._reasoning_shown:
+            page = self._last_page = Page(self._look, width, self._reasoning_shown)
+        return page
 
     def _number(self) -> int:
         self._numbers += 1
