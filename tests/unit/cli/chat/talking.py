@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 from msgspec import structs
 
@@ -149,17 +151,26 @@ class Talking:
 
 @asynccontextmanager
 async def talking(
-    mock: MockServer, folder: Path, *, kept: bool = False, **settings: Any
+    mock: MockServer, folder: Path, *, kept: bool = False, asked: bool = True, **settings: Any
 ) -> AsyncIterator[Talking]:
-    """A conversation with the mock, in a folder of its own; in a database where it is kept."""
+    """A conversation with the mock, in a folder of its own; in a database where it is kept.
+
+    Args:
+        mock: the server.
+        folder: for tools and the database.
+        kept: whether what is said is stored.
+        asked: whether a person is there, and not a pipe.
+        **settings: as toolrun.toml would have them.
+    """
     (folder / "asking_tools.py").write_text(ASKING)
     store = f"sqlite:///{folder / 'sessions.db'}"
     config = Config(base_url=mock.url, tools=(str(folder / "asking_tools.py"),))
     config = structs.replace(config, store=store if kept else None, **settings)
     face = Stage()
     talk = Conversation(face, config, Mask([]), Start(keep=kept))
-    try:
-        assert await talk._open()
-        yield Talking(talk, face)
-    finally:
-        await talk._close()
+    with patch.object(sys.stdin, "isatty", lambda: asked):
+        try:
+            assert await talk._open()
+            yield Talking(talk, face)
+        finally:
+            await talk._close()

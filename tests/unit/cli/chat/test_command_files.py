@@ -71,6 +71,21 @@ async def test_a_file_that_is_there_is_written_over_only_where_that_was_said(
         assert trace.read_text() == "mine"
 
 
+async def test_nothing_is_written_over_and_no_profile_widened_where_nobody_can_be_asked(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.md"
+    path.write_text("mine")
+    async with talking(mock, tmp_path, asked=False) as say:
+        say.face.answers = ["yes", "yes"]
+        await say("First.")
+        assert "and nobody to ask" in await say(f"/save {path}")
+        assert "nobody is there to allow it" in await say("/profile workspace")
+        assert say.talk.config.profile == "pure"
+        assert say.face.questions == []
+    assert path.stat().st_size == 4
+
+
 UNFIT = [
     ("/save", "which file? /save FILE.md, FILE.json or FILE.jsonl"),
     ("/save talk.txt", "the name says what is written"),

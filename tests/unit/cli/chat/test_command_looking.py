@@ -69,6 +69,15 @@ async def test_what_is_typed_wrongly_gets_what_would_fit(mock: MockServer, tmp_p
         assert mock.bodies() == []
 
 
+async def test_a_message_that_begins_with_a_slash_is_typed_with_two(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    async with talking(mock, tmp_path) as say:
+        await say("//etc/hosts: what is it?")
+        assert say.said[0] == "/etc/hosts: what is it?"
+        assert command_of("//undo") is None
+
+
 async def test_tools_are_listed_with_where_they_run_and_one_in_whole(
     mock: MockServer, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolrun.cli.chat.face import Choice, Question
+from toolrun.cli.chat.sessions.left import is_asked
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -54,6 +55,8 @@ async def may_write(talk: Conversation, path: Path) -> bool:
     """
     if _is_free(path):
         return True
+    if not is_asked(talk):
+        raise ConfigError(f"{path} is there already, and nobody to ask: name another file")
     said = await talk.face.ask(Question(f"{path} is there already: write over it?", _OVERWRITE))
     if said == "yes":
         return True

@@ -9,7 +9,9 @@ import msgspec
 from toolrun.cli.chat.commands.changing import settings_now
 from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.face import Choice, Question
+from toolrun.cli.chat.sessions.left import is_asked
 from toolrun.cli.screen import WARNING
+from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,12 +80,18 @@ async def _switch(talk: Conversation, wanted: Chosen) -> None:
         ConfigError: there is no such profile, or it does not fit; the one before still holds.
     """
     from toolrun.sandbox import load_profile
+    from toolrun.sandbox.resolve import label
 
     before, after = load_profile(settings_now(talk).profile), load_profile(wanted)
     added = list(added_by(before, after))
     if added:
         for each in added:
             talk.face.say(f"{after.name} adds {each}", WARNING)
+        if not is_asked(talk):
+            raise ConfigError(
+                f"{after.name} gives more than {before.name}, and nobody is there to allow it: "
+                f"toolrun chat --profile {label(wanted)}"
+            )
         question = Question(f"switch from {before.name} to {after.name}?", _WIDER, "no")
         if await talk.face.ask(question) != "yes":
             talk.face.say(f"the profile is {before.name}, as it was")
