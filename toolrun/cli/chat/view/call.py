@@ -9,15 +9,15 @@ from toolrun.cli.chat.view.entry import Entry
 from toolrun.cli.chat.view.output import Output
 from toolrun.cli.chat.view.page import shortened_lines
 from toolrun.cli.chat.view.paint import clean
-from toolrun.cli.render import call_text, shortened
+from toolrun.cli.render import call_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from toolrun.cli.chat.view.page import Page
     from toolrun.values import ToolResult
 
 _RESULT: Final = (8, 3)
-_LONG: Final = 1_000
-"""Characters of a line that are shown while it is folded."""
 
 
 class Call(Entry):
@@ -30,12 +30,14 @@ class Call(Entry):
         arguments: dict[str, Any] | str,
         profile: str | None,
         began: float,
+        clock: Callable[[], float],
     ) -> None:
         super().__init__("call", number)
         self.name = name
         self._arguments = arguments
         self._profile = profile
         self._began = began
+        self._clock = clock
         self._output = Output()
         self._result: ToolResult | None = None
         self._notes: tuple[str, ...] = ()
@@ -50,9 +52,9 @@ class Call(Entry):
         self._result, self._notes = result, tuple(note for note in notes if note)
         self.done = True
 
-    def seconds(self, now: float) -> int:
+    def ticks(self) -> int:
         """For how many whole seconds it has run."""
-        return max(int(now - self._began), 0)
+        return 0 if self.done else max(int(self._clock() - self._began), 0)
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""
@@ -66,7 +68,7 @@ class Call(Entry):
         """See `Entry.live`."""
         if self.done:
             return super().live(page, rows)
-        head = self._head(page, "  ...")
+        head = self._head(page, f"  {self.ticks()} s")
         left = max(rows - len(head), 1)
         output = self._printed(
             [line[-left * page.columns :] for line in self._output.last(left)], page
@@ -116,5 +118,4 @@ class Call(Entry):
     def _folded(self, lines: list[str], page: Page, head: int = 4, tail: int = 8) -> list[str]:
         if not self.is_folded(page):
             return lines
-        short = shortened_lines(lines, self.number, head, tail)
-        return [shortened(line, _LONG) for line in short]
+        return shortened_lines(lines, self.number, head, tail)

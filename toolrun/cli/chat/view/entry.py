@@ -7,17 +7,15 @@ that this holds at any width.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from toolrun.cli.chat.view.page import shortened_lines
 from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
-    from toolrun.cli.chat.view.blocks import Block, Kind
-    from toolrun.cli.chat.view.page import Page
+    from collections.abc import Callable
 
-_FOLDED_TEXT: Final = (8, 3)
-"""Lines of a long text that are shown while it is folded: its first, and its last."""
+    from toolrun.cli.chat.view.blocks import Kind
+    from toolrun.cli.chat.view.page import Page
 
 
 class Entry:
@@ -29,6 +27,7 @@ class Entry:
         done: whether it has its last form.
         begun: whether lines of it were printed.
         folded: whether it is folded; None: as is usual for its kind.
+        void: whether it counts no longer: what was printed of it stays until all is drawn anew.
     """
 
     def __init__(self, kind: Kind, number: int = 0) -> None:
@@ -37,6 +36,11 @@ class Entry:
         self.done = False
         self.begun = False
         self.folded: bool | None = None
+        self.void = False
+
+    def drop(self) -> None:
+        """Nothing more of it is shown."""
+        self.void = self.done = self.begun = True
 
     def whole(self, page: Page) -> list[str]:
         """Its lines as it is now."""
@@ -57,6 +61,10 @@ class Entry:
         """Forget what was printed."""
         self.begun = False
 
+    def ticks(self) -> int:
+        """A number that it shows and that changes by itself, such as seconds."""
+        return 0
+
     def usually_folded(self, page: Page) -> bool:  # noqa: ARG002 - reasoning has a switch of its own
         """Whether it is folded, as long as nobody says otherwise."""
         return True
@@ -66,29 +74,13 @@ class Entry:
         return self.usually_folded(page) if self.folded is None else self.folded
 
 
-class Fixed(Entry):
-    """A block that is there at once."""
-
-    def __init__(self, block: Block, number: int = 0) -> None:
-        super().__init__(block.kind, number)
-        self.block = block
-        self.done = True
-
-    def whole(self, page: Page) -> list[str]:
-        """See `Entry.whole`."""
-        text = self.block.text.rstrip("\n")
-        if self.number and self.is_folded(page):
-            lines = shortened_lines(text.split("\n"), self.number, *_FOLDED_TEXT)
-            text = "\n".join(lines)
-        return page.lines(self.kind, text)
-
-
 class Reasoning(Entry):
     """What the model thinks: dim, or folded to one line."""
 
-    def __init__(self, number: int, began: float) -> None:
+    def __init__(self, number: int, began: float, clock: Callable[[], float]) -> None:
         super().__init__("reasoning", number)
         self._began = began
+        self._clock = clock
         self._seconds = 0.0
         self._text = ""
         self._printed = 0
@@ -103,6 +95,10 @@ class Reasoning(Entry):
         self._text = self._text.strip("\n")
         self.done = True
 
+    def ticks(self) -> int:
+        """See `Entry.ticks`."""
+        return 0 if self.done else max(int(self._clock() - self._began), 0)
+
     def usually_folded(self, page: Page) -> bool:
         """See `Entry.usually_folded`."""
         return not page.reasoning
@@ -111,6 +107,8 @@ class Reasoning(Entry):
         """See `Entry.settle`."""
         if self.is_folded(page):
             return super().settle(page)
+        if self.void:
+            return []
         end = len(self._text) if self.done else self._text.rfind("\n")
         if end < self._printed or (end == self._printed and self.begun):
             return []
@@ -122,6 +120,8 @@ class Reasoning(Entry):
         """See `Entry.live`."""
         if self.is_folded(page):
             return super().live(page, rows)
+        if self.void:
+            return []
         rest = self._text[self._printed :][-rows * page.columns :]
         return page.lines(self.kind, rest, begun=self.begun)[-rows:] if rest else []
 
@@ -131,7 +131,7 @@ class Reasoning(Entry):
             return page.lines(self.kind, self._text)
         count = counted(_shown(self._text), "line")
         if not self.done:
-            return page.lines(self.kind, f"thinking: {count}, {self._seconds:.0f} s")
+            return page.lines(self.kind, f"thinking: {count}, {self.ticks()} s")
         took = f", {self._seconds:.1f} s" if self._seconds else ""
         return page.lines(self.kind, f"thought: {count}{took}  /show {self.number}")
 

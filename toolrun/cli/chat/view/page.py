@@ -9,6 +9,7 @@ from msgspec import Struct
 from toolrun.cli.chat.view import look as l
 from toolrun.cli.chat.view.look import Look
 from toolrun.cli.chat.view.paint import NARROWEST, Line, Span, ansi, cells, clean, wrap
+from toolrun.cli.render import shortened
 from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 HEAD: Final = 4
 TAIL: Final = 8
 """The lines of a long text that are shown while it is folded: its first, and its last."""
+LONGEST: Final = 1_000
+"""Characters of a line that are shown while it is folded."""
 
 
 class Page(Struct, frozen=True):
@@ -81,5 +84,12 @@ def shortened_lines(
 ) -> list[str]:
     """The first and the last of many lines, and how many are between them."""
     if len(lines) <= head + tail + 1:
-        return list(lines)
-    return [*lines[:head], more(len(lines) - head - tail, number), *lines[-tail:]]
+        return [shortened(line, LONGEST) for line in lines]
+    end = len(lines) - tail
+    ends = [shortened(line, LONGEST) for line in (*lines[:head], *lines[end:])]
+    return [*ends[:head], more(end - head, number), *ends[head:]]
+
+
+def is_long(text: str, head: int = HEAD, tail: int = TAIL) -> bool:
+    """Whether there is anything to fold away."""
+    return len(text) > LONGEST or text.count("\n") > head + tail

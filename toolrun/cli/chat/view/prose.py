@@ -58,6 +58,8 @@ class Prose(Entry):
 
     def settle(self, page: Page) -> list[str]:
         """See `Entry.settle`."""
+        if self.void:
+            return []
         if not self.done:
             self._parts += self._growing.settle()
             if len(self._parts) == self._printed:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from toolrun import events as ev
 from toolrun.cli.chat.view.blocks import Block
 from toolrun.cli.chat.view.call import Call
-from toolrun.cli.chat.view.entry import Entry, Fixed, Reasoning
+from toolrun.cli.chat.view.entry import Entry, Reasoning
+from toolrun.cli.chat.view.fixed import Fixed
 from toolrun.cli.chat.view.look import STYLES
-from toolrun.cli.chat.view.page import Page
+from toolrun.cli.chat.view.page import Page, is_long
 from toolrun.cli.chat.view.prose import Prose
 from toolrun.cli.render import Taken, again, aside
 from toolrun.cli.screen import NOTE, Style
@@ -33,11 +34,7 @@ _KINDS: Final[dict[Style, Kind]] = {style: kind for kind, style in STYLES.items(
 
 
 class View:
-    """A conversation, as lines.
-
-    Attributes:
-        changed: whether `settled` or `live` has something new.
-    """
+    """A conversation, as lines."""
 
     def __init__(self, look: Look, clock: Callable[[], float] = time.time) -> None:
         """Take what the terminal can show; `clock` gives seconds since the epoch."""
@@ -53,12 +50,19 @@ class View:
         self._asked: dict[str, ToolCall] = {}
         self._taken = Taken()
         self._last_page = Page(look, 80)
-        self.changed = False
+        self._changed = False
+        self._ticked = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether `settled` or `live` has something new; seconds that pass are something new."""
+        left = self._entries[self._first :]
+        return self._changed or sum(entry.ticks() for entry in left) != self._ticked
 
     def show(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - an arm for each event
         """Take an event in, where it is one that people want to see."""
         now = event.time or self._clock()
-        self.changed = True
+        self._changed = True
         match event:
             case ev.TextDelta():
                 self._end_reasoning()
@@ -67,7 +71,7 @@ class View:
                 self._text.feed(event.text)
             case ev.ReasoningDelta():
                 if self._reasoning is None or self._reasoning.done:
-                    self._reasoning = self._add(Reasoning(self._number(), now))
+                    self._reasoning = self._add(Reasoning(self._number(), now, self._clock))
                 self._reasoning.feed(event.text, now)
             case ev.ToolOutput():
                 if (call := self._calls.get(event.call_id)) is not None:
@@ -79,7 +83,9 @@ class View:
                 self._said(event)
             case ev.ToolCallStarted():
                 self._calls[event.call_id] = self._add(
-                    Call(self._number(), event.name, event.arguments, event.profile, now)
+                    Call(
+                        self._number(), event.name, event.arguments, event.profile, now, self._clock
+                    )
                 )
             case ev.ToolCallFinished():
                 self._came(event)
@@ -87,6 +93,8 @@ class View:
                 self._finished(event)
             case ev.Retried():
                 self._again(event)
+            case ev.TurnUndone():
+                self._undone(event)
             case ev.LimitReached():
                 self._taken.reached(event)
             case _:
@@ -99,7 +107,7 @@ class View:
 
     def put(self, block: Block) -> None:
         """Add a block."""
-        self._add(Fixed(block, self._number() if block.fold else 0))
+        self._add(Fixed(block, self._number() if block.fold and is_long(block.text) else 0))
 
     def settled(self, width: int) -> list[str]:
         """The lines that became final since the last call, to be printed once.
@@ -126,11 +134,12 @@ class View:
             width: the columns of the terminal.
             rows: how many lines there may be; of more, the last are given.
         """
-        self.changed = False
+        self._changed = False
         page = self._page(width)
         left = self._entries[self._first :]
         if not left:
             return []
+        self._ticked = sum(entry.ticks() for entry in left)
         each = max(rows // len(left), 2)
         lines: list[str] = []
         for at, entry in enumerate(left, self._first):
@@ -145,11 +154,23 @@ class View:
             width: the columns of the terminal.
             most: how many lines there may be; of more, the last are given.
         """
+        self._changed = True
+        self._entries = [entry for entry in self._entries if not entry.void]
         for entry in self._entries:
             entry.restart()
-        self._first = 0
-        self.changed = True
-        return self.settled(width)[-most:]
+        there = enumerate(self._entries)
+        self._first = next((at for at, entry in there if not entry.done), len(self._entries))
+        page = self._page(width)
+        pieces: list[list[str]] = []
+        count = 0
+        for at in range(self._first - 1, -1, -1):  # the last lines are those that are wanted
+            if lines := self._entries[at].settle(page):
+                pieces.append([*self._gap(at), *lines])
+                count += len(pieces[-1])
+            if count >= most:
+                break
+        lines = [line for piece in reversed(pieces) for line in piece]
+        return [*lines, *self.settled(width)][-most:]
 
     def fold(self, number: int | None = None) -> bool:
         """Fold a block or show it whole; None: switch all reasoning on or off.
@@ -162,12 +183,12 @@ class View:
             for entry in self._entries:
                 if isinstance(entry, Reasoning):
                     entry.folded = None
-            self.changed = True
+            self._changed = True
             return True
         for entry in self._entries:
             if number and entry.number == number:
                 entry.folded = not entry.is_folded(self._page(80))
-                self.changed = True
+                self._changed = True
                 return True
         return False
 
@@ -183,7 +204,7 @@ class View:
     def _said(self, message: ev.AssistantMessage) -> None:
         self._taken.took(message)
         if self._reasoning is None and message.reasoning:
-            self._reasoning = self._add(Reasoning(self._number(), 0.0))
+            self._reasoning = self._add(Reasoning(self._number(), 0.0, self._clock))
             self._reasoning.feed(message.reasoning, 0.0)
         if self._text is None and message.content:
             self._text = self._add(Prose())
@@ -197,7 +218,14 @@ class View:
         if call is None:
             asked = self._asked.get(event.call_id)
             call = self._add(
-                Call(self._number(), event.name, asked.arguments if asked else "", None, event.time)
+                Call(
+                    self._number(),
+                    event.name,
+                    asked.arguments if asked else "",
+                    None,
+                    0.0,
+                    self._clock,
+                )
             )
             call.run = False
         call.end(event.result, event.result.note, event.note)
@@ -222,13 +250,21 @@ class View:
         """The step begins anew: what nobody has seen of it is gone, the rest is void."""
         step = [entry for entry in (self._reasoning, self._text) if entry is not None]
         seen = any(entry.begun for entry in step)
-        if self._text is not None:
-            self._text.end()
-        self._end_step()
         for entry in step:
-            if not entry.begun:
+            entry.drop()
+            if not seen:
                 self._entries.remove(entry)
+        self._reasoning = self._text = None
         self.put(Block("warning", again(event, seen=seen)))
+
+    def _undone(self, event: ev.TurnUndone) -> None:
+        """The last turn is gone when all is drawn anew; on the screen it stays until then."""
+        said = [at for at, entry in enumerate(self._entries) if entry.kind == "user"]
+        for entry in self._entries[said[-1] :] if said else ():
+            entry.drop()
+        self.put(Block("note", "the last turn was taken back"))
+        for left in event.left:
+            self.put(Block("warning", left))
 
     def _page(self, width: int) -> Page:
         page = self._last_page
@@ -242,7 +278,7 @@ class View:
 
     def _add(self, entry: _E) -> _E:
         self._entries.append(entry)
-        self.changed = True
+        self._changed = True
         return entry
 
     def _gap(self, at: int) -> list[str]:
