@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -12,7 +12,7 @@ from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
-from toolrun.errors import ToolrunError
+from toolrun.errors import LeaseLost, ToolrunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime
     from toolrun.session import Session
     from toolrun.stream import EventStream
+
+
+_WARMING: Final = 2.0
+"""Seconds that somebody who leaves waits for what was begun in the background."""
 
 
 class Conversation:
@@ -129,6 +133,12 @@ class Conversation:
                     self.face.say("left undecided; your next message goes on without it")
                     return answer
                 stream = self.session.stream_on()
+        except LeaseLost as error:
+            from toolrun.cli.chat.sessions.taking_up import taken_away
+
+            self.face.say(str(error), WARNING)
+            await taken_away(self)
+            return None
         except ToolrunError as error:
             self.face.say(self.mask.text(str(error)), WARNING)
             return None
@@ -250,7 +260,10 @@ class Conversation:
 
     async def _close(self) -> None:
         if self._warming is not None:  # it asks the server: before its connections are closed
-            await self._warming
+            _, left = await asyncio.wait({self._warming}, timeout=_WARMING)
+            if left:
+                self._warming.cancel()
+                await asyncio.wait(left)
         if hasattr(self, "session"):
             await self.session.aclose()
         if hasattr(self, "runtime"):

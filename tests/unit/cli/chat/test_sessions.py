@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -404,3 +404,46 @@ async def test_a_call_that_waits_is_decided_and_goes_on(
     assert "the last turn waits for your decision" in person.told
     assert '  send(text="hi") waits for approval' in person.told
     assert person.conversation[-1] == "Sent."
+
+
+async def test_a_session_that_another_terminal_has_taken_goes_on_as_a_fork(
+    mock: MockServer, url: str
+) -> None:
+    async with AsyncExitStack() as stack:
+
+        async def stand_still() -> None:
+            """As by Ctrl-Z: nobody has renewed the lease, and another terminal has taken it."""
+            with sqlite3.connect(url.removeprefix("sqlite:///")) as database:
+                database.execute("UPDATE leases SET until = 0")
+            database.close()
+            runtime = await stack.enter_async_context(Runtime(model=model("Theirs."), store=url))
+            session = await stack.enter_async_context(runtime.resume("s"))
+            await session.ask("Mine now")
+
+        person = Person("One", stand_still, "Two", "Two again", answers=["fork"])
+        await held(person, mock, url, Start(new="s"))
+    assert any("drives session s now" in each or "no longer" in each for each in person.told)
+    assert "your last message was not taken: say it again" in person.told
+    turns = {info.id: info.turns for info in await stored(url)}
+    assert (len(turns), turns.pop("s"), *turns.values()) == (2, 2, 3)
+    said = [e["content"] for e in mock.bodies()[-1]["messages"] if e["role"] == "user"]
+    assert said == ["One", "Mine now", "Two again"]
+
+
+async def test_a_server_that_is_gone_leaves_the_conversation_to_be_read(
+    mock: MockServer, url: str
+) -> None:
+    await held(Person("One"), mock, url, Start(new="s"))
+    person = Person("Two")
+    talk = talking(person, "http://127.0.0.1:9/v1", start=Start(resume="s"), store=url)
+    await talk.hold()
+    assert person.conversation[0] == "One"
+    assert person.told[0].startswith("no server answers. Tried:\n")
+    assert person.told[-1].startswith("no server at http://127.0.0.1:9/v1: ")
+
+
+async def test_what_was_shown_before_is_not_counted_again(mock: MockServer, url: str) -> None:
+    await held(Person("One"), mock, url, Start(new="s"))
+    talk = await held(Person(), mock, url, Start(resume="s"))
+    assert talk.session.state.turn == 1
+    assert talk.meter.status().used == talk.session.state.usage.total_tokens

@@ -64,4 +64,4 @@ def show_again(talk: Conversation, events: Iterable[Durable]) -> None:
             f"{counted(before, 'turn')} came before: toolrun sessions show {talk.session.id}"
         )
     for event in shown:
-        talk.show(event)
+        talk.face.show(event)

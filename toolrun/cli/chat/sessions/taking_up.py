@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -215,6 +216,25 @@ def settled(config: Config, state: State) -> Config:
         workspace=None if mine.workspace is None else Path(mine.workspace),
         extra_body=mine.extra_body,
     )
+
+
+async def taken_away(talk: Conversation) -> None:
+    """Another process has the open session now: find out how the person goes on.
+
+    That happens to one that stood still for long, by Ctrl-Z or in a machine that slept.
+    """
+    from toolrun.cli.chat.sessions.showing import show_again
+
+    id = talk.session.id  # noqa: A001 - as sessions have
+    session: Session | None = None
+    with suppress(SessionBusy):  # nobody is there to be asked
+        session = await taken_up(talk, id, **shared(talk.deployed))
+    if session is None:
+        talk.face.say(f"what you say here does not get into session {id} any more; /new or /resume")
+        return
+    await talk.follow(session)
+    show_again(talk, await talk.keeping.read(session.id))
+    talk.face.say("your last message was not taken: say it again")
 
 
 async def changed(talk: Conversation, *, adopt: bool = False, **options: Any) -> Session:
