@@ -102,7 +102,9 @@ class Call(Entry):
             return []
         result, ok = self._result, self._result.outcome == "ok"
         how = "" if ok else f"{result.outcome}, "
-        content = Output(result.content).lines
+        # The model reads what stands before a carriage return, too; so a person has to see it.
+        text = result.content.replace("\r\n", "\n").replace("\r", "\u240d")
+        content = Output(text).lines
         while content and not content[-1]:
             content.pop()
         if content == self._output.lines:
