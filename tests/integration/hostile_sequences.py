@@ -101,6 +101,8 @@ CASES: Final[dict[str, str]] = {
     "a line of 5,000 letters": "x" * 5000 + BEL,
 }  # fmt: skip
 NAMES: Final = tuple(CASES)
+COLOURS: Final = frozenset({"concealed"})
+"""What tools print to colour a text: it is left out of what they say, and the text shown."""
 LONG: Final = frozenset({"bells", "a line of 5,000 letters"})
 """Longer than a line: where that is cut, only its beginning is shown."""
 
@@ -148,8 +150,17 @@ def got_through(raw: bytes) -> list[str]:
     return found + sorted(map(repr, strange))
 
 
-def not_shown(screen: str, door: str, only: tuple[str, ...] = NAMES) -> list[str]:
-    """The cases that are not on the screen as printed signs, between their words."""
+def not_shown(
+    screen: str, door: str, only: tuple[str, ...] = NAMES, colours: frozenset[str] = frozenset()
+) -> list[str]:
+    """The cases that are not on the screen as printed signs, between their words.
+
+    Args:
+        screen: what was shown.
+        door: the letter of the door.
+        only: the cases that were sent.
+        colours: those that may be left out of their text.
+    """
     flat = re.sub(r"\n[ \u2502\u250a\u00bb|:>]*", " ", screen)
     missing = []
     for name in only:
@@ -157,6 +168,7 @@ def not_shown(screen: str, door: str, only: tuple[str, ...] = NAMES) -> list[str
         begin, end = f"{door}{number:02}a", f"{door}{number:02}z"
         between = re.search(f"{begin}(.*?){end}", flat, re.DOTALL)
         there = between is not None and bool(_SIGN.search(between[1]))
+        there |= between is not None and name in colours
         if not (there or (name in LONG and begin in flat)):
             missing.append(name)
     return missing
