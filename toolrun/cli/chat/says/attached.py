@@ -16,7 +16,14 @@ from msgspec import Struct
 from toolrun.cli.chat.says.mentions import LAST, Mention, mentions
 from toolrun.tools.builtin.inside.ignored import entries
 from toolrun.tools.builtin.inside.kinds import is_image, kind_of, size_of
-from toolrun.tools.builtin.inside.places import Unfit, near, place, relative, text_at
+from toolrun.tools.builtin.inside.places import (
+    Unfit,
+    near,
+    place,
+    regular,
+    relative,
+    text_at,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -123,7 +130,7 @@ def _take(
 def _refused(root: str, path: str, why: str) -> str:
     """Why a file is not taken, in words for a person."""
     try:
-        with Path(place(root, path)).open("rb") as file:
+        with Path(regular(root, path)).open("rb") as file:
             kind = kind_of(file.read(8192))
     except (Unfit, OSError):
         kind = ""
