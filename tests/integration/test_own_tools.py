@@ -11,7 +11,7 @@ from tests.integration.test_fault_table import anyio_backend
 from tests.rig.scripts import analysis, call, final
 from toolrun import Session
 from toolrun.models.harmony.vocabulary import load
-from toolrun.tools.builtin import FolderSearch, browser, python
+from toolrun.tools.builtin import FolderSearch, browser, files, python, shell
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,6 +81,56 @@ async def test_over_harmony_its_code_is_raw_and_the_result_goes_back_on_analysis
     assert "<|channel|>analysis to=python code<|message|>x = 6 * 7\nprint(x)<|call|>" in said
     assert "<|start|>python to=assistant<|channel|>analysis<|message|>42<|end|>" in said
     assert "in one interpreter like a notebook's" in said if stateful else "of its own" in said
+
+
+PATCH = """*** Begin Patch
+*** Update File: greet.py
+@@ def greet():
+-    return "Hi"
++    return "Hello\\tyou"
+*** Add File: notes/new.txt
++One "line".
+*** End Patch"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        json.dumps({"patch": PATCH}),
+        json.dumps({"patch": PATCH}).replace("\\n", "\n"),  # its lines as they are
+        PATCH,  # as the reference implementation takes it
+    ],
+    ids=["escaped", "lines as they are", "bare"],
+)
+async def test_a_patch_of_many_lines_is_applied_and_taken_back(
+    vllm: VllmServer, tmp_path: Path, arguments: str
+) -> None:
+    before = 'def greet():\n    return "Hi"\n'
+    (tmp_path / "greet.py").write_text(before)
+    steps = (
+        analysis("I change it.") + call("apply_patch", arguments),
+        analysis("I look.") + call("shell", json.dumps({"command": "cat greet.py notes/new.txt"})),
+        analysis("Changed.") + final("It says Hello."),
+    )
+    async with Session(
+        base_url=vllm.url,
+        model=vllm.model,
+        extra_body={"vllm_xargs": {"harmony": json.dumps(steps)}},
+        tools=[files(approve=False), shell(approve=False)],
+        workspace=tmp_path,
+        via="chat",
+    ) as session:
+        answer = await session.ask("Make it say Hello.")
+        patched, shown = (each.result for each in answer.tool_calls)
+        await session.undo()
+
+    assert patched is not None
+    assert patched.content == "greet.py: changed\nnotes/new.txt: created, 1 line"
+    assert shown is not None
+    assert shown.content == 'def greet():\n    return "Hello\\tyou"\nOne "line".'
+    assert answer.text == "It says Hello."
+    assert (tmp_path / "greet.py").read_text() == before
+    assert not (tmp_path / "notes").exists()
 
 
 async def test_over_harmony_it_browses_and_cites(vllm32: VllmServer, tmp_path: Path) -> None:

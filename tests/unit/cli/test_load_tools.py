@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from toolrun.cli.load_tools import load_tools
+from toolrun.config import load_config
 from toolrun.errors import ConfigError
 from toolrun.tools.definition import define
 
@@ -75,6 +76,9 @@ def test_one_by_name_marked_or_not_and_each_once(file: Path) -> None:
     [
         ("missing.py", "tools 'missing.py': there is no file missing.py"),
         ("tools_of_a_test", "give a Python file or a manifest, FILE.py, FILE.toml or FILE.json"),
+        ("fiels", "tools 'fiels': did you mean 'files'? Else give a Python file"),
+        ("builtin:shel", "did you mean 'shell'?"),
+        ("zzz", "or what is built in: browser, files, python, shell"),
         ("tools_of_a_test.py:duoble", "no function 'duoble' in it; did you mean 'double'?"),
         ("tools_of_a_test.py:zzz", "no function 'zzz' in it; its tools are double, triple"),
         ("tools_of_a_test.py:FACTOR", "no function 'FACTOR' in it"),
@@ -126,3 +130,61 @@ def test_the_tools_of_a_manifest_all_or_one(file: Path) -> None:
     assert [tool.name for tool in loaded("tools.toml:twice")] == ["twice"]
     with pytest.raises(ConfigError, match=r"no tool 'twcie' in it; did you mean 'twice'\?"):
         load_tools(["tools.toml:twcie"])
+
+
+FILES = ["read_file", "list_files", "search_files", "edit_file", "write_file", "apply_patch"]
+
+
+def names(references: str, **settings: Any) -> list[str]:
+    """The tools of a command line."""
+    config = load_config(env={}, tools=[references], **settings)
+    return [define(each).name for each in load_tools(config.tools, config)]
+
+
+def test_what_ships_is_named_among_files_each_once(file: Path) -> None:
+    assert names("python,shell, files,python,builtin:shell", workspace=file.parent) == [
+        *("python", "shell"),
+        *FILES,
+    ]
+    assert names(f"python,{file.name}:double") == ["python", "double"]
+
+
+def test_a_settings_file_names_them_too(file: Path) -> None:
+    folder = file.parent
+    (folder / "sub").mkdir()
+    (folder / "sub/toolrun.toml").write_text(
+        'workspace = "."\ntools = ["python,../tools_of_a_test.py:double", "shell"]\n'
+    )
+    config = load_config(folder / "sub/toolrun.toml", env={})
+
+    assert config.tools == ("python", f"{folder}/sub/../tools_of_a_test.py:double", "shell")
+    assert [define(each).name for each in load_tools(config.tools, config)] == [
+        "python",
+        "double",
+        "shell",
+    ]
+    assert load_config(env={"TOOLRUN_TOOLS": "files,shell"}).tools == ("files", "shell")
+
+
+@pytest.mark.parametrize("name", ["files", "shell"])
+def test_tools_for_a_folder_say_which_option_names_one(file: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=rf"tools {name}: works on a folder.*--workspace \."):
+        names(name)
+    config = load_config(env={}, tools=[name])
+    assert load_tools(config.tools, config, listing=True)
+
+
+def test_the_browser_searches_the_workspace_or_opens_the_hosts_of_the_profile(file: Path) -> None:
+    with pytest.raises(ConfigError, match="nothing to browse: add --workspace DIR"):
+        names("browser")
+    assert names("browser", workspace=file.parent) == [
+        "browser_search",
+        "browser_open",
+        "browser_find",
+    ]
+    (file.parent / "net.toml").write_text(
+        'extends = "net"\nhosts = ["example.org:443"]\nwiden = ["hosts"]\n'
+    )
+    config = load_config(env={}, tools=["browser"], profile=str(file.parent / "net.toml"))
+    opens = load_tools(config.tools, config)[0]
+    assert "Hosts that may be opened: example.org:443." in define(opens).description
