@@ -79,7 +79,7 @@ class Tail:
         if not more:
             return self._lines
         plain = _WORDS.match(more) is not None
-        spans = [(self._sgr, more)] if plain else self._marked(more, look)
+        spans = [(self._sgr, more)] if plain else self._marked(part.text[len(before) :], look)
         indent, line = _split(self._line, columns - self._room)
         wrapped = wrap([*line, *spans], self._room)
         blank = [("", " " * (columns - self._room))] if self._room < columns else []
@@ -90,7 +90,7 @@ class Tail:
         return lines
 
     def _marked(self, words: str, look: Look) -> list[Span]:
-        spans = inline(completed(words), look)
+        spans = inline(completed(words).rstrip(" "), look)
         return [(self._sgr, text) for _, text in spans] if self._sgr else spans
 
     def _parsed(self, part: Part, look: Look, columns: int) -> list[Line]:
@@ -126,13 +126,12 @@ def completed(text: str) -> str:
         text = _without_head(text[:start])
     text = text.rstrip("\n")
     text = _ONLY_MARKS.sub("", text)
+    if not _open(text[text.rfind("\n\n") + 1 :]):
+        return text
     text = _MARKS.sub("", text)
     block = text[text.rfind("\n\n") + 1 :]
-    if block.count("`") % 2:
-        return text + "`"
-    if _LINK.search(block):
-        return text + ")"
-    return text + "**" if block.count("**") % 2 else text
+    close = ")" if _LINK.search(block) else ""
+    return text + "`" * (block.count("`") % 2) + close + "**" * (block.count("**") % 2)
 
 
 def _without_head(text: str) -> str:
@@ -152,9 +151,13 @@ def goes_on(text: str) -> bool:
 
 
 def at_rest(text: str) -> bool:
-    """Whether no mark is open at the end of a text."""
-    if _AT_REST.search(text) is None or text.count("*") % 2 or text.count("`") % 2:
-        return False
+    """Whether no mark is open at the end of a text, and none is being written."""
+    return _AT_REST.search(text) is not None and not _open(text)
+
+
+def _open(text: str) -> bool:
+    """Whether there is a mark that nothing has closed."""
+    if any(text.count(mark) % 2 for mark in ("**", "*", "`", "~~")):
+        return True
     link = text.rfind("](")
-    closed = link < 0 or ")" in text[link:]
-    return closed and text.count("[") == text.count("]") and text.count("~~") % 2 == 0
+    return text.count("[") != text.count("]") or (link >= 0 and ")" not in text[link:])
