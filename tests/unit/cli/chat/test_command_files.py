@@ -41,6 +41,7 @@ async def test_a_conversation_is_saved_in_three_forms_and_two_of_them_load(
             seen = await say(f"/load {tmp_path}/talk.{suffix}")
             assert "begins with 2 messages of" in seen
             assert "goes back" in seen
+            assert [type(each) for each in say.face.events] == [UserMessage, AssistantMessage]
             await say("/effort low")  # it can be gone on with like any other
             await say("Second.")
             assert say.said == ["First.", "Hello there, friend!"] * 1 + say.said[2:]

@@ -77,6 +77,8 @@ async def _save_trace(talk: Conversation, path: Path) -> None:
 
 
 async def _load(talk: Conversation, rest: str) -> None:
+    from toolrun.cli.chat.sessions.showing import show_again
+
     path = there(rest, _LOAD)
     messages = loaded(path)
     before = talk.session.id
@@ -84,6 +86,7 @@ async def _load(talk: Conversation, rest: str) -> None:
     # Whoever wrote the file has said what the model is told at the start, if they did.
     own = any(each.get("role") in ("system", "developer") for each in messages)
     await talk.begin(messages=messages, **({"instructions": None} if own else {}))
+    show_again(talk, await talk.keeping.read(talk.session.id))
     back = f"; /resume {before} goes back" if used else ""
     count = counted(len(talk.session.state.transcript), "message")
     talk.face.say(f"a new session, {talk.session.id}, begins with {count} of {path}{back}")

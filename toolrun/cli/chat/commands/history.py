@@ -126,6 +126,8 @@ async def _edit(talk: Conversation, rest: str) -> None:
 
 
 async def _fork(talk: Conversation, rest: str) -> None:
+    from toolrun.cli.chat.sessions.showing import show_again
+
     before = talk.session.id
     if rest:
         await talk.keeping.check_free(rest)
@@ -133,6 +135,7 @@ async def _fork(talk: Conversation, rest: str) -> None:
     await talk.follow(copy)
     if "trace" in talk.deployed:  # a copy's trace lies beside that of its session
         talk.deployed["trace"] = copy.trace_path
+    show_again(talk, await talk.keeping.read(copy.id))
     talk.face.say(f"this is a copy, session {talk.session.id}; /resume {before} goes back")
 
 

@@ -102,8 +102,9 @@ def _used(state: State, length: int | None, prices: dict[str, Prices]) -> Iterat
     calls = sum(len(each.tool_calls) for each in steps)
     parts = counted(turns, "turn"), counted(len(steps), "step"), counted(calls, "tool call")
     yield "conversation", ", ".join(parts)
-    cached = f", {_share(usage.cached_tokens, usage.prompt_tokens)} of them cached"
-    yield "prompt tokens", f"{usage.prompt_tokens:,}{cached if usage.prompt_tokens else ''}"
+    share = _share(usage.cached_tokens, usage.prompt_tokens)
+    cached = f"{share} of them cached" if usage.cached_tokens else "none known to be cached"
+    yield "prompt tokens", f"{usage.prompt_tokens:,}, {cached}"
     reasoned = f", {usage.reasoning_tokens:,} of them reasoning" if usage.reasoning_tokens else ""
     yield "completion tokens", f"{usage.completion_tokens:,}{reasoned}"
     used = steps[-1].usage.total_tokens if steps else 0

@@ -61,7 +61,7 @@ def _show(talk: Conversation) -> None:
 def _list(talk: Conversation) -> None:
     from toolrun import resources
     from toolrun.cli.chat.view.blocks import table
-    from toolrun.cli.sandbox_show import touches
+    from toolrun.cli.sandbox_show import size
     from toolrun.sandbox import load_profile
 
     now = settings_now(talk).profile
@@ -69,8 +69,9 @@ def _list(talk: Conversation) -> None:
     for name in resources.names("sandboxes"):
         profile = load_profile(name)
         mark = " (this one)" if name == now else ""
-        rows.append((f"{name}{mark}", f"{profile.description} {touches(profile)}"))
-    talk.face.put(table(rows, ("profile", "what it may touch")))
+        much = f"{profile.wall_seconds:g} s, {size(profile.memory_bytes)}"
+        rows.append((f"{name}{mark}", profile.description, much))
+    talk.face.put(table(rows, ("profile", "what it may touch", "and how much")))
 
 
 async def _switch(talk: Conversation, wanted: Chosen) -> None:
@@ -97,6 +98,8 @@ async def _switch(talk: Conversation, wanted: Chosen) -> None:
             talk.face.say(f"the profile is {before.name}, as it was")
             return
     await talk.reopen(adopt=True, profile=wanted)  # what tools say of themselves may follow it
+    if after.workspace in ("read-only", "writable") and settings_now(talk).workspace is None:
+        talk.face.say("there is no workspace to see: toolrun chat --workspace . gives one", WARNING)
     less = "" if added else ", which adds nothing"
     talk.face.say(f"the profile is {after.name} from now on{less}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from toolrun.cli.chat.face import Choice, Question
 from toolrun.cli.render import call_text, shortened
 from toolrun.cli.screen import WARNING
+from toolrun.events import AssistantMessage
 from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ _ARGUMENTS: Final = 200
 
 def left_of(state: State) -> list[str]:
     """What a turn that has no answer left behind, a line each; none where there is nothing."""
+    last = state.transcript[-1] if state.transcript else None
+    if state.running and isinstance(last, AssistantMessage) and not last.tool_calls:
+        return []  # the answer is there, such as of messages that were loaded
     if state.running:
         where = "while its calls ran" if state.open_calls else "while the model was answering"
         head = f"the last turn was cut off: its process ended {where}"
