@@ -150,6 +150,18 @@ def test_a_large_file_is_cut_and_too_many_are_refused(folder: Path) -> None:
     assert "is too large (9.4 MB)" in said("@huge.txt", folder).problems[0]
 
 
+def test_what_was_sent_once_and_is_sent_again_holds_its_files_once(folder: Path) -> None:
+    text = "See @a.py, @a.py:2-3, @src/ and @!"
+    ran = "I ran this command, and it printed:\n```\n$ ls\n```"
+    once = said(text, folder, ran)
+
+    assert once.text.count("`a.py` (") == 2
+    assert said(once.text, folder) == Said(once.text)
+    assert said(once.text.replace("See", "Look at @src/b.py and"), folder).notes == (
+        "src/b.py: 1 line, 1 byte",
+    )
+
+
 def test_nothing_in_a_file_ends_its_fence() -> None:
     assert fenced("a\n````\nb") == "`````\na\n````\nb\n`````"
 

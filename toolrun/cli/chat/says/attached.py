@@ -32,6 +32,7 @@ MAX_FILE: Final = 64 * 1024
 """Bytes of a file that go into a message."""
 MAX_ALL: Final = 256 * 1024
 MAX_FILES: Final = 50
+RAN: Final = "I ran this command, and it printed:"
 _MAX_LISTED: Final = 200
 _MAX_MISSING: Final = 3
 _TICKS: Final = re.compile(r"`{3,}")
@@ -67,6 +68,8 @@ def with_files(text: str, folder: Path, last: str = "") -> Said:
     problems: list[str] = []
     missing: list[str] = []
     for mention in found:
+        if _is_held(text, mention):  # a message that was taken back, and is sent again
+            continue
         if mention.path == LAST:
             _take_last(last, blocks, problems)
         elif mention.known:
@@ -97,6 +100,18 @@ def _there(root: str, path: str) -> bool:
         return os.path.lexists(Path(root, path))
     except (OSError, ValueError):
         return False
+
+
+def _is_held(text: str, mention: Mention) -> bool:
+    """Whether a message has what it names already, as it was once sent."""
+    if mention.path == LAST:
+        return f"\n\n{RAN}\n```" in text
+    name = os.path.normpath(mention.path)
+    held = re.findall(rf"\n\n`{re.escape(name)}/?` \(([^\n]*)\):\n```", text)
+    begins = f"lines {mention.start or 1} to "
+    return any(
+        what.startswith(begins) or not (mention.start or what.startswith("lines ")) for what in held
+    )
 
 
 def _take_last(last: str, blocks: list[str], problems: list[str]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
-from toolrun.cli.chat.says.attached import fenced
+from toolrun.cli.chat.says.attached import RAN, fenced
 from toolrun.sandbox.resolve import label
 from toolrun.tools.builtin.filing import writing_need
 from toolrun.tools.builtin.shelling import NAME, argv_of, printed
@@ -45,7 +45,7 @@ class Ran(Struct, frozen=True):
     def block(self) -> str:
         """What goes into a message."""
         shown = fenced(f"$ {self.command}\n{self.output}")
-        return f"I ran this command, and it printed:\n{shown}"
+        return f"{RAN}\n{shown}"
 
 
 async def run_command(
