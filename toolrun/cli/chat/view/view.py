@@ -137,9 +137,9 @@ class View:
         self._changed = False
         page = self._page(width)
         left = self._entries[self._first :]
+        self._ticked = sum(entry.ticks() for entry in left)
         if not left:
             return []
-        self._ticked = sum(entry.ticks() for entry in left)
         each = max(rows // len(left), 2)
         lines: list[str] = []
         for at, entry in enumerate(left, self._first):
