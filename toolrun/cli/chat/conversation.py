@@ -276,8 +276,11 @@ class Conversation:
         if said.startswith("/") and not said.startswith("//"):
             return await self._obey(said)
         said = said.removeprefix("/")
-        if said and (message := await self._says.message(said)) is not None:
-            await self.turn(self.session.stream(message))
+        try:
+            if said and (message := await self._says.message(said)) is not None:
+                await self.turn(self.session.stream(message))
+        except ToolrunError as error:  # it cannot be sent; the conversation goes on
+            self.face.say(self.mask.text(str(error)), WARNING)
         return True
 
     async def _obey(self, typed: str) -> bool:

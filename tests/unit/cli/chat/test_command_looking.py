@@ -78,6 +78,24 @@ async def test_a_message_that_begins_with_a_slash_is_typed_with_two(
         assert command_of("//undo") is None
 
 
+async def test_what_goes_wrong_in_a_command_is_said_and_the_conversation_goes_on(
+    mock: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with talking(mock, tmp_path) as say:
+        await say("First.")
+        for error in (OSError(28, "No space left on device"), KeyError("oops")):
+
+            async def fails(error: Exception = error) -> str:
+                raise error
+
+            monkeypatch.setattr(say.talk.session, "undo", fails)
+            assert str(error) in await say("/undo")
+        assert "KeyError: 'oops'; this is a bug in toolrun" in say.face.text
+        assert "lone surrogate" in await say("a\udc80b")
+        await say("Second.")
+        assert say.said[2] == "Second."
+
+
 async def test_tools_are_listed_with_where_they_run_and_one_in_whole(
     mock: MockServer, tmp_path: Path
 ) -> None:

@@ -55,6 +55,7 @@ async def test_a_switch_that_fails_leaves_the_conversation_as_it_was(
         monkeypatch.setattr(connections, "of", of)
         assert await say("/model another") == "this one cannot be had"
         assert await say("/retry --model another") == "this one cannot be had"
+        assert "no model 'other' is served" in await say("/retry --model other")
         assert say.talk.session.id == session
         assert say.talk.config.model == mock.model
         await say("Second.")

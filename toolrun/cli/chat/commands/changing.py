@@ -25,15 +25,37 @@ def settings_now(talk: Conversation) -> Settings:
     return settings_of(talk.session.state)
 
 
-async def _model(talk: Conversation, rest: str) -> None:
+async def served_here(talk: Conversation) -> list[str] | None:
+    """The models that the server has; None where the person stopped that.
+
+    Raises:
+        ServerError: no server answers.
+    """
     served: list[str] = []
 
     async def look() -> None:
         served.extend(await _served(talk.config))
 
-    now = settings_now(talk).model
-    if not await stoppable(talk, look):
-        talk.face.say("stopped; the model is as it was")
+    if await stoppable(talk, look):
+        return served
+    talk.face.say("stopped; the model is as it was")
+    return None
+
+
+def check_served(name: str, served: list[str]) -> None:
+    """Refuse a model that the server has not.
+
+    Raises:
+        ConfigError: it has not.
+    """
+    if name not in served:
+        names = ", ".join(served) or "none"
+        raise ConfigError(f"no model {name!r} is served{nearest(name, served)}; there are {names}")
+
+
+async def _model(talk: Conversation, rest: str) -> None:
+    now, served = settings_now(talk).model, await served_here(talk)
+    if served is None:
         return
     if not rest:
         from toolrun.cli.chat.view.blocks import table
@@ -43,9 +65,7 @@ async def _model(talk: Conversation, rest: str) -> None:
         if now not in served:
             talk.face.say(f"the model of this session, {now}, is not among them")
         return
-    if rest not in served:
-        names = ", ".join(served) or "none"
-        raise ConfigError(f"no model {rest!r} is served{nearest(rest, served)}; there are {names}")
+    check_served(rest, served)
     if rest == now:
         talk.face.say(f"the model is {now} already")
         return

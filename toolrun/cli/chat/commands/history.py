@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from msgspec import structs
 
+from toolrun.cli.chat.commands.changing import check_served, served_here, settings_now
 from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.commands.words import nothing_more, one_of, options
 from toolrun.cli.screen import WARNING
@@ -83,9 +84,12 @@ async def _retry(talk: Conversation, rest: str) -> None:
     if not changed:
         await talk.turn(talk.session.stream(await _take_back(talk)))
         return
-    from toolrun.resuming import settings_of
-
-    before = settings_of(talk.session.state)
+    if (model := changed.get("model")) is not None:
+        served = await served_here(talk)
+        if served is None:
+            return
+        check_served(model, served)
+    before = settings_now(talk)
     told = ", ".join(f"{name} {value}" for name, value in changed.items())
     if "temperature" in changed:
         temperature = changed.pop("temperature")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 from toolrun.cli.chat.commands import (
@@ -17,6 +18,7 @@ from toolrun.cli.chat.commands import (
 )
 from toolrun.cli.chat.commands.words import nearest
 from toolrun.cli.screen import WARNING
+from toolrun.errors import ToolrunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +44,21 @@ async def obey(talk: Conversation, typed: str) -> bool:
         path = "; a message that begins with a slash is typed with two" if "/" in name[1:] else ""
         talk.face.say(f"no command {name}{near or path or '; /help lists them'}", WARNING)
         return True
-    return await command.run(talk, rest[0].strip() if rest else "") is not False
+    try:
+        return await command.run(talk, rest[0].strip() if rest else "") is not False
+    except (ToolrunError, BrokenPipeError):
+        raise
+    except OSError as error:
+        talk.face.say(talk.mask.text(f"{name}: {error}"), WARNING)
+    except Exception as error:  # noqa: BLE001 - a fault of ours must not end the conversation
+        import structlog
+
+        structlog.get_logger("toolrun").error(
+            "command failed", command=name, traceback=traceback.format_exc()
+        )
+        text = f"{name}: {type(error).__name__}: {error}; this is a bug in toolrun"
+        talk.face.say(talk.mask.text(text), WARNING)
+    return True
 
 
 def completions(talk: Conversation, typed: str) -> Iterable[tuple[str, str]]:

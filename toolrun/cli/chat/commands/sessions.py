@@ -24,6 +24,8 @@ async def _resume(talk: Conversation, rest: str) -> None:
     from toolrun.cli.chat.sessions.taking_up import picked
 
     wanted = rest or await picked(talk)
+    if wanted is not None and wanted == talk.session.id:
+        await talk.reopen()  # it may have been closed where a change of its settings failed
     if wanted is None or wanted == talk.session.id:
         talk.face.say(f"this is still session {talk.session.id}")
         return
