@@ -161,17 +161,18 @@ def not_shown(
         only: the cases that were sent.
         colours: those that may be left out of their text.
     """
-    flat = re.sub(r"\n[ \u2502\u250a\u00bb|:>]*", " ", screen)
-    missing = []
-    for name in only:
-        number = NAMES.index(name)
-        begin, end = f"{door}{number:02}a", f"{door}{number:02}z"
-        between = re.search(f"{begin}(.*?){end}", flat, re.DOTALL)
-        there = between is not None and bool(_SIGN.search(between[1]))
-        there |= between is not None and name in colours
-        if not (there or (name in LONG and begin in flat)):
-            missing.append(name)
-    return missing
+    broken = r"\n[ \u2502\u250a\u00bb|:>]*"  # a line's end may be in a word, or between two
+    flat = [re.sub(broken, "", screen), re.sub(broken, " ", screen)]
+    return [name for name in only if not any(_stands(name, door, each, colours) for each in flat)]
+
+
+def _stands(name: str, door: str, text: str, colours: frozenset[str]) -> bool:
+    number = NAMES.index(name)
+    begin, end = f"{door}{number:02}a", f"{door}{number:02}z"
+    if name in LONG and begin in text:
+        return True
+    between = re.search(f"{begin}(.*?){end}", text, re.DOTALL)
+    return between is not None and (name in colours or bool(_SIGN.search(between[1])))
 
 
 def _essence(payload: str) -> str:

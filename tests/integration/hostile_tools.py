@@ -34,6 +34,7 @@ def risk(text: str) -> str:
 
 @tool
 def tell(number: int) -> str:
-    """Print a hostile text."""
-    sys.stdout.write(text_of(NAMES[number], "O") + "\n")
+    """Print a hostile text, or all of them where the number is below 0."""
+    for name in NAMES if number < 0 else (NAMES[number],):
+        sys.stdout.write(text_of(name, "O") + "\n")
     return "told"
