@@ -69,6 +69,7 @@ CASES: Final[dict[str, str]] = {
     # Modes of keys, of pictures, of sets of characters.
     "synchronised output": f"{ESC}[?2026;66h",
     "pastes without brackets": f"{ESC}[?2004;66l",
+    "the end of a paste": f"{ESC}[201~pwn",
     "mouse": f"{ESC}[?1003;1006;66h",
     "focus": f"{ESC}[?1004;66h",
     "keys of kitty": f"{ESC}[>1;66u",

@@ -210,6 +210,27 @@ def test_names_of_files_are_shown_as_signs(chat: Callable[..., Pane], folder: Pa
 
 
 @pytest.mark.load
+def test_what_is_pasted_is_shown_as_signs_on_the_line_and_above_it(
+    chat: Callable[..., Pane], folder: Path, mock: MockServer
+) -> None:
+    pane = chat()
+    pane.shows("Ctrl-D leaves")
+    for number, name in enumerate(
+        SHORT[::10] + ("right to left", "isolates", "marks of direction")
+    ):
+        file = folder / f"paste-{number}"
+        file.write_text(text_of(name, "V"))
+        pane.paste(file)
+        pane.shows(f"V{NAMES.index(name):02}z")
+        pane.press("Enter")
+        pane.shows("1 step")
+        pane.press("C-l")
+    assert pane.raw is not None
+    assert got_through(pane.raw.read_bytes()) == []
+    assert len(mock.bodies()) == len(some)
+
+
+@pytest.mark.load
 def test_titles_of_sessions_are_shown_as_signs(
     chat: Callable[..., Pane], folder: Path, env: dict[str, str], mock: MockServer
 ) -> None:

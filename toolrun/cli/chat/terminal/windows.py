@@ -10,7 +10,13 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, Window
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
-from prompt_toolkit.layout.processors import AfterInput, ConditionalProcessor
+from prompt_toolkit.layout.processors import (
+    AfterInput,
+    ConditionalProcessor,
+    Processor,
+    Transformation,
+    TransformationInput,
+)
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import SearchToolbar
 
@@ -53,6 +59,16 @@ _STROKES: Final = "|/-\\"
 _TICK: Final = 0.25
 _SMALL: Final = 16
 _HINT: Final = "a message, or / for commands"
+
+
+class _Signs(Processor):
+    """Shows what is pasted or completed as the conversation is shown: without what is obeyed."""
+
+    def apply_transformation(self, transformation_input: TransformationInput) -> Transformation:
+        """For prompt_toolkit, which has signs for the controls of ASCII alone."""
+        return Transformation(
+            [(each[0], visible(each[1])) for each in transformation_input.fragments]
+        )
 
 
 class Below:
@@ -99,7 +115,7 @@ class Below:
             BufferControl(
                 self.draft.buffer,
                 search_buffer_control=search.control,
-                input_processors=[ConditionalProcessor(hint, Condition(self._idle))],
+                input_processors=[_Signs(), ConditionalProcessor(hint, Condition(self._idle))],
                 preview_search=True,
             ),
             height=lambda: Dimension(min=1, max=self._lines(3, 12)),
@@ -108,7 +124,7 @@ class Below:
             dont_extend_height=True,
         )
         self._reply = Window(
-            BufferControl(self.reply),
+            BufferControl(self.reply, input_processors=[_Signs()]),
             height=lambda: Dimension(min=1, max=self._lines(4, 4)),
             get_line_prefix=self._prefix,
             wrap_lines=True,
