@@ -7,7 +7,7 @@ same code, over the workspace as it is then.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from toolrun.tools.definition import Tool
+
+_CHARACTERS: Final = 1024 * 1024
+_LINES: Final = 50_000
 
 
 class Call(Protocol):
@@ -52,14 +55,26 @@ def change_of(call: Call, workspace: Path | str | None) -> list[tuple[str, str |
 
     Returns:
         Path, text before (None: it is new) and text after (None: it is deleted) of each file. None
-        at all where the call changes no file, or would be refused: then the model reads why.
+        at all where the call changes no file, or would be refused (then the model reads why); nor
+        where a file is too large to be shown (1 MiB, 50,000 lines).
     """
     if call.name not in CHANGING or workspace is None:
         return []
     try:
         given = call.arguments
         arguments = msgspec.json.decode(given) if isinstance(given, str) else given
-        found = changes(call.name, arguments, Folder(os.path.realpath(workspace)))
+        found = changes(call.name, arguments, _Small(os.path.realpath(workspace)))
     except (Unfit, OSError, msgspec.MsgspecError, TypeError, ValueError):
         return []
     return [(each.path, each.before, each.after) for each in found]
+
+
+class _Small(Folder):
+    """A workspace of which small files are read: what bounds a box does not bound this process."""
+
+    def text(self, path: str) -> str:
+        """See `Folder.text`."""
+        text = super().text(path)
+        if len(text) > _CHARACTERS or text.count("\n") > _LINES:
+            raise Unfit(f"{path}: is too large to be shown")
+        return text

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from toolrun import ToolCall
+from toolrun.tools.builtin.changing import change_of
 from toolrun.tools.builtin.inside import writing
 from toolrun.tools.builtin.inside.places import Unfit, place
 
@@ -150,3 +154,27 @@ def test_a_link_that_stays_inside_is_followed_and_an_absolute_path_of_the_inside
     (folder / "src").mkdir()
     with pytest.raises(Unfit, match=r"Did you mean src\?"):
         place(str(folder), "/src")
+
+
+def test_hostile_edits_take_bounded_time_outside_of_a_box_too(folder: Path) -> None:
+    many = "".join(f"@@\n-{number}\n+x\n" for number in range(600))
+    (folder / "same.txt").write_text("a" * 900_000)
+    (folder / "lines.txt").write_text("\n" * 49_000)
+    (folder / "large.txt").write_text("a" * 1_100_000)
+    for name, arguments in (
+        ("edit_file", {"path": "same.txt", "old_text": "a", "new_text": "b"}),
+        ("edit_file", {"path": "lines.txt", "old_text": "b" * 900_000, "new_text": "b"}),
+        ("edit_file", {"path": "large.txt", "old_text": "a" * 1_100_000, "new_text": "b"}),
+        ("apply_patch", {"patch": f"*** Begin Patch\n*** Update File: a.py\n{many}*** End Patch"}),
+        (
+            "apply_patch",
+            {"patch": "*** Begin Patch\n*** Update File: lines.txt\n-\n+x\n*** End Patch"},
+        ),
+    ):
+        began = time.monotonic()
+        assert change_of(ToolCall("c", name, json.dumps(arguments)), folder) == []
+        assert time.monotonic() - began < 5  # hundredths of a second each, hours without a bound
+    assert "stands there 900000 times, at line 1, 1, 1, " in edit("a", "b", "same.txt")["error"]
+    whole = f"*** Begin Patch\n*** Update File: a.py\n{many}*** End Patch"
+    said = writing.apply("apply_patch", {"patch": whole})
+    assert "more than 500 sections and hunks" in said["error"]

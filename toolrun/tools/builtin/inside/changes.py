@@ -5,7 +5,14 @@ The same in a box, which then writes it, and outside, where an approval shows it
 
 from __future__ import annotations
 
-from toolrun.tools.builtin.inside.lines import listed, nearest, places_of, shown, taken_apart
+from toolrun.tools.builtin.inside.lines import (
+    MOST,
+    listed,
+    nearest,
+    places_of,
+    shown,
+    taken_apart,
+)
 from toolrun.tools.builtin.inside.patch import parsed, updated
 from toolrun.tools.builtin.inside.places import Unfit
 
@@ -120,11 +127,12 @@ def patched(files: Files, patch: str) -> list[Change]:
 def _not_once(path: str, text: str, old_text: str, count: int) -> str:
     """Why a text cannot be replaced, with what helps to name another."""
     if count:
-        at, found = -1, []
-        while (at := text.find(old_text, at + 1)) >= 0:
+        at = -1
+        found: list[int] = []
+        while len(found) < MOST and (at := text.find(old_text, at + 1)) >= 0:
             found.append(text.count("\n", 0, at) + 1)
         return (
-            f"{path}: old_text stands there {len(found)} times, at line {listed(found)}: "
+            f"{path}: old_text stands there {count} times, at line {listed(found)}: "
             "give more of what is around the one that you mean"
         )
     lines, wanted = taken_apart(text)[0], taken_apart(old_text)[0]

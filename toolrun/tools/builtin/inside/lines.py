@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
+MOST = 9
+"""Places that are looked for: more are "several" all the same."""
 _SHOWN = 5
 _LONG = 160
-_SEARCHED = 20_000
+_SEARCHED = 5_000
 _NEAR_ENOUGH = 0.5
 
 
@@ -29,18 +33,20 @@ def places_of(lines: list[str], wanted: list[str], start: int = 0) -> tuple[list
     """Where lines stand among others, from a line on: exactly, else but for white space.
 
     Returns:
-        The indexes, none where they are nowhere; and in what they differ: "", "white space".
+        The indexes, at most nine, none where they are nowhere; and in what they differ: "", "white
+        space".
     """
-    for form, differs in ((str, ""), (str.rstrip, "white space"), (str.strip, "white space")):
-        inside, sought = [form(line) for line in lines], [form(line) for line in wanted]
+    for form in (None, str.rstrip, str.strip):
+        inside = lines if form is None else [form(line) for line in lines]
+        sought = wanted if form is None else [form(line) for line in wanted]
         last = len(inside) - len(sought)
-        found = [
+        fitting = (
             at
             for at in range(start, last + 1)
             if sought and inside[at] == sought[0] and inside[at : at + len(sought)] == sought
-        ]
-        if found:
-            return found, differs
+        )
+        if found := list(islice(fitting, MOST)):
+            return found, "" if form is None else "white space"
     return [], ""
 
 
@@ -52,13 +58,13 @@ def nearest(lines: list[str], wanted: list[str]) -> str:
     if not sought:
         return ""
     inside = [line.strip() for line in lines[:_SEARCHED]]
-    known = {line for line in inside if line}
-    for line in sorted(sought, key=len, reverse=True)[:3]:
+    known = {line for line in inside if line and len(line) <= _LONG}
+    for line in sorted((each[:_LONG] for each in sought), key=len, reverse=True)[:3]:
         near = difflib.get_close_matches(line, known, 1, _NEAR_ENOUGH) if line not in known else []
         found = line if line in known else near[0] if near else None
         if found is not None:
             at = inside.index(found)
-            begin = max(0, at - sought.index(line))
+            begin = max(0, at - next(i for i, each in enumerate(sought) if each[:_LONG] == line))
             return shown(lines, begin, min(begin + max(len(wanted), 3), begin + _SHOWN))
     return ""
 
@@ -71,8 +77,7 @@ def shown(lines: list[str], begin: int, end: int) -> str:
 
 def listed(numbers: list[int]) -> str:
     """Numbers of lines, in words: "10, 20 and 31"; of many the first ones."""
-    words = [str(number) for number in numbers[:8]]
-    more = f" and {len(numbers) - 8} more" if len(numbers) > 8 else ""  # noqa: PLR2004 - as above
-    if more or len(words) == 1:
-        return ", ".join(words) + more
-    return f"{', '.join(words[:-1])} and {words[-1]}"
+    words = [str(number) for number in numbers]
+    if len(words) >= MOST:
+        return f"{', '.join(words[: MOST - 1])} and others"
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

@@ -27,6 +27,7 @@ _EOF = "*** End of File"
 _MOVE = "*** Move to: "
 _HEADS = {"add": "*** Add File: ", "delete": "*** Delete File: ", "update": "*** Update File: "}
 _BLANK = ("", "")
+_MAX_HUNKS = 500
 _NUMBERS = re.compile(r"-\d+(?:,\d+)? \+\d+(?:,\d+)? ?@*")
 
 
@@ -103,13 +104,20 @@ def parsed(patch: str) -> list[Section]:
             _take(sections[-1], line, number)
         elif line.strip():
             raise Unfit(f"line {number} of the patch, {line!r}: {_expected()}")
+    _check(sections)
+    return sections
+
+
+def _check(sections: list[Section]) -> None:
+    """Pass where there is something to do, and not too much of it."""
     if not sections:
         raise Unfit(f"the patch has no section: {_expected()}")
+    if sum(max(len(section.hunks), 1) for section in sections) > _MAX_HUNKS:
+        raise Unfit(f"the patch has more than {_MAX_HUNKS} sections and hunks: make several of it")
     for section in sections:
         section.close()
         if section.kind == "update" and not (section.move or _hunks(section)):
             raise Unfit(f"line {section.line} of the patch: the update of {section.path} is empty")
-    return sections
 
 
 def updated(section: Section, text: str) -> tuple[str, list[str]]:
