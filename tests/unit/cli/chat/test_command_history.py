@@ -110,7 +110,14 @@ async def test_fork_goes_on_in_a_copy_and_says_how_to_get_back(
         await say(f"/resume {before}")
         assert say.said == ["First.", "Hello there, friend!"]
         assert "there is a session 'other' already" in await say("/fork other")
+        assert "there is a session 'other' already" in await say("/new other")
         assert say.talk.session.id == before
+        await say("/new")
+        assert say.said == []
+        assert f"still session {say.talk.session.id}" in await say(f"/resume {say.talk.session.id}")
+        say.face.picks = [None]
+        assert "still session" in await say("/resume")
+        await say(f"/resume {before[:6]}")
         await say("Third.")
         assert say.said[2] == "Third."
 

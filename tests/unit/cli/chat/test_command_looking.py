@@ -89,7 +89,9 @@ async def test_what_goes_wrong_in_a_command_is_said_and_the_conversation_goes_on
                 raise error
 
             monkeypatch.setattr(say.talk.session, "undo", fails)
-            assert str(error) in await say("/undo")
+            seen = await say("/undo")
+            assert str(error) in seen
+            assert ("this is a bug" in seen) == isinstance(error, KeyError)
         assert "KeyError: 'oops'; this is a bug in toolrun" in say.face.text
         assert "lone surrogate" in await say("a\udc80b")
         await say("Second.")

@@ -133,8 +133,6 @@ async def _fork(talk: Conversation, rest: str) -> None:
     from toolrun.cli.chat.sessions.showing import show_again
 
     before = talk.session.id
-    if rest:
-        await talk.keeping.check_free(rest)
     copy = talk.session.fork(rest or None)
     await talk.follow(copy)
     if "trace" in talk.deployed:  # a copy's trace lies beside that of its session
