@@ -215,9 +215,8 @@ def test_what_is_pasted_is_shown_as_signs_on_the_line_and_above_it(
 ) -> None:
     pane = chat()
     pane.shows("Ctrl-D leaves")
-    for number, name in enumerate(
-        SHORT[::10] + ("right to left", "isolates", "marks of direction")
-    ):
+    some = (*SHORT[::10], "right to left", "isolates", "marks of direction")
+    for number, name in enumerate(some):
         file = folder / f"paste-{number}"
         file.write_text(text_of(name, "V"))
         pane.paste(file)
