@@ -35,6 +35,7 @@ _PHASES = (
     "import",
     "sandbox",
     "repl",
+    "render",
 )
 _PEER_PHASES = ("step", "flight", "rounds", "store", "memory", "repl")
 _PEER_ROUNDS = 3

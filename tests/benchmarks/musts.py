@@ -66,6 +66,8 @@ MUSTS: Final = (
     Must("p99 of a warm call, to the same", "spread of warm", 1),
     Must("idle box, MiB", "idle box, MiB", 12),
     Must("cancelled until all is gone, ms", "cancelled, ms", 50),
+    Must("streamed answer of 250 chunks, to one render", "render, streamed to final", 4),
+    Must("lines of output, last to first tenth", "render, last tenth to first", 1.5),
     Must("chat: start to prompt, ms", "chat: start to prompt, ms", 300),
     Must("chat: key to echo at 2,000/s, p99 ms", "chat: key to echo at 2000/s, p99 ms", 20),
 )
