@@ -225,6 +225,7 @@ class Terminal:
             with printing_to(self._printed):
                 yield
         finally:
+            await asyncio.sleep(0)  # what was printed last is told of in the loop
             self.frames.close()
             if not running.done():
                 self._prompt.exit()

@@ -28,7 +28,10 @@ _TICKING: Final = 0.25
 class Shows(Protocol):
     """What makes lines of events: `toolrun.cli.chat.view.view.View`."""
 
-    changed: bool
+    @property
+    def changed(self) -> bool:
+        """Whether there is something new to paint."""
+        ...
 
     def show(self, event: Event) -> None:
         """Take an event."""
