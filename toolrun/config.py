@@ -194,7 +194,7 @@ def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     if "tools" in placed:
         placed["tools"] = [
             each if _BUILTIN.fullmatch(each) else _placed(each, folder)
-            for each in _one_by_one(placed["tools"])
+            for each in one_by_one(placed["tools"])
         ]
     if "profile" in placed:
         placed["profile"] = _profile_placed(placed["profile"], folder)
@@ -210,7 +210,7 @@ def _profile_placed(profile: Any, folder: Path) -> Any:
     return _placed(profile, folder) if is_path else profile
 
 
-def _one_by_one(tools: list[str]) -> list[str]:
+def one_by_one(tools: list[str]) -> list[str]:
     """The tools of a list in which a text may name several, separated by commas."""
     parts = (each.split(",") if not Path(each).exists() else [each] for each in tools)
     return [part.strip() for each in parts for part in each if part.strip()]
@@ -267,7 +267,7 @@ def _from_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
             _put(table, names[name], _plain(value))
     _check(table, lambda key: key.replace(".", "_"))
     if "tools" in table:
-        table["tools"] = _one_by_one(table["tools"])
+        table["tools"] = one_by_one(table["tools"])
     return table
 
 

@@ -104,6 +104,7 @@ def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:
         ConfigError: a file or a name is not there, or a recorded tool is not among them.
     """
     from toolrun.cli.load_tools import builtin_of, load_tools
+    from toolrun.config import one_by_one
     from toolrun.trace.to_test import Tools
 
     if not references:
@@ -111,7 +112,7 @@ def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:
     imports: dict[str, list[str]] = {}
     offered: list[str] = []
     seen: dict[str, Any] = {}
-    for reference in references:
+    for reference in one_by_one(list(references)):
         found = load_tools([reference])
         seen |= _schemas(found)
         if (own := builtin_of(reference)) is not None and own != "browser":
