@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pygments.lexer import Lexer
+    from pygments.token import _TokenType
 
 _MOST: Final = 100_000
 """Characters of code that are coloured; it takes a second for a million."""
@@ -47,9 +48,7 @@ def highlighted(code: str, language: str) -> list[Line]:
     lexer = _lexer(language) if language and len(code) <= _MOST else None
     if lexer is None:
         return [[("", line)] if line else [] for line in clean(code).split("\n")]
-    return _lines(
-        (_sgr(str(kind)[6:]), clean(text)) for _, kind, text in lexer.get_tokens_unprocessed(code)
-    )
+    return _lines((_sgr(kind), clean(text)) for _, kind, text in lexer.get_tokens_unprocessed(code))
 
 
 def _lines(spans: Iterable[Span]) -> list[Line]:
@@ -77,12 +76,13 @@ def _joined(line: Line) -> Iterator[Span]:
 
 
 @lru_cache(256)
-def _sgr(kind: str) -> str:
+def _sgr(kind: _TokenType) -> str:
     """The colour of a kind of word: of the nearest kind that has one."""
-    while kind:
-        if kind in _THEME:
-            return _THEME[kind]
-        kind = kind.rpartition(".")[0]
+    names = list(kind)
+    while names:
+        if (name := ".".join(names)) in _THEME:
+            return _THEME[name]
+        names.pop()
     return ""
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CONTEXT: Final = 20
 """Lines before a line that are looked at for its colours."""
-_LATER: Final = 16
+_LATER: Final = 40
 """Characters at the end of the last line that may have no colours yet."""
 
 

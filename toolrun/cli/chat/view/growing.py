@@ -67,6 +67,8 @@ class Growing:
 
     def _eat(self) -> None:
         """Take in what was fed: a frame has more pieces than one."""
+        if not self._fed:
+            return
         text = "".join(self._fed)
         self._fed.clear()
         if text.endswith("\r"):  # "\n" may follow
@@ -189,7 +191,10 @@ def _open_fence(tokens: list[Token], lines: list[str]) -> str:
 
 
 def _last(tokens: list[Token]) -> Token:
-    return next(token for token in reversed(tokens) if token.level == 0 and token.nesting >= 0)
+    at = len(tokens) - 1
+    while tokens[at].level or tokens[at].nesting < 0:
+        at -= 1
+    return tokens[at]
 
 
 def _closes(line: str, marks: str) -> bool:

@@ -77,11 +77,11 @@ class Prose(Entry):
         """See `Entry.live`."""
         if self.done and self.begun:
             return []
-        painted = self._unprinted(page)
-        if self.done:
-            return painted[-rows:]
-        tail = self._tail.lines(self._growing, page.look, page.room(self.kind), rows)
-        return [*painted, *page.margin(self.kind, tail, self.begun or bool(painted))][-rows:]
+        lines = self._unprinted(page)
+        if self.done or self._painted is None:
+            return lines[-rows:]
+        tail = self._tail.lines(self._growing, page.look, self._painted.room, rows)
+        return [*lines, *page.margin(self.kind, tail, self.begun or bool(lines))][-rows:]
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""
@@ -97,16 +97,15 @@ class Prose(Entry):
     def _unprinted(self, page: Page) -> list[str]:
         """The lines of the parts that are final and were not printed."""
         if self._painted is None or self._painted.page is not page:
-            self._painted = _Painted(page, self._printed)
+            self._painted = _Painted(page, page.room(self.kind), self._printed)
         painted = self._painted
         for part in self._parts[painted.parts :]:
-            lines = self._lines(part, page)
+            lines = self._lines(part, page, painted.room)
             painted.lines += page.margin(self.kind, lines, self.begun or bool(painted.lines))
             painted.parts += 1
         return painted.lines
 
-    def _lines(self, part: Part, page: Page) -> list[Line]:
-        room = page.room(self.kind)
+    def _lines(self, part: Part, page: Page, room: int) -> list[Line]:
         lines = self._tail.known(part, page.look, room)
         lines = lines_of(part, room, page.look) if lines is None else lines
         return [[], *lines] if part.gap else lines
@@ -115,7 +114,8 @@ class Prose(Entry):
 class _Painted:
     """What was painted for a page: the lines, and up to which of the parts."""
 
-    def __init__(self, page: Page, parts: int) -> None:
+    def __init__(self, page: Page, room: int, parts: int) -> None:
         self.page = page
+        self.room = room
         self.parts = parts
         self.lines: list[str] = []

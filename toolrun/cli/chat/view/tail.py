@@ -25,6 +25,7 @@ _MARKS: Final = re.compile(r"[*_~`]+\Z")
 _LINK: Final = re.compile(r"\[[^\]\n]*\]\([^)\s]*\Z")
 _ROW: Final = re.compile(r"[ \t]*\|")
 _WORDS: Final = re.compile(r"(?:[^\W_]|[ ,.;:'\"?!()/%$@+=#-])*\Z")
+_PARAGRAPH: Final = re.compile(r"[^\W\d_][^\n<>&\\|]*\Z")
 _STRUCTURE: Final = re.compile(r"[\n<>&\\|]")
 _AT_REST: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-]|[^\s*`](?:\*\*|`))\Z")
 _SHORT: Final = 60
@@ -70,13 +71,14 @@ class Tail:
 
     def _words(self, part: Part, look: Look, columns: int) -> list[Line]:
         """The lines, where only words came since the last parse; else they are parsed."""
-        text, before = part.text.rstrip(" "), self._text
-        if self._line is None or part.number != self._number or not text.startswith(before):
-            return self._parsed(part, look, columns)
+        text = part.text.rstrip(" ")
+        if not self._grown(text, part.number):
+            if _PARAGRAPH.match(text) is None:
+                return self._parsed(part, look, columns)
+            self._begin(columns)
+        before = self._text
         more = text[len(before) :]
-        if _STRUCTURE.search(more):
-            return self._parsed(part, look, columns)
-        if not more:
+        if not more or self._line is None:
             return self._lines
         plain = _WORDS.match(more) is not None
         spans = [(self._sgr, more)] if plain else self._marked(part.text[len(before) :], look)
@@ -86,8 +88,20 @@ class Tail:
         others = [[*blank, *each] for each in wrapped[1:]]
         lines = [*self._lines[:-1], [*indent, *wrapped[0]], *others]
         if (len(more) > _SHORT or not plain) and at_rest(more):
-            self._text, self._lines, self._line = text, lines, lines[-1]
+            self._text, self._lines, self._line, self._shown = text, lines, lines[-1], None
         return lines
+
+    def _grown(self, text: str, number: int | None) -> bool:
+        """Whether a text is the one before, and what came since is no new block."""
+        if self._line is None or number != self._number or not text.startswith(self._text):
+            return False
+        return _STRUCTURE.search(text, len(self._text)) is None
+
+    def _begin(self, columns: int) -> None:
+        """Nothing of a paragraph is there yet."""
+        self._text, self._number, self._shown = "", None, None
+        self._lines, self._line = [[]], []
+        self._room, self._sgr = columns, ""
 
     def _marked(self, words: str, look: Look) -> list[Span]:
         spans = inline(completed(words).rstrip(" "), look)

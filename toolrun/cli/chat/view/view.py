@@ -61,18 +61,18 @@ class View:
 
     def show(self, event: ev.Event) -> None:  # noqa: C901, PLR0912 - an arm for each event
         """Take an event in, where it is one that people want to see."""
-        now = event.time or self._clock()
         self._changed = True
         match event:
             case ev.TextDelta():
-                self._end_reasoning()
                 if self._text is None:
+                    self._end_reasoning()
                     self._text = self._add(Prose())
                 self._text.feed(event.text)
             case ev.ReasoningDelta():
                 if self._reasoning is None or self._reasoning.done:
-                    self._reasoning = self._add(Reasoning(self._number(), now, self._clock))
-                self._reasoning.feed(event.text, now)
+                    began = self._time(event)
+                    self._reasoning = self._add(Reasoning(self._number(), began, self._clock))
+                self._reasoning.feed(event.text, self._time(event))
             case ev.ToolOutput():
                 if (call := self._calls.get(event.call_id)) is not None:
                     call.feed(event.text)
@@ -82,9 +82,15 @@ class View:
             case ev.AssistantMessage():
                 self._said(event)
             case ev.ToolCallStarted():
+                began = self._time(event)
                 self._calls[event.call_id] = self._add(
                     Call(
-                        self._number(), event.name, event.arguments, event.profile, now, self._clock
+                        self._number(),
+                        event.name,
+                        event.arguments,
+                        event.profile,
+                        began,
+                        self._clock,
                     )
                 )
             case ev.ToolCallFinished():
@@ -191,6 +197,9 @@ class View:
                 self._changed = True
                 return True
         return False
+
+    def _time(self, event: ev.Event) -> float:
+        return event.time or self._clock()
 
     def _end_reasoning(self) -> None:
         if self._reasoning is not None and not self._reasoning.done:
