@@ -82,8 +82,8 @@ class Options(TypedDict, total=False):
         instructions: the developer's words to the model.
         effort: how long the model reasons: "low", "medium" or "high".
         sampling: temperature and the like; the server's defaults where not given.
-        tools: functions, marked by `@tool` or not (then sandboxed), paths of manifests, and the
-            model's own: `python()` and `browser(...)` of `toolrun.tools.builtin`.
+        tools: functions, marked by `@tool` or not (then sandboxed), paths of manifests, and those
+            of `toolrun.tools.builtin`: `python()`, `browser(...)`, `files()`, `shell()`.
         tool_choice: "auto", "none", "required" or a named function, as Chat Completions has it.
         workspace: the folder that sandboxed tools may see, where their profile shows one; none.
         profile: of the sandbox: the name of one that ships, "pure" by default, the path of a TOML
