@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.rig.mock import MockServer
+    from tests.rig.server import VllmServer
     from toolrun.cli.chat.face import Question, Row
     from toolrun.cli.chat.status import Status
     from toolrun.cli.chat.view.blocks import Block
@@ -151,12 +152,17 @@ class Talking:
 
 @asynccontextmanager
 async def talking(
-    mock: MockServer, folder: Path, *, kept: bool = False, asked: bool = True, **settings: Any
+    server: MockServer | VllmServer,
+    folder: Path,
+    *,
+    kept: bool = False,
+    asked: bool = True,
+    **settings: Any,
 ) -> AsyncIterator[Talking]:
-    """A conversation with the mock, in a folder of its own; in a database where it is kept.
+    """A conversation with a server, in a folder of its own; in a database where it is kept.
 
     Args:
-        mock: the server.
+        server: which answers.
         folder: for tools and the database.
         kept: whether what is said is stored.
         asked: whether a person is there, and not a pipe.
@@ -164,7 +170,9 @@ async def talking(
     """
     (folder / "asking_tools.py").write_text(ASKING)
     store = f"sqlite:///{folder / 'sessions.db'}"
-    config = Config(base_url=mock.url, tools=(str(folder / "asking_tools.py"),))
+    config = Config(
+        base_url=server.url, model=server.model, tools=(str(folder / "asking_tools.py"),)
+    )
     config = structs.replace(config, store=store if kept else None, **settings)
     face = Stage()
     talk = Conversation(face, config, Mask([]), Start(keep=kept))
