@@ -210,6 +210,7 @@ def test_two_terminals_share_a_store_and_not_a_session(chats: Chats, mock: MockS
     first.shows("To the first.")
     second = chats("--resume", "shared")
     second.shows("is held by process")
+    second.shows("what then?")
     second.say("f")
     second.shows("To the first.")
     second.say("[[script:two]] Two")

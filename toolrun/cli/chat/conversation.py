@@ -197,7 +197,7 @@ class Conversation:
         """Open the session to begin with; False where the person picked none."""
         from toolrun.cli.about import server_name
         from toolrun.cli.chat.banner import welcome
-        from toolrun.cli.chat.sessions import left, showing, taking_up
+        from toolrun.cli.chat.sessions import first, left, showing
         from toolrun.cli.chat.sessions.start import keeping_of
         from toolrun.cli.load_tools import load_tools
         from toolrun.cli.options import session_options
@@ -209,12 +209,12 @@ class Conversation:
         options = {**session_options(config), "tools": tools, "folder": Path.cwd()}
         self.runtime = Runtime(**options, store=self.keeping)
         if start.goes_on:
-            found = await taking_up.begun_with(self, start)
+            found = await first.begun_with(self, start)
             if found is None:
                 return False
             self.session = found
             self._settle()
-            server = await taking_up.see_to_model(self)
+            server = await first.see_to_model(self)
         else:
             if start.new is not None:
                 await self.keeping.check_free(start.new)

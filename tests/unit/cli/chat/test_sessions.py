@@ -290,7 +290,7 @@ async def test_a_session_that_is_open_elsewhere_is_forked(mock: MockServer, url:
     person = Person("And mine", answers=["fork"])
     async with busy(url):
         await held(person, mock, url, Start(resume="s"))
-    assert "is held by process" in person.asked[0].text
+    assert "is held by process" in person.text
     assert [each.word for each in person.asked[0].choices] == ["fork", "wait", "no"]
     assert person.conversation[:3] == ["Mine", "Theirs.", "And mine"]
     turns = {info.id: info.turns for info in await stored(url)}
@@ -344,7 +344,7 @@ async def test_other_tools_are_listed_and_adopted(
     await held(Person("Hello"), mock, url, Start(new="s"), tools=("my_tools.py:send",))
     person = Person("Never said", answers=["no"])
     await held(person, mock, url, Start(resume="s"))
-    assert "send is gone" in person.asked[0].text
+    assert "  send is gone" in person.told
     assert person.conversation == []
     person = Person("More", answers=["adopt"])
     await held(person, mock, url, Start(resume="s"))
@@ -359,8 +359,8 @@ async def test_of_a_damaged_session_what_is_whole_goes_on(mock: MockServer, url:
     database.close()
     person = Person("Three", answers=["fork", "no"])
     await held(person, mock, url, Start(resume="s"))
-    assert "its event 6 is not what was written" in person.asked[0].text
-    assert "5 events before it are whole" in person.asked[0].text
+    assert "its event 6 is not what was written" in person.text
+    assert "what came before it is whole: 5 events" in person.told
     assert person.conversation[0] == "One"
     said = [e["content"] for e in mock.bodies()[-1]["messages"] if e["role"] == "user"]
     assert said == ["One", "Two", "Three"]

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from msgspec import structs
 
-from toolrun.cli.chat.face import Choice, Question, Row
+from toolrun.cli.chat.face import Choice, Question
 from toolrun.cli.chat.sessions.left import chosen, is_asked
 from toolrun.cli.screen import WARNING
 from toolrun.copying import before_running_turn, copied
 from toolrun.errors import (
     ConfigError,
-    ModelNotFound,
-    ServerError,
     SessionBusy,
     StoreError,
     ToolsChanged,
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.cli.chat.conversation import Conversation
-    from toolrun.cli.chat.sessions.start import Start
     from toolrun.config import Config
     from toolrun.events import Durable
     from toolrun.session import Session
@@ -51,6 +48,8 @@ _DAMAGED: Final = (
 _NONE: Final = 1 << 30
 """An event number that no session comes to: nothing is read, only looked for."""
 _FEW: Final = 5
+_LINES: Final = 10
+"""Differences of tools that are listed."""
 _PATIENCE: Final = 86_400.0
 """Seconds to wait for a session that another process drives, where somebody chose to."""
 
@@ -76,7 +75,7 @@ async def taken_up(
             return await _resumed(talk, id, wait, adopt=adopt, **options)
         except SessionBusy as busy:
             wait = None
-            match await _asked(talk, busy, f"{busy}.", _BUSY):
+            match await _asked(talk, busy, [f"{busy}"], "what then?", _BUSY):
                 case "wait":
                     wait = _PATIENCE
                 case "fork":
@@ -84,17 +83,20 @@ async def taken_up(
                 case _:
                     return None
         except ToolsChanged as changed:
-            said = str(changed).partition(". Give it")[0] + "."
-            if await _asked(talk, changed, said, _OTHER_TOOLS) != "adopt":
+            head, _, others = str(changed).partition(". Give it")[0].partition(": ")
+            lines = others.split("; ")
+            more = [f"  and {len(lines) - _LINES} more"] if len(lines) > _LINES else []
+            said = [f"{head}:", *(f"  {each}" for each in lines[:_LINES]), *more]
+            if await _asked(talk, changed, said, "go on with these?", _OTHER_TOOLS) != "adopt":
                 return None
             adopt = True
         except StoreError as damage:
             whole, found = await talk.keeping.salvage(id)
             if found is None or not whole:
                 raise
-            said = f"{str(found).partition(';')[0]}; {counted(len(whole), 'event')} before it"
-            said = f"{said} {'is' if len(whole) == 1 else 'are'} whole."
-            if await _asked(talk, damage, said, _DAMAGED) != "fork":
+            whole_ones = f"what came before it is whole: {counted(len(whole), 'event')}"
+            said = [str(found).partition(";")[0], whole_ones]
+            if await _asked(talk, damage, said, "what then?", _DAMAGED) != "fork":
                 return None
             return await _fork(talk, id, whole, options)
 
@@ -169,39 +171,18 @@ async def _fork(
 
 
 async def _asked(
-    talk: Conversation, error: Exception, text: str, choices: tuple[Choice, ...]
+    talk: Conversation,
+    error: Exception,
+    lines: Sequence[str],
+    text: str,
+    choices: tuple[Choice, ...],
 ) -> str | None:
     """What a person wants to do about an error; raises it where nobody is there."""
     if not is_asked(talk):
         raise error
+    for line in lines:
+        talk.face.say(line, WARNING)
     return await chosen(talk, Question(text, choices))
-
-
-async def begun_with(talk: Conversation, start: Start) -> Session | None:
-    """The session that is there and was asked for at the start; None where nobody wants one.
-
-    Raises:
-        ToolrunError: there is none, or it cannot be opened.
-    """
-    from toolrun.cli.chat.sessions.rows import at_home, last_of
-    from toolrun.cli.chat.sessions.start import PICK
-
-    wanted = start.resume
-    if start.last:
-        here = Path.cwd()
-        last = await last_of(talk.keeping, here)
-        if last is None:
-            raise ConfigError(f"there is no session in {talk.keeping.url} to go on with")
-        info, glimpse = last
-        wanted = info.id
-        if glimpse.folder != str(here):
-            whose = f", of {at_home(glimpse.folder)}" if glimpse.folder else ""
-            talk.face.say(f"no session of this folder yet: this is the last one{whose}")
-    elif wanted == PICK:
-        wanted = await picked(talk)
-    if wanted is None:
-        return None
-    return await taken_up(talk, wanted, **start.given)
 
 
 def settled(config: Config, state: State) -> Config:
@@ -281,24 +262,3 @@ async def picked(talk: Conversation) -> str | None:
         raise ConfigError(f"there is no {'other ' if open_here else ''}session in {where}")
     place = await talk.face.pick("which session?", rows)
     return None if place is None else found[place].id
-
-
-async def see_to_model(talk: Conversation) -> str:
-    """What serves the session's model; where that is not served any more, others are offered."""
-    from toolrun.cli.about import server_name
-
-    try:
-        return await server_name(talk.config)
-    except ModelNotFound as gone:
-        talk.face.say(f"the model of this session, {talk.config.model}, is not served", WARNING)
-        if not gone.available or not is_asked(talk):
-            return f"serves {', '.join(gone.available) or 'nothing'}"
-        rows = [Row(each) for each in gone.available]
-        place = await talk.face.pick("which model shall it go on with?", rows)
-        if place is None:
-            return "without this model"
-        await talk.reopen(model=gone.available[place])
-        return await see_to_model(talk)
-    except ServerError as error:
-        talk.face.say(talk.mask.text(str(error)), WARNING)
-        return "does not answer"
