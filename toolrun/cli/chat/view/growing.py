@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LARGE: Final = 8_192
 """Characters of a part from which on it is not looked at for each line that it grows by."""
-_GOES_ON: Final = re.compile(r" *(?:[^\W\d_]|\|)")
+_GOES_ON: Final = re.compile(r"  +\S| ?(?:[^\W\d_]|\|)")
 _BLANK: Final = " \t"
 _ENDED_BY_EMPTY_LINE: Final = ("paragraph_open", "table_open", "blockquote_open")
 _ENDED_AT_ONCE: Final = ("heading_open", "hr")

@@ -30,6 +30,7 @@ _STRUCTURE: Final = re.compile(r"[\n<>&\\|]")
 _AT_REST: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-]|[^\s*`](?:\*\*|`))\Z")
 _SHORT: Final = 60
 """Characters that are added to a line and not yet taken for a part of it."""
+_FENCE: Final = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 _LARGE: Final = 8_192
 """Characters of an end of which only the last are shown."""
 
@@ -138,12 +139,17 @@ def completed(text: str) -> str:
     start = text.rfind("\n") + 1
     if _ROW.match(text, start):
         text = _without_head(text[:start])
-    text = text.rstrip("\n")
-    text = _ONLY_MARKS.sub("", text)
-    if not _open(text[text.rfind("\n\n") + 1 :]):
+    elif _FENCE.match(text, start):
+        text = text[:start]
+    text = _ONLY_MARKS.sub("", text.rstrip("\n"))
+    fences = [*_FENCE.finditer(text)] if "``" in text or "~~" in text else []
+    if len(fences) % 2:  # code inside of a list or a quote: what is in it is no mark
+        return text
+    start = max(text.rfind("\n\n") + 1, fences[-1].end() if fences else 0)
+    if not _open(text[start:]):
         return text
     text = _MARKS.sub("", text)
-    block = text[text.rfind("\n\n") + 1 :]
+    block = text[start:]
     close = ")" if _LINK.search(block) else ""
     return text + "`" * (block.count("`") % 2) + close + "**" * (block.count("**") % 2)
 
