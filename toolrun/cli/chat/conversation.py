@@ -98,7 +98,7 @@ class Conversation:
         from toolrun.cli.chat.commands.registry import command_of
 
         command = command_of(typed)
-        if command is None or not command.at_once:
+        if command is None or not command.at_once or not hasattr(self, "session"):
             return False
         await self._obey(typed)
         return True

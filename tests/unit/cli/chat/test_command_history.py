@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.rig.mock import Call, Step
 from tests.unit.cli.chat.talking import talking
+from toolrun.cli.chat.conversation import Conversation
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +154,8 @@ async def test_stop_ends_the_turn_that_runs_and_keeps_what_there_is(
         assert finished is not None
         assert (finished.status, finished.reason) == ("cancelled", "enough")
         assert await say.talk.at_once("/stop")
+        closed = Conversation(say.face, say.talk.config, say.talk.mask)
+        assert not await closed.at_once("/usage")  # it waits until there is a session
         assert not await say.talk.at_once("/undo")
 
 

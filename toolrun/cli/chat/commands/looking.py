@@ -104,7 +104,7 @@ def _used(state: State, length: int | None, prices: dict[str, Prices]) -> Iterat
     yield "conversation", ", ".join(parts)
     share = _share(usage.cached_tokens, usage.prompt_tokens)
     cached = f"{share} of them cached" if usage.cached_tokens else "none known to be cached"
-    yield "prompt tokens", f"{usage.prompt_tokens:,}, {cached}"
+    yield "prompt tokens", f"{usage.prompt_tokens:,}{f', {cached}' if usage.prompt_tokens else ''}"
     reasoned = f", {usage.reasoning_tokens:,} of them reasoning" if usage.reasoning_tokens else ""
     yield "completion tokens", f"{usage.completion_tokens:,}{reasoned}"
     used = steps[-1].usage.total_tokens if steps else 0
