@@ -95,7 +95,8 @@ class Person:
 
     def fold(self, number: int | None = None) -> None: ...
 
-    def prefill(self, text: str) -> None: ...
+    def prefill(self, text: str) -> None:
+        self._says.insert(0, text)
 
     def again(self) -> None:
         self.told.append("(a new screen)")

@@ -447,3 +447,23 @@ async def test_what_was_shown_before_is_not_counted_again(mock: MockServer, url:
     talk = await held(Person(), mock, url, Start(resume="s"))
     assert talk.session.state.turn == 1
     assert talk.meter.status().used == talk.session.state.usage.total_tokens
+
+
+async def test_a_message_in_place_of_an_answer_is_the_next_message(
+    mock: MockServer, url: str
+) -> None:
+    mock.script(Step(None, "x", fault="http_400"), name="bad")
+    await held(Person("[[script:bad]] One"), mock, url, Start(new="s"))
+    person = Person("Never asked", answers=["Something else"])
+    await held(person, mock, url, Start(resume="s"))
+    assert len(person.asked) == 1
+    said = [e["content"] for e in mock.bodies()[-2]["messages"] if e["role"] == "user"]
+    assert said == ["[[script:bad]] One", "Something else"]
+
+
+async def test_a_question_is_asked_until_it_is_answered(mock: MockServer, url: str) -> None:
+    person = Person(answers=["perhaps", "fork"])
+    async with busy(url):
+        await held(person, mock, url, Start(resume="s"))
+    assert "type one of: fork, wait, no" in person.told
+    assert person.conversation[0] == "Mine"

@@ -79,6 +79,7 @@ async def chosen(talk: Conversation, question: Question) -> str | None:
         said = await talk.face.ask(question)
         if said is None or said in words:
             return said
+        talk.face.say(f"type one of: {', '.join(words)}")
 
 
 async def offer(talk: Conversation) -> None:
@@ -93,10 +94,14 @@ async def offer(talk: Conversation) -> None:
         talk.face.say("your next message ends that turn; `toolrun run --resume` goes on with it")
     elif state.pending and not state.running:
         await _decide(talk)
-    elif await chosen(talk, Question("go on with it?", _GO_ON)) == "yes":
-        await talk.turn(talk.session.stream_on())
     else:
+        said = await talk.face.ask(Question("go on with it?", _GO_ON))
+        if said == "yes":
+            await talk.turn(talk.session.stream_on())
+            return
         talk.face.say("left as it is; your next message ends it")
+        if said not in (None, "no"):  # it was that message
+            talk.face.prefill(said)
 
 
 async def _decide(talk: Conversation) -> None:
