@@ -133,6 +133,23 @@ async def test_a_patch_of_many_lines_is_applied_and_taken_back(
     assert not (tmp_path / "notes").exists()
 
 
+async def test_over_harmony_a_patch_is_a_function_and_bare_all_the_same(
+    vllm32: VllmServer, tmp_path: Path
+) -> None:
+    (tmp_path / "greet.py").write_text('def greet():\n    return "Hi"\n')
+    steps = (
+        analysis("I change it.") + call("apply_patch", PATCH),
+        analysis("Changed.") + final("It says Hello."),
+    )
+    answer = await ask_directly(vllm32, steps, tools=[files(approve=False)], workspace=tmp_path)
+
+    (patched,) = (each.result for each in answer.tool_calls)
+    assert patched is not None
+    assert patched.content == "greet.py: changed\nnotes/new.txt: created, 1 line"
+    assert (tmp_path / "notes/new.txt").read_text() == 'One "line".\n'
+    assert "type apply_patch = (_: {" in _prompt(answer, 0)
+
+
 async def test_over_harmony_it_browses_and_cites(vllm32: VllmServer, tmp_path: Path) -> None:
     (tmp_path / "museum.md").write_text("# The museum\nIt opens at nine.\n")
     steps = (
