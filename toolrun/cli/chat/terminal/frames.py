@@ -116,13 +116,15 @@ class Frames:
             wait = max(self._next - time.monotonic(), 0.0)
             self._planned = loop.call_later(wait, self.paint)
 
-    def paint(self) -> None:
-        """Paint what has changed."""
+    def paint(self, *, clocks: bool = False) -> None:
+        """Paint what has changed; `clocks`: time has passed, too."""
         if self._planned is not None:
             self._planned.cancel()
             self._planned = None
         view = self._view
-        if view is None or not view.changed or self._held or not self._prompt.is_running:
+        if view is None or self._held or not self._prompt.is_running:
+            return
+        if not view.changed and not clocks:
             return
         began = time.monotonic()
         width, room = self._prompt.size.columns, self._prompt.room
@@ -165,6 +167,7 @@ class Frames:
 
     def _tick(self) -> None:
         self._ticking = None
+        self.paint(clocks=True)
         self._prompt.invalidate()
         self.tick(on=True)
 
