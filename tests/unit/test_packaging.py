@@ -91,8 +91,17 @@ def test_the_wheel_holds_the_package_the_shipped_files_and_nothing_else(wheel: P
         f"{info}/{name}"
         for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
     }
+    shared = {
+        f"toolrun-{toolrun.__version__}.data/data/share/{name}"
+        for name in (
+            "man/man1/toolrun.1",
+            "bash-completion/completions/toolrun",
+            "fish/vendor_completions.d/toolrun.fish",
+            "zsh/site-functions/_toolrun",
+        )
+    }
     assert "toolrun/py.typed" in names
-    assert names == code | shipped | about
+    assert names == code | shipped | shared | about
 
 
 def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:

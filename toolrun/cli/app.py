@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
 
 from toolrun._version import __version__
 from toolrun.cli.exits import Exit, Interrupted, of_error
@@ -20,19 +20,32 @@ from toolrun.errors import ToolrunError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+_ASK, _LOOK, _SET_UP = (
+    Group(name, sort_key=at)
+    for at, name in enumerate(("Ask", "Look at what happened", "Set up and check"))
+)
+_EVERYWHERE = Group("Every command", sort_key=9)
 _COMMANDS = {
-    "run": "Run one prompt: the answer on stdout, what happens on stderr.",
-    "chat": "Talk with a model that has tools.",
-    "replay": "Show a recorded session again, check many, or ask another model the same.",
-    "serve": "Serve the OpenAI API: your tools run here, and no client forgets its reasoning.",
-    "doctor": "Check a server: what it keeps, what it loses, and what mends it.",
-    "demo": "One session on your server, explained step by step, with proof and replay.",
-    "init": "Make a project: one tool, its settings, and a test that passes.",
-    "tools": "List, check, call and show the tools of a session.",
-    "sandbox": "List, show and check the profiles of sandboxes; run a command in one.",
-    "trace": "Check, show, compare and export recorded sessions.",
-    "sessions": "List, show and remove the sessions that a store keeps.",
-    "completion": "Print what completes commands and options in a shell.",
+    "run": (_ASK, "Ask once: the answer on stdout, what happens on stderr."),
+    "chat": (_ASK, "Talk with a model that has tools."),
+    "serve": (_ASK, "Serve the OpenAI API; tools run here, reasoning survives."),
+    "replay": (_LOOK, "Show a recorded session again, or check that it holds."),
+    "trace": (_LOOK, "Check, show, compare and export recorded sessions."),
+    "sessions": (_LOOK, "List, show and remove the sessions that a store keeps."),
+    "init": (_SET_UP, "Make a project: a tool, settings, a test that passes."),
+    "demo": (_SET_UP, "One session on your server, explained step by step."),
+    "doctor": (_SET_UP, "Check a server: what it keeps, loses, and what mends it."),
+    "tools": (_SET_UP, "List, check, call and show the tools of a session."),
+    "sandbox": (_SET_UP, "List, show, check profiles; run a command in a box."),
+    "completion": (_SET_UP, "Print what completes commands in a shell."),
+}
+_EXAMPLES = {
+    "run": "git log -5 | toolrun run - --tools files --workspace .",
+    "chat": "toolrun chat --tools python,files --workspace .",
+    "serve": "toolrun serve --tools my_tools.py --port 8080",
+    "replay": "toolrun replay session.jsonl --speed 4",
+    "init": "toolrun init my_agent",
+    "doctor": "toolrun doctor http://localhost:8000/v1",
 }
 
 app = App(
@@ -45,23 +58,30 @@ app = App(
     version=__version__,
     default_parameter=Parameter(show_default=False, negative=()),
 )
+for _flag in ("--help", "--version"):
+    app[_flag].group = (_EVERYWHERE,)
 _GROUPS = frozenset({"tools", "sandbox", "trace", "sessions"})
 """Commands that have commands of their own."""
-for _name, _help in _COMMANDS.items():
+for _at, (_name, (_group, _help)) in enumerate(_COMMANDS.items()):
     _home = f"toolrun.cli.{_name}:{'app' if _name in _GROUPS else _name}"
-    app.command(_home, name=_name, help=_help)
+    if _name in _EXAMPLES:
+        _help = f"{_help}\n\nExample: {_EXAMPLES[_name]}"
+    app.command(_home, name=_name, help=_help, group=_group, sort_key=_at)
 
 
 @app.meta.default
 def _launch(
     *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
-    debug: Annotated[bool, Parameter(help="Show the traceback of an error.")] = False,
+    debug: Annotated[
+        bool, Parameter(group=_EVERYWHERE, help="Show the traceback of an error.")
+    ] = False,
     config: Annotated[
-        Path | None, Parameter(help="Settings; toolrun.toml of this folder by default.")
+        Path | None,
+        Parameter(group=_EVERYWHERE, help="Settings; toolrun.toml of this folder by default."),
     ] = None,
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"] | None,
-        Parameter(help="What is logged to stderr; warning by default."),
+        Parameter(group=_EVERYWHERE, help="What is logged to stderr; warning by default."),
     ] = None,
 ) -> int:
     """Run a command with what every command has."""

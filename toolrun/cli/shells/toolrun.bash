@@ -3,7 +3,7 @@
 _toolrun_has() {
   case $1 in
     '')
-      commands=(run chat replay serve doctor demo init tools sandbox trace sessions completion)
+      commands=(run chat serve replay trace sessions init demo doctor tools sandbox completion)
       options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag --version:flag)
       takes=() ;;
     run)
@@ -14,70 +14,14 @@ _toolrun_has() {
       commands=()
       options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --store:text --resume:session --continue:flag -c:flag --id:text --no-store:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
       takes=() ;;
-    replay)
-      commands=()
-      options=(--speed:text --step:flag --quiet:flag --check:flag --strictness:of,strict,semantic,loose --exit-first:flag -x:flag --against:text --model:text --via:of,auto,chat,responses,harmony --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --fail-on:of,calls,answer,none --record:file --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(file+) ;;
     serve)
       commands=()
       options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --host:text --port:text --api-key-file:file --store:text --grace:text --max-body:text --in-flight:text --requests-per-minute:text --tokens-per-minute:text --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
       takes=() ;;
-    doctor)
+    replay)
       commands=()
-      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(text) ;;
-    demo)
-      commands=()
-      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --server-note:text --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(text) ;;
-    init)
-      commands=()
-      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(folder) ;;
-    tools)
-      commands=(list check call schema)
-      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'tools list')
-      commands=()
-      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'tools check')
-      commands=()
-      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'tools call')
-      commands=()
-      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(text text+) ;;
-    'tools schema')
-      commands=()
-      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(text) ;;
-    sandbox)
-      commands=(profiles show seccomp check run)
-      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'sandbox profiles')
-      commands=()
-      options=(--json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'sandbox show')
-      commands=()
-      options=(--json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(profile) ;;
-    'sandbox seccomp')
-      commands=()
-      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=() ;;
-    'sandbox check')
-      commands=()
-      options=(--workspace:folder --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(profile) ;;
-    'sandbox run')
-      commands=()
-      options=(--workspace:folder --timeout:text --env:text --backend:of,bubblewrap,sandlock,container,podman,docker --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
-      takes=(profile text+) ;;
+      options=(--speed:text --step:flag --quiet:flag --check:flag --strictness:of,strict,semantic,loose --exit-first:flag -x:flag --against:text --model:text --via:of,auto,chat,responses,harmony --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --fail-on:of,calls,answer,none --record:file --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(file+) ;;
     trace)
       commands=(check show diff view minimize redact migrate to-test export)
       options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
@@ -138,6 +82,62 @@ _toolrun_has() {
       commands=()
       options=(--older-than:text --store:text --tenant:text --status:of,new,running,finished,parked,limited,cancelled,failed --dry-run:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
       takes=() ;;
+    init)
+      commands=()
+      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(folder) ;;
+    demo)
+      commands=()
+      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --server-note:text --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(text) ;;
+    doctor)
+      commands=()
+      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(text) ;;
+    tools)
+      commands=(list check call schema)
+      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'tools list')
+      commands=()
+      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'tools check')
+      commands=()
+      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'tools call')
+      commands=()
+      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(text text+) ;;
+    'tools schema')
+      commands=()
+      options=(--tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(text) ;;
+    sandbox)
+      commands=(profiles show seccomp check run)
+      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'sandbox profiles')
+      commands=()
+      options=(--json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'sandbox show')
+      commands=()
+      options=(--json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(profile) ;;
+    'sandbox seccomp')
+      commands=()
+      options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=() ;;
+    'sandbox check')
+      commands=()
+      options=(--workspace:folder --backend:of,bubblewrap,sandlock,container,podman,docker --json:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(profile) ;;
+    'sandbox run')
+      commands=()
+      options=(--workspace:folder --timeout:text --env:text --backend:of,bubblewrap,sandlock,container,podman,docker --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      takes=(profile text+) ;;
     completion)
       commands=()
       options=(--debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
