@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.integration.chats import Chats, chats
+from tests.integration.pane import Pane
 from tests.rig.mock import Call, Step
 from tests.unit.cli.work import until
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.integration.pane import Pane
     from tests.rig.mock import MockServer
 
 __all__ = ["chats"]
@@ -264,3 +264,26 @@ def test_a_pipe_is_asked_nothing(chats: Chats, mock: MockServer) -> None:
     assert shown.index("\u276f [[script:one]] First") < shown.index("One.")
     assert shown.count("One.") == 2
     assert [each[:2] for each in sessions(chats)] == [("finished", "2")]
+
+
+@pytest.mark.load
+def test_one_is_picked_where_only_lines_are_written(chats: Chats, mock: MockServer) -> None:
+    for name in ("apples", "pears"):
+        mock.script(Step(None, f"About {name}."), name=name)
+        pane = chats()
+        pane.say(f"Tell me of {name} [[script:{name}]]")
+        pane.shows(f"About {name}.")
+        pane.press("C-d")
+        pane.shows("ended with 0")
+    words = ("chat", "--resume")
+    pane = Pane(chats.folder, chats.env, *words, term="dumb")
+    try:
+        pane.shows("which session? 2 of 2")
+        assert "  1  just now  Tell me of pears" in pane.screen()
+        pane.say("apples")
+        pane.shows("which session? 1 of 2")
+        pane.say("2")
+        pane.shows("About apples.")
+        assert "\u276f Tell me of apples" in pane.screen()
+    finally:
+        pane.close()

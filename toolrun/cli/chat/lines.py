@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from toolrun.cli.chat.terminal.picking import ago
 from toolrun.cli.chat.waiting import is_asked
 from toolrun.cli.exits import Exit
 from toolrun.cli.keyboard import Keyboard, leaves, reader
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from toolrun.cli.chat.status import Status
     from toolrun.cli.chat.view.blocks import Block
     from toolrun.events import Event
+
+
+_LISTED: Final = 20
+"""Rows of a list that are written at once."""
 
 
 class Lines:
@@ -88,15 +93,21 @@ class Lines:
 
     async def pick(self, title: str, rows: Sequence[Row]) -> int | None:
         """See `Face.pick`."""
-        self.say(title)
-        for number, row in enumerate(rows, 1):
-            self.say(f"{number:>3}  {row.title}  {row.detail}".rstrip())
-        try:
-            said = await self._reader.read("number: ", remember=False)
-        except KeyboardInterrupt:
-            return None
-        picked = (said or "").strip()
-        return int(picked) - 1 if picked.isdigit() and 0 < int(picked) <= len(rows) else None
+        words: list[str] = []
+        while True:
+            fit = [at for at, row in enumerate(rows) if all(word in _sought(row) for word in words)]
+            self.say(f"{title} {len(fit):,} of {len(rows):,}")
+            for at in fit[:_LISTED]:
+                self.say(_line(at + 1, rows[at]))
+            try:
+                said = await self._reader.read("number, or words to look for: ", remember=False)
+            except KeyboardInterrupt:
+                return None
+            if not (typed := (said or "").strip()):
+                return None
+            if typed.isdigit() and 0 < int(typed) <= len(rows):
+                return int(typed) - 1
+            words = typed.lower().split()
 
     async def edit(self, text: str, suffix: str = ".md") -> str | None:  # noqa: ARG002 - see Face
         """See `Face.edit`."""
@@ -137,3 +148,13 @@ class Lines:
         """See `Face.run`."""
         with self._interrupts:
             return await talk.hold()
+
+
+def _sought(row: Row) -> str:
+    return f"{row.title} {row.detail}".lower()
+
+
+def _line(number: int, row: Row) -> str:
+    """A row of a list, flat: a title may hold what ends a line."""
+    when = f"{ago(row.when)}  " if row.when else ""
+    return f"{number:>3}  {when}{row.title}  {row.detail}".replace("\n", " ").rstrip()
