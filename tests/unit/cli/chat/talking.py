@@ -117,6 +117,10 @@ class Stage:
         finally:
             self.stops.pop()
 
+    def stop(self) -> bool:
+        """Press Ctrl-C."""
+        return self.stops[-1]()
+
     def fold(self, number: int | None = None) -> None:
         self.folds.append(number)
 

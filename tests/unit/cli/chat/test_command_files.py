@@ -193,3 +193,22 @@ async def test_a_replay_is_shown_and_nothing_is_asked(mock: MockServer, tmp_path
         assert f"this is session {say.talk.session.id} again" in seen
         assert say.said == []
         assert len(mock.bodies()) == 1
+
+
+async def test_a_replay_that_ends_within_a_turn_leaves_nothing_running(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "talk.jsonl"
+    async with talking(mock, tmp_path) as say:
+        await say("First.")
+        await say(f"/save {path}")
+        lines = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(lines[:-1]))  # without TurnFinished
+        await say(f"/replay {path}")
+        last = say.face.events[-1]
+        assert isinstance(last, TurnFinished)
+        assert (last.status, last.reason) == ("cancelled", "the replay ends here")
+        say.face.turns = say.face.stop
+        seen = await say(f"/replay {path}")
+        assert "the replay was stopped" in seen
+        assert len(say.face.events) <= 2

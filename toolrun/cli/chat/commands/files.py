@@ -127,18 +127,26 @@ async def _replay(talk: Conversation, rest: str) -> None:
     import anyio
 
     from toolrun.cli.screen import TITLE
+    from toolrun.events import SessionOpened, TurnFinished, TurnUndone
     from toolrun.trace.reader import read_trace
 
     path = there(rest, _REPLAY)
     trace = read_trace(path)
     talk.face.say(f"replay of {path}", TITLE)
 
+    runs = False
+
     async def show() -> None:
+        nonlocal runs
         for event in filter(_is_whole, trace.events):
             talk.face.show(event)
+            if event.durable:
+                runs = not isinstance(event, SessionOpened | TurnFinished | TurnUndone)
             await anyio.lowlevel.checkpoint()
 
     whole = await stoppable(talk, show)
+    if runs:  # else its calls would seem to run for ever
+        talk.face.show(TurnFinished("cancelled", reason="the replay ends here"))
     end = "end of the replay" if whole else "the replay was stopped"
     talk.face.say(f"{end}; this is session {talk.session.id} again", TITLE)
 
