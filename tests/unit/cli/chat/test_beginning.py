@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tty
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from toolrun.cli.chat import beginning
 from toolrun.cli.chat.terminal import history
 from toolrun.cli.chat.terminal.history import Shared
 from toolrun.cli.chat.terminal.picking import ago
+from toolrun.cli.chat.terminal.reading import keyboard
 
 _PROMPT = "\u276f"
 
@@ -117,6 +119,19 @@ def test_a_history_that_cannot_be_kept_is_remembered_by_the_process(
     assert list(kept.load_history_strings()) == []
     kept.append_string("typed")
     assert kept.get_strings() == ["typed"]
+
+
+def test_keys_are_read_as_far_as_they_are_there_and_what_is_no_text_is_shown_as_that() -> None:
+    out, into = os.openpty()
+    tty.setraw(into)
+    try:
+        with os.fdopen(into, encoding="utf-8") as stdin, pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.stdin", stdin)
+            os.write(out, b"caf\xe9 " + b"x" * 3_000)
+            text = "".join(each.data for each in keyboard().read_keys())
+            assert text == "caf\ufffd " + "x" * 3_000
+    finally:
+        os.close(out)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.application.current import set_app
-from prompt_toolkit.input import create_input
 
 from toolrun.cli.chat.terminal.application import Prompt
 from toolrun.cli.chat.terminal.asking import Asking
@@ -22,6 +21,7 @@ from toolrun.cli.chat.terminal.keys import bindings
 from toolrun.cli.chat.terminal.paper import Paper
 from toolrun.cli.chat.terminal.picking import Picking
 from toolrun.cli.chat.terminal.printed import printing_to
+from toolrun.cli.chat.terminal.reading import keyboard
 from toolrun.cli.chat.terminal.waiting import Waiting
 from toolrun.cli.chat.terminal.windows import STYLE, Below
 from toolrun.cli.exits import Exit
@@ -85,7 +85,7 @@ class Terminal:
         self._prompt = Prompt(
             self.paper,
             self._resized,
-            input=keys or create_input(sys.stdin),
+            input=keys or keyboard(),
             layout=self.below.layout,
             style=STYLE,
             key_bindings=bindings(self.below, self._hands),

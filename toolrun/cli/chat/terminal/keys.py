@@ -52,6 +52,7 @@ def bindings(below: Below, hands: Does) -> KeyBindings:
         (("c-j",), typing, pressed.newline),
         (("escape", "enter"), typing, pressed.newline),
         (("c-c",), True, pressed.stop),
+        (("escape",), replying, pressed.stop),
         (("c-d",), ~is_searching, pressed.end),
         (("c-z",), True, pressed.suspend),
         (("c-l",), True, pressed.anew),
