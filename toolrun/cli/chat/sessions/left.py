@@ -26,7 +26,7 @@ _CUT_OFF: Final = {
     "rerun": "it runs again",
     "key": "it runs again, with the same key",
     "ask": "you are asked whether it runs again",
-    "never": "it does not run again: the model is told, and should look",
+    "never": "it does not run again, and the model is told",
 }
 _GO_ON: Final = (
     Choice("y", "yes", "go on where it stopped"),
