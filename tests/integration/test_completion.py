@@ -104,6 +104,7 @@ done
 """
 
 
+@pytest.mark.load
 def test_bash_completes(folder: Path, env: dict[str, str]) -> None:
     typed = "".join(f"{line}\n" for line, _ in LINES)
     done = subprocess.run(
@@ -118,6 +119,7 @@ def test_bash_completes(folder: Path, env: dict[str, str]) -> None:
     assert not (folder / "pwned").exists()
 
 
+@pytest.mark.load
 def test_fish_completes(folder: Path, env: dict[str, str]) -> None:
     script = "source $argv[1]; while read -l line; echo \\x1d; complete -C $line; end"
     typed = "".join(f"{line}\n" for line, _ in LINES)
@@ -173,6 +175,7 @@ def interactive(folder: Path, env: dict[str, str]) -> Iterator[Zsh]:
 SHOWN = "show() { zle -I; print -r -- \"<<$BUFFER>>\"; BUFFER=; }; zle -N show; bindkey '^G' show"
 
 
+@pytest.mark.load
 def test_zsh_completes(interactive: Zsh, folder: Path) -> None:
     read = f"autoload -U compinit && compinit -u -D && source {HOME / 'toolrun.zsh'}"
     interactive.type(f"{read}; {SHOWN}; echo rea''dy\n")
