@@ -141,6 +141,10 @@ class BlockingSession:
         """See `Session.decide`."""
         self._thread().call(self._session.decide, call_id, decision)
 
+    def context_length(self) -> int | None:
+        """See `Session.context_length`."""
+        return self._thread().call(self._session.context_length)
+
     @property
     def allowed(self) -> list[Rule]:
         """See `Session.allowed`."""

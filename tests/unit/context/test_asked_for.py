@@ -218,6 +218,7 @@ async def test_a_trace_of_it_replays_also_where_a_test_asks_for_it(
 def test_code_without_an_event_loop_has_it_too() -> None:
     with Session.sync(model=Talker(1_000_000), tools=[read], limits=LIMITS) as session:
         session.ask("9000")
+        assert session.context_length() == 1_000_000
         event = session.compact(keep_turns=0)
         assert event is not None
         assert event.summary.startswith(SUMMARY)
