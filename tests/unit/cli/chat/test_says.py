@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 THERE = {"a.py", "src", "src/", "my file.txt", "src/b.py", "x:1"}
 
 
+@pytest.fixture(scope="module", params=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """A conversation is held on asyncio alone: prompt_toolkit's loop."""
+    return str(request.param)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A workspace."""

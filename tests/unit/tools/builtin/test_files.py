@@ -32,6 +32,12 @@ PATCH = """*** Begin Patch
 FREE: dict[str, Any] = {"approve": False}
 
 
+@pytest.fixture(scope="module", params=["asyncio"])
+def anyio_backend(request: pytest.FixtureRequest) -> str:
+    """One is enough: boxes and sessions run on both in their own tests, these know of no loop."""
+    return str(request.param)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A workspace."""
