@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
@@ -12,7 +13,7 @@ from toolrun.cli.chat.waiting import is_asked
 from toolrun.cli.exits import Exit
 from toolrun.cli.keyboard import Keyboard, leaves, reader
 from toolrun.cli.render import Renderer
-from toolrun.cli.screen import INDENTED, NOTE, QUESTION, USER, Screen, Style
+from toolrun.cli.screen import INDENTED, NOTE, QUESTION, USER, WARNING, Screen, Style
 from toolrun.cli.watch import Interrupts
 from toolrun.events import UserMessage
 
@@ -65,7 +66,22 @@ class Lines:
 
     def put(self, block: Block) -> None:
         """See `Face.put`."""
-        self.say(f"{block.title}\n{block.text}" if block.title else block.text, INDENTED)
+        if block.kind == "diff" and self._screen.colour:
+            self._paint(block)
+        else:
+            self.say(f"{block.title}\n{block.text}" if block.title else block.text, INDENTED)
+
+    def _paint(self, block: Block) -> None:
+        """Write a block with its colours, as at a terminal of the other face."""
+        from toolrun.cli.chat.view.look import Look
+        from toolrun.cli.chat.view.view import View
+
+        self._renderer.close()
+        view = View(Look(unicode=self._screen.unicode))
+        view.put(block)
+        width = shutil.get_terminal_size().columns
+        self._screen.file.write("\n".join([*view.settled(width), ""]))
+        self._screen.file.flush()
 
     def status(self, status: Status) -> None:
         """See `Face.status`; there is no such line."""
@@ -109,9 +125,17 @@ class Lines:
                 return int(typed) - 1
             words = typed.lower().split()
 
-    async def edit(self, text: str, suffix: str = ".md") -> str | None:  # noqa: ARG002 - see Face
-        """See `Face.edit`."""
-        return None
+    async def edit(self, text: str, suffix: str = ".md") -> str | None:
+        """See `Face.edit`; where nobody is at a keyboard, nothing is changed."""
+        if not isinstance(self._reader, Keyboard):
+            return None
+        from toolrun.cli.chat.terminal.editor import EditorFailed, edited
+
+        try:
+            return await edited(text, suffix)
+        except EditorFailed as error:
+            self.say(str(error), WARNING)
+            return None
 
     @contextmanager
     def turning(self, stop: Callable[[], bool]) -> Iterator[None]:
