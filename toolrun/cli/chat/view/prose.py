@@ -81,7 +81,8 @@ class Prose(Entry):
         if self.done or self._painted is None:
             return lines[-rows:]
         tail = self._tail.lines(self._growing, page.look, self._painted.room, rows)
-        return [*lines, *page.margin(self.kind, tail, self.begun or bool(lines))][-rows:]
+        begun = self.begun or bool(lines) or len(tail) > rows
+        return [*lines, *page.margin(self.kind, tail[-rows:], begun)][-rows:]
 
     def whole(self, page: Page) -> list[str]:
         """See `Entry.whole`."""

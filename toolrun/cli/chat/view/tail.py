@@ -31,7 +31,9 @@ _AT_REST: Final = re.compile(r"(?:[^\W_]|[,.;:'\"?!()/%$@+=-]|[^\s*`](?:\*\*|`))
 _SHORT: Final = 60
 """Characters that are added to a line and not yet taken for a part of it."""
 _FENCE: Final = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
-_LARGE: Final = 8_192
+_LONG: Final = 2_000
+"""Characters from which on a mark that nothing closes is taken for what it is."""
+_LARGE: Final = 3_000
 """Characters of an end of which only the last are shown."""
 
 
@@ -88,7 +90,8 @@ class Tail:
         blank = [("", " " * (columns - self._room))] if self._room < columns else []
         others = [[*blank, *each] for each in wrapped[1:]]
         lines = [*self._lines[:-1], [*indent, *wrapped[0]], *others]
-        if (len(more) > _SHORT or not plain) and at_rest(more):
+        rest = (len(more) > _SHORT or not plain) and at_rest(more)
+        if rest or len(more) > _LONG:
             self._text, self._lines, self._line, self._shown = text, lines, lines[-1], None
         return lines
 
@@ -109,7 +112,7 @@ class Tail:
         return [(self._sgr, text) for _, text in spans] if self._sgr else spans
 
     def _parsed(self, part: Part, look: Look, columns: int) -> list[Line]:
-        text = completed(part.text[-_LARGE:])
+        text = completed(_last(part.text))
         if text == self._shown and part.number == self._number:
             return self._lines
         setter = Setter(Part(text, part.gap, part.number), look)
@@ -121,6 +124,17 @@ class Tail:
         plain = bool(self._room) and bool(self._lines) and bool(self._lines[-1])
         self._line = self._lines[-1] if plain and goes_on(self._text) else None
         return self._lines
+
+
+def _last(text: str) -> str:
+    """The last lines of a very long text; of a table, with its head."""
+    if len(text) <= _LARGE:
+        return text
+    start = text.find("\n", len(text) - _LARGE) + 1 or len(text) - _LARGE
+    if not _ROW.match(text):
+        return text[start:]
+    head = text.find("\n", text.find("\n") + 1) + 1
+    return text[:head] + text[start:]
 
 
 def _split(line: Line, indent: int) -> tuple[Line, Line]:
