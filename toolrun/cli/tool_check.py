@@ -74,9 +74,10 @@ async def _look(offered: Offered, config: Config, sandboxes: Sandboxes) -> Findi
     except ToolrunError as error:
         name = getattr(offered, "__name__", repr(offered))
         return Finding(name, problems=(str(error).removeprefix(f"tool {name}: "),))
-    line = tool_lines([tool], config)[0]
-    where = f"{line.where}{line.asks}"
+    where = ""
     try:
+        line = tool_lines([tool], config)[0]
+        where = f"{line.where}{line.asks}"
         Validator(tool.name, tool.parameters)
         if not tool.options.trusted:
             await _try(tool, config, sandboxes)
