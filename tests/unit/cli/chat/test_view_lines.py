@@ -135,3 +135,20 @@ def test_words_are_added_to_a_line_as_a_parse_of_all_would() -> None:
                 once = View(Look())
                 once.show(ev.TextDelta(source[: at + 1]))
                 assert coloured(live) == coloured(once.live(60, 30)), source[: at + 1]
+
+
+def test_code_in_a_list_that_is_not_closed_yet_has_no_mark_of_ours_in_it() -> None:
+    view = View(Look(colour=False))
+    view.show(ev.TextDelta("- a\n  ```py\n  x = 1"))
+    assert view.live(80, 10) == ["• a", "      x = 1"]
+
+
+def test_half_a_table_is_not_shown_and_a_heading_does_not_jump() -> None:
+    view = View(Look(colour=False))
+    view.show(ev.TextDelta("Words\n\n| a | b |\n|-"))
+    assert view.live(80, 10) == ["Words"]
+    view.show(ev.TextDelta("--|---|\n| 1 | 2"))
+    assert view.live(80, 10) == ["Words", "", "a │ b", "──┼──"]
+    view = View(Look(colour=False))
+    view.show(ev.TextDelta("a paragraph\n-"))
+    assert view.live(80, 10) == ["a paragraph"]

@@ -155,7 +155,7 @@ def completed(text: str) -> str:
         text = _without_head(text[:start])
     elif _FENCE.match(text, start):
         text = text[:start]
-    text = _ONLY_MARKS.sub("", text.rstrip("\n"))
+    text = _ONLY_MARKS.sub("", text).rstrip("\n")
     fences = [*_FENCE.finditer(text)] if "``" in text or "~~" in text else []
     if len(fences) % 2:  # code inside of a list or a quote: what is in it is no mark
         return text
