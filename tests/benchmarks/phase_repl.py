@@ -34,8 +34,8 @@ _BETWEEN_S: Final = (0.015, 0.045)
 _LETTERS: Final = [chr(code) for code in range(0x100, 0x250)]
 _WARM: Final = 10
 _ANSWER: Final = 250
-_SETTLED_S: Final = 1.0
-"""After the prompt: what is imported behind it is there."""
+_QUIET_S: Final = 0.5
+"""A chat that has used no CPU for so long has all that it imports behind its prompt."""
 
 
 def run(setting: Setting) -> Found:
@@ -155,7 +155,9 @@ def _chat(mock: MockServer) -> Iterator[Teletype]:
     """A chat that has prompted and come to rest."""
     with tempfile.TemporaryDirectory() as home, repl.toolrun(mock.url).start(Path(home)) as opened:
         opened.until(repl.PROMPT)
-        opened.drain(_SETTLED_S)
+        used = -1.0
+        while used != (used := opened.cpu_s()):
+            opened.drain(_QUIET_S)
         yield opened
 
 
