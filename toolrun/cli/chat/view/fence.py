@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _CONTEXT: Final = 20
 """Lines before a line that are looked at for its colours."""
-_LATER: Final = 40
+_LATER: Final = 80
 """Characters at the end of the last line that may have no colours yet."""
 
 
@@ -69,7 +69,7 @@ class Fence:
         """The line that is not whole: what has just come has its colours a moment later."""
         before, coloured = self._last
         more = line[len(before) :]
-        if before and len(more) < _LATER and line.startswith(before):
+        if len(more) < _LATER and line.startswith(before):
             return [*coloured, ("", clean(more))] if more else coloured
         self._last = (line, highlighted(line, self._language)[0])
         return self._last[1]
