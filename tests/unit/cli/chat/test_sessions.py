@@ -172,6 +172,8 @@ async def test_one_is_picked_by_title_date_and_what_became_of_it(
 ) -> None:
     await held(Person("An older one"), mock, url, Start(new="a1"))
     await held(Person("A newer one", "And more"), mock, url, Start(new="b2"))
+    async with Runtime(model=model(), store=url) as runtime, runtime.session("opened"):
+        pass  # nothing was said in it
     person = Person(picks=[1])
     await held(person, mock, url, Start(resume=PICK))
     first, second = person.offered

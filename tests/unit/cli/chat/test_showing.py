@@ -10,6 +10,8 @@ from toolrun import events as ev
 from toolrun.cli.chat.sessions.left import left_of
 from toolrun.cli.chat.sessions.rows import at_home, row_of
 from toolrun.cli.chat.sessions.showing import last_turns, told
+from toolrun.cli.chat.sessions.taking_up import deployed, shared
+from toolrun.copying import before_running_turn
 from toolrun.state import fold
 from toolrun.store.contract import Glimpse, SessionInfo
 from toolrun.values import ToolCall, ToolResult
@@ -60,6 +62,9 @@ def test_of_a_long_conversation_the_last_turns_are_shown() -> None:
     assert last_turns(events, 5) == (0, events)
 
 
+NOT_AGAIN = "it does not run again, and the model is told"
+
+
 def test_of_each_call_it_is_said_what_became_of_it() -> None:
     events = [
         OPENED,
@@ -72,7 +77,7 @@ def test_of_each_call_it_is_said_what_became_of_it() -> None:
     ]
     assert left_of(fold(events)) == [
         "the last turn was cut off: its process ended while its calls ran",
-        "  pay(amount=5) began; its outcome is unknown: it does not run again, and the model is told",
+        f"  pay(amount=5) began; its outcome is unknown: {NOT_AGAIN}",
         "  look() began; its outcome is unknown: it runs again",
         '  send(to="Ada") waits for approval',
         "  late {} has not begun",
@@ -117,3 +122,15 @@ def test_a_row_says_what_a_session_is(monkeypatch: pytest.MonkeyPatch) -> None:
         "/home/adam",
         "/srv",
     ]
+
+
+def test_a_turn_that_runs_elsewhere_is_not_copied() -> None:
+    whole = [OPENED, *turn("a")]
+    assert before_running_turn(whole) == whole
+    assert before_running_turn([*whole, ev.UserMessage(content="b"), CALLS]) == whole
+
+
+def test_a_trace_is_one_sessions_and_the_server_is_not() -> None:
+    options = {"trace": "a.jsonl", "base_url": "http://a/v1", "effort": "low", "messages": []}
+    assert deployed(options) == {"trace": "a.jsonl", "base_url": "http://a/v1"}
+    assert shared(deployed(options)) == {"base_url": "http://a/v1"}
