@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from toolrun.cli.chat.view.growing import Growing, Part
@@ -105,5 +105,28 @@ def pieces(draw: st.DrawFn) -> list[str]:
 
 @settings(max_examples=300, deadline=None)
 @given(pieces())
+@example(["| a | b |\n|---|---|\n", "| 1 | 2 |\n", "\nend"])
+@example(["a | b\n---|---\n", "1 | 2\n", "\nend"])
+@example(["a paragraph\n", "===\n", "b\n"])
+@example(["1. one\n", "1. two\n", "1. three\n", "\nend"])
+@example(["- a\n - b\n", "  - c\n   - d\n", "    - e\n"])
+@example(["> a\n", "> b\n", "lazy\n"])
+@example(["    code\n", "\n", "    more\n"])
 def test_the_parts_are_those_of_the_whole(pieces: list[str]) -> None:
     assert parts(pieces) == parts(["".join(pieces)])
+
+
+def test_a_fence_is_final_once_a_line_closes_it() -> None:
+    growing = Growing()
+    growing.feed("```py\n- x\n``\n")
+    assert growing.settle() == []
+    assert growing.fence == "```"
+    growing.feed("```\n")
+    assert growing.settle() == [Part("```py\n- x\n``\n```")]
+
+
+def test_items_of_a_list_are_final_one_by_one_and_keep_their_numbers() -> None:
+    growing = Growing()
+    growing.feed("3. one\n3. two\n\n3. three\n")
+    assert growing.settle() == [Part("3. one"), Part("3. two", number=4)]
+    assert growing.tail == Part("3. three\n", gap=True, number=5)

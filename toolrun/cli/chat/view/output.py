@@ -12,7 +12,7 @@ from typing import Final
 from toolrun.cli.chat.view.paint import clean
 
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;:]*m")
-_UNFINISHED: Final = re.compile(r"\x1b(\[[0-9;:]*)?\Z")
+_UNFINISHED: Final = re.compile(r"(?:\r|\r*\x1b(?:\[[0-9;:]*)?)\Z")
 _MOST: Final = 10_000
 _LONGEST: Final = 100_000
 
@@ -37,7 +37,7 @@ class Output:
         text = self._rest + text
         # What is cut off here goes on in the next piece: "\r" before "\n", a colour.
         cut = _UNFINISHED.search(text)
-        end = len(text) - 1 if text.endswith("\r") else cut.start() if cut else len(text)
+        end = cut.start() if cut else len(text)
         text, self._rest = text[:end], text[end:]
         if "\x1b" in text:
             text = _COLOURS.sub("", text)
