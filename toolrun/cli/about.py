@@ -133,7 +133,7 @@ def may_touch(lines: Sequence[ToolLine], config: Config) -> str:
     from toolrun.sandbox import load_profile
 
     profile = load_profile(config.profile)
-    if all(line.profile is None for line in lines):
+    if all(line.profile is None or line.more for line in lines):
         return f"{profile.name} (no tool runs in it)"
     seen = profile.workspace != "none" and config.workspace is not None
     workspace = f"; workspace {config.workspace}" if seen else ""

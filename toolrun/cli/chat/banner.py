@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.screen import NOTE, TRUSTED, WIDER
 
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from toolrun.cli.about import ToolLine
     from toolrun.cli.screen import Style
     from toolrun.config import Config
+
+_QUIET: Final = frozenset({"workspace read-only", "workspace scratch"})
+"""What a tool may touch beside the session's profile, and nothing outside of its box changes."""
 
 
 def welcome(config: Config, server: str, tools: Sequence[ToolLine]) -> list[tuple[Style, str]]:
@@ -28,23 +31,40 @@ def welcome(config: Config, server: str, tools: Sequence[ToolLine]) -> list[tupl
     from toolrun.cli.about import may_touch
 
     boxed = [each for each in tools if each.profile is not None and not each.more]
-    wider = [each for each in tools if each.profile is not None and each.more]
     trusted = [each for each in tools if each.profile is None]
     lines = [(NOTE, f"{config.model} on {', '.join(config.base_urls)} ({server})")]
     if boxed or not tools:
         lines.append((NOTE, f"tools: {_named(boxed) or 'none; --tools python gives one'}"))
     lines.append((NOTE, f"sandbox {may_touch(tools, config)}"))
-    lines += [
-        (WIDER, f"WIDER: {each.name}{_asks(each)} in {each.profile}: {'; '.join(each.more)}")
-        for each in wider
-    ]
+    lines += _wider([each for each in tools if each.profile is not None and each.more])
+    if config.workspace is not None and any(_in_workspace(each) for each in tools):
+        lines.append((NOTE, f"workspace: {config.workspace}"))
     if trusted:
         lines.append((TRUSTED, f"TRUSTED, in no sandbox: {_named(trusted)}"))
     lines.append((NOTE, "/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves"))
     return lines
 
 
+def _wider(tools: Sequence[ToolLine]) -> list[tuple[Style, str]]:
+    """A line for those that share a profile; a warning where they can do more than read."""
+    groups: dict[tuple[str | None, tuple[str, ...]], list[ToolLine]] = {}
+    for each in tools:
+        groups.setdefault((each.profile, each.more), []).append(each)
+    lines = []
+    for (profile, more), those in groups.items():
+        text = f"{_named(those)} in {profile}: {'; '.join(more)}"
+        lines.append((NOTE, text) if _QUIET.issuperset(more) else (WIDER, f"WIDER: {text}"))
+    return lines
+
+
+def _in_workspace(tool: ToolLine) -> bool:
+    return any(each in tool.more for each in ("workspace read-only", "workspace writable"))
+
+
 def _named(tools: Sequence[ToolLine]) -> str:
+    names = [each.name for each in tools]
+    if len(tools) > 1 and all(each.approve for each in tools):
+        return f"{', '.join(names)} (ask first)"
     return ", ".join(f"{each.name}{_asks(each)}" for each in tools)
 
 

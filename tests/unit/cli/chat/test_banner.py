@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from toolrun.cli.about import ToolLine, tool_lines
 from toolrun.cli.chat.banner import welcome
+from toolrun.cli.load_tools import load_tools
 from toolrun.cli.screen import NOTE, TRUSTED, WIDER
 from toolrun.config import Config
 from toolrun.tools.decorator import tool
@@ -39,6 +42,23 @@ def test_what_may_touch_more_stands_apart() -> None:
     assert style is WIDER
     assert text.startswith("WIDER: get (asks first) in net: network allow-list")
     assert lines[4] == (TRUSTED, "TRUSTED, in no sandbox: send")
+
+
+def test_tools_that_share_a_profile_stand_on_one_line_and_warn_where_they_change_things() -> None:
+    config = Config(tools=("files", "python", "shell"), workspace=Path("/home/me/shop"))
+    lines = welcome(config, "x", tool_lines(load_tools(config.tools, config), config))
+    assert lines[1:-1] == [
+        (NOTE, "sandbox pure (no tool runs in it)"),
+        (NOTE, "read_file, list_files, search_files in workspace-ro: workspace read-only"),
+        (
+            WIDER,
+            "WIDER: edit_file, write_file, apply_patch (ask first) in workspace: "
+            "workspace writable",
+        ),
+        (NOTE, "python in python: workspace scratch"),
+        (WIDER, "WIDER: shell (asks first) in shell: workspace writable"),
+        (NOTE, "workspace: /home/me/shop"),
+    ]
 
 
 def test_without_tools_it_says_how_to_give_some() -> None:
