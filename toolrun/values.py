@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from msgspec import Struct
 
@@ -110,7 +111,8 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     Attributes:
         tool: its name; `*` and `?` stand for any characters, any one.
         arguments: those that matter, by name. A text is a pattern as above for texts; any other
-            value must be equal. An argument that the call does not have does not match.
+            value must be equal. An argument that the call does not have does not match. `..`, which
+            leads out of a folder, is only meant where the pattern has it, too.
     """
 
     tool: str
@@ -130,8 +132,18 @@ class Rule(Struct, frozen=True, omit_defaults=True):
 
 def _fits(pattern: Any, value: Any) -> bool:
     if isinstance(pattern, str):
-        return isinstance(value, str) and fnmatchcase(value, pattern)
+        if not isinstance(value, str) or (_climbs(value) and not _climbs(pattern)):
+            return False
+        return fnmatchcase(value, pattern)
     return type(pattern) is type(value) and bool(pattern == value)
+
+
+_CLIMBS: Final = re.compile(r"""(?<![^\s/\\"'=:])\.\.(?=[/\\]|\Z)|(?<=[/\\])\.\.(?![^\s/\\"'])""")
+
+
+def _climbs(text: str) -> bool:
+    """Whether a text leads out of a folder that it has named: `notes/../x` is not in `notes/`."""
+    return ".." in text and _CLIMBS.search(text) is not None
 
 
 def differing(before: Sequence[Mapping[str, Any]], after: Sequence[Mapping[str, Any]]) -> set[str]:

@@ -18,13 +18,16 @@ _LONGEST: Final = 80
 """Characters of a text that can still be what makes a call the same as another."""
 _URL: Final = re.compile(r"(https?://[^/\s?#]+)(?:[/?#]\S*)?")
 _PATH: Final = re.compile(r"(?:\.{0,2}/)?(?:[^/\s]+/)+[^/\s]*")
+_PLACES: Final = re.compile(r"path|file|folder|dir|url|uri|source|target|src|dest", re.IGNORECASE)
+"""What arguments are called that say where something is; `./a` as a command is none of them."""
 
 
 def pattern_of(arguments: Mapping[str, Any], *, widely: bool) -> dict[str, Any]:
     """The arguments of calls that are like this one, as a `Rule` has them.
 
-    Of a file it is the folder, of an address the host; any other text stands for itself, and a long
-    one, such as what a file is to hold, for any. Where nothing is left, all stand for themselves.
+    Of a file it is the folder, of an address the host, where the argument's name says that it is
+    one; any other text stands for itself, and a long one, such as what a file is to hold, for any.
+    Where nothing is left, all stand for themselves.
 
     Args:
         arguments: of the call.
@@ -32,7 +35,7 @@ def pattern_of(arguments: Mapping[str, Any], *, widely: bool) -> dict[str, Any]:
             where no sandbox holds a path that leads out of the folder again.
     """
     kept = {
-        name: _pattern(value, widely=widely)
+        name: _pattern(value, widely=widely and _PLACES.search(name) is not None)
         for name, value in arguments.items()
         if not (isinstance(value, str) and (len(value) > _LONGEST or "\n" in value))
     }

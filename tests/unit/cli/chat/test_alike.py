@@ -30,6 +30,8 @@ VALUES = st.recursive(
         ({"url": "https://a.example"}, {"url": "https://a.example/*"}),
         ({"command": "git status -s"}, {"command": "git status -s"}),
         ({"command": "cat a/b; rm -r c/d"}, {"command": "cat a/b; rm -r c/d"}),
+        ({"command": "./build.sh"}, {"command": "./build.sh"}),
+        ({"command": "bin/a"}, {"command": "bin/a"}),
         ({"path": "notes/a", "content": "x\ny"}, {"path": "notes/*"}),
         ({"code": "x\ny*"}, {"code": "x\ny[*]"}),
         ({"count": 3, "deep": {"a": 1}}, {"count": 3, "deep": {"a": 1}}),
@@ -55,3 +57,25 @@ def test_a_pattern_means_the_call_that_it_was_made_of(
 
 def test_a_rule_means_one_tool_whatever_its_name() -> None:
     assert rule_of("{}", "a*", {}) == Rule("a[*]", {})
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "meant"),
+    [
+        ("notes/*", "notes/a.md", True),
+        ("notes/*", "notes/deep/a..md", True),
+        ("notes/*", "notes/v1...v2", True),
+        ("notes/*", "notes/../setup.py", False),
+        ("notes/*", "notes/a/../../setup.py", False),
+        ("notes/*", "notes/..", False),
+        ("notes/*", "notes/..\\..\\setup.py", False),
+        ("cat *", "cat notes/a", True),
+        ("cat *", "cat ../a", False),
+        ("cat notes/*", 'cat notes/"../a"', False),
+        ("../*", "../a", True),
+        ("../a", "../a", True),
+        ("*", "wait .. then go on", True),
+    ],
+)
+def test_no_star_leads_out_of_a_folder(pattern: str, value: str, *, meant: bool) -> None:
+    assert Rule("t", {"path": pattern}).matches("t", {"path": value}) is meant
