@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _CHARACTERS: Final = 1024 * 1024
 _LINES: Final = 50_000
+_LOOKS: Final = 1_000_000
+"""Lines that are gone through, for all the marks of a patch that each look through a file."""
 
 
 class Call(Protocol):
@@ -56,25 +58,36 @@ def change_of(call: Call, workspace: Path | str | None) -> list[tuple[str, str |
     Returns:
         Path, text before (None: it is new) and text after (None: it is deleted) of each file. None
         at all where the call changes no file, or would be refused (then the model reads why); nor
-        where a file is too large to be shown (1 MiB, 50,000 lines).
+        where a file is too large to be shown (1 MiB, 50,000 lines, of a patch with more than 20
+        marks `@@` a million through their number).
     """
     if call.name not in CHANGING or workspace is None:
         return []
     try:
         given = call.arguments
         arguments = msgspec.json.decode(given) if isinstance(given, str) else given
-        found = changes(call.name, arguments, _Small(os.path.realpath(workspace)))
+        marks = str(arguments.get("patch", "")).count("\n@@")
+        found = changes(call.name, arguments, _Small(os.path.realpath(workspace), marks))
     except (Unfit, OSError, msgspec.MsgspecError, TypeError, ValueError):
         return []
     return [(each.path, each.before, each.after) for each in found]
 
 
 class _Small(Folder):
-    """A workspace of which small files are read: what bounds a box does not bound this process."""
+    """A workspace of which small files are read: what bounds a box does not bound this process.
+
+    Args:
+        root: see `Folder`.
+        marks: how often a patch may have each file looked through.
+    """
+
+    def __init__(self, root: str, marks: int) -> None:
+        super().__init__(root)
+        self._most = min(_LINES, _LOOKS // max(marks, 1))
 
     def text(self, path: str) -> str:
         """See `Folder.text`."""
         text = super().text(path)
-        if len(text) > _CHARACTERS or text.count("\n") > _LINES:
+        if len(text) > _CHARACTERS or text.count("\n") > self._most:
             raise Unfit(f"{path}: is too large to be shown")
         return text

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from toolrun import ToolCall
 from toolrun.tools.builtin.changing import change_of
 from toolrun.tools.builtin.inside import writing
+from toolrun.tools.builtin.inside.lines import MOST, places_of
 from toolrun.tools.builtin.inside.places import Unfit, place
 
 if TYPE_CHECKING:
@@ -161,6 +164,9 @@ def test_hostile_edits_take_bounded_time_outside_of_a_box_too(folder: Path) -> N
     (folder / "same.txt").write_text("a" * 900_000)
     (folder / "lines.txt").write_text("\n" * 49_000)
     (folder / "large.txt").write_text("a" * 1_100_000)
+    (folder / "alike.txt").write_text("a\n" * 49_000)
+    alike = "\n".join(["@@", "-a", *[" a"] * 20_000, " b"])
+    heads = "\n".join(["@@ a" + "\n@@ b" * 1_000, "-a"] * 100)
     for name, arguments in (
         ("edit_file", {"path": "same.txt", "old_text": "a", "new_text": "b"}),
         ("edit_file", {"path": "lines.txt", "old_text": "b" * 900_000, "new_text": "b"}),
@@ -170,6 +176,13 @@ def test_hostile_edits_take_bounded_time_outside_of_a_box_too(folder: Path) -> N
             "apply_patch",
             {"patch": "*** Begin Patch\n*** Update File: lines.txt\n-\n+x\n*** End Patch"},
         ),
+        *(
+            (
+                "apply_patch",
+                {"patch": f"*** Begin Patch\n*** Update File: alike.txt\n{each}\n*** End Patch"},
+            )
+            for each in (alike, heads)
+        ),
     ):
         began = time.monotonic()
         assert change_of(ToolCall("c", name, json.dumps(arguments)), folder) == []
@@ -178,3 +191,23 @@ def test_hostile_edits_take_bounded_time_outside_of_a_box_too(folder: Path) -> N
     whole = f"*** Begin Patch\n*** Update File: a.py\n{many}*** End Patch"
     said = writing.apply("apply_patch", {"patch": whole})
     assert "more than 500 sections and hunks" in said["error"]
+
+
+@given(
+    st.lists(st.sampled_from(["", "a", "b", " a", "a "]), max_size=12),
+    st.lists(st.sampled_from(["", "a", "b", " a"]), max_size=3),
+    st.integers(0, 4),
+)
+def test_lines_are_found_where_a_plain_look_finds_them(
+    lines: list[str], wanted: list[str], start: int
+) -> None:
+    plain = [
+        at
+        for at in range(start, len(lines) - len(wanted) + 1)
+        if wanted and lines[at : at + len(wanted)] == wanted
+    ]
+    found, differs = places_of(lines, wanted, start)
+    if plain:
+        assert (found, differs) == (plain[:MOST], "")
+    else:
+        assert not found or differs == "white space"
