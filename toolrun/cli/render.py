@@ -147,7 +147,8 @@ class Renderer:
         self._open.clear()
         summary = self._turn.summary(event.time)
         if event.status == "finished":
-            self._line(s.NOTE, summary)
+            if self._turn.steps:  # else it was copied, and nothing is known of it
+                self._line(s.NOTE, summary)
             return
         if event.status == "failed" and not self._recorded and not self._turn.steps:
             return  # the error says it all
@@ -156,7 +157,8 @@ class Renderer:
             why = event.reason
         elif event.status == "parked":
             why = "a call waits for approval; --approve all or none decides, and toolrun chat asks"
-        self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''} ({summary})")
+        took = f" ({summary})" if summary else ""
+        self._line(s.WARNING, f"{event.status}{f': {why}' if why else ''}{took}")
 
     def _again(self, event: ev.Retried) -> None:
         """The step begins anew: what has been seen of it is taken back, or said to be void."""
@@ -199,9 +201,14 @@ class Taken:
         self._usage += message.usage
 
     def summary(self, now: float) -> str:
-        """Steps, calls, tokens and seconds; `now` is in seconds since the epoch."""
-        parts = [counted(self.steps, "step"), counted(self._calls, "call")]
-        parts.append(f"{self._usage.total_tokens:,} tokens")
+        """Steps, calls, tokens and seconds; `now` is in seconds since the epoch.
+
+        Where no step is complete, the seconds alone: what the server counted of it nobody knows.
+        """
+        parts = []
+        if self.steps:
+            parts = [counted(self.steps, "step"), counted(self._calls, "call")]
+            parts.append(f"{self._usage.total_tokens:,} tokens")
         if self._began and now:
             parts.append(f"{now - self._began:.1f} s")
         return ", ".join(parts)

@@ -187,8 +187,12 @@ class Conversation:
         return True
 
     def show(self, event: Event) -> None:
-        """Show an event of the session."""
-        self.face.show(event)
+        """Show an event of the turn that runs."""
+        from toolrun.events import ApprovalRequested
+
+        # Whoever is asked about a call sees all of it then.
+        if not (isinstance(event, ApprovalRequested) and self.face.asks):
+            self.face.show(event)
         self.meter.show(event)
         if self.meter.due():
             self.face.status(self.meter.status())

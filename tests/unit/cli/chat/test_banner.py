@@ -47,14 +47,11 @@ def test_what_may_touch_more_stands_apart() -> None:
 def test_tools_that_share_a_profile_stand_on_one_line_and_warn_where_they_change_things() -> None:
     config = Config(tools=("files", "python", "shell"), workspace=Path("/home/me/shop"))
     lines = welcome(config, "x", tool_lines(load_tools(config.tools, config), config))
+    changing = "edit_file, write_file, apply_patch (ask first)"
     assert lines[1:-1] == [
         (NOTE, "sandbox pure (no tool runs in it)"),
         (NOTE, "read_file, list_files, search_files in workspace-ro: workspace read-only"),
-        (
-            WIDER,
-            "WIDER: edit_file, write_file, apply_patch (ask first) in workspace: "
-            "workspace writable",
-        ),
+        (WIDER, f"WIDER: {changing} in workspace: workspace writable"),
         (NOTE, "python in python: workspace scratch"),
         (WIDER, "WIDER: shell (asks first) in shell: workspace writable"),
         (NOTE, "workspace: /home/me/shop"),

@@ -112,6 +112,56 @@ def test_reasoning_is_a_line_or_all_of_it_dim(view: View) -> None:
     assert not view.fold(77)
 
 
+def test_reasoning_that_fits_on_a_line_is_that_line(view: View) -> None:
+    lines = show(view, ev.ReasoningDelta("I look."), ev.TextDelta("x"))
+    assert lines == ["  ┊ I look."]
+    assert view.fold(1)
+    assert view.whole(WIDTH) == ["  ┊ thought: 1 line  /show 1"]
+
+
+def test_a_program_is_shown_as_the_lines_that_it_has(view: View) -> None:
+    code = "rows = 1\nif rows:\n    print(rows)\n"
+    view.show(ev.ToolCallStarted("1", "python", {"code": code}, "python", time=100.0))
+    lines = [
+        "  ▶ python()  [sandbox python]",
+        "    rows = 1",
+        "    if rows:",
+        "        print(rows)",
+    ]
+    assert view.live(WIDTH, 20) == [f"{lines[0]}  0 s", *lines[1:]]
+    assert show(view, finished("1")) == [*lines, "  ◀ python (0.50 s): 1"]
+
+
+def test_a_long_program_is_folded(view: View) -> None:
+    code = "\n".join(f"x{number} = 0" for number in range(40))
+    view.show(ev.ToolCallStarted("1", "python", {"code": code}, "python", time=100.0))
+    lines = show(view, finished("1"))
+    assert lines[13] == "    ... 25 more lines  /show 1"
+    assert len(lines) == 1 + 12 + 1 + 3 + 1
+    assert view.fold(1)
+    assert len(view.whole(WIDTH)) == 42
+
+
+def test_a_result_of_several_lines_begins_on_one_of_its_own(view: View) -> None:
+    show(view, STARTED)
+    assert show(view, finished("1  one\n2  two"))[1:] == [
+        "  ◀ shell (0.50 s):",
+        "    1  one",
+        "    2  two",
+    ]
+
+
+def test_of_a_result_only_what_was_not_printed_before_is_shown(view: View) -> None:
+    show(view, STARTED, ev.ToolOutput("1", "stdout", "one\ntwo\n"))
+    lines = show(view, finished("one\ntwo\n[exit code 3]", "error"))
+    assert lines[1:] == ["    │ one", "    │ two", "  ✗ shell (error, 0.50 s): [exit code 3]"]
+
+
+def test_a_call_of_a_copied_session_was_made(view: View) -> None:
+    show(view, ev.AssistantMessage(tool_calls=(CALL,)))
+    assert show(view, finished("a.py")) == ['  ▶ shell(cmd="ls")', "  ◀ shell: a.py"]
+
+
 def test_a_preamble_that_was_short_is_shown_as_one(view: View) -> None:
     assert show(view, *deltas("Now I look.\n\nReally.\n\n")) == []
     lines = show(view, ev.AssistantMessage("Now I look.\n\nReally.", tool_calls=(CALL,)))
@@ -193,7 +243,7 @@ def test_ten_thousand_lines_are_folded_and_shown_by_their_number(view: View) -> 
 def test_a_call_that_never_ran_says_so(view: View) -> None:
     show(view, ev.AssistantMessage(tool_calls=(CALL,)))
     assert show(view, finished("no such tool", "invalid")) == [
-        '  ▶ shell {"cmd": "ls"}  [not run]',
+        '  ▶ shell(cmd="ls")  [not run]',
         "  ✗ shell (invalid, 0.50 s): no such tool",
     ]
 
@@ -201,7 +251,7 @@ def test_a_call_that_never_ran_says_so(view: View) -> None:
 def test_a_turn_that_was_stopped_keeps_what_it_said(view: View) -> None:
     show(view, *deltas("Half an answ"))
     lines = show(view, ev.TurnFinished("cancelled", reason="Ctrl-C"))
-    assert lines == ["Half an answ", "", "! cancelled: Ctrl-C (0 steps, 0 calls, 0 tokens)"]
+    assert lines == ["Half an answ", "", "! cancelled: Ctrl-C"]
 
 
 def test_a_turn_that_was_taken_back_is_gone_once_all_is_drawn_anew(view: View) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from toolrun.cli.chat.view import look as l
+from toolrun.cli.chat.view.code import highlighted
 from toolrun.cli.chat.view.entry import Entry
 from toolrun.cli.chat.view.output import Output
-from toolrun.cli.chat.view.page import shortened_lines
-from toolrun.cli.chat.view.paint import clean
+from toolrun.cli.chat.view.page import more, shortened_lines
+from toolrun.cli.chat.view.paint import Line, clean, wrap
 from toolrun.cli.render import call_text
 
 if TYPE_CHECKING:
@@ -18,6 +21,10 @@ if TYPE_CHECKING:
     from toolrun.values import ToolResult
 
 _RESULT: Final = (8, 3)
+_PROGRAM: Final = (12, 3)
+"""Lines of a long argument that are shown while it is folded: its first, and its last."""
+_LANGUAGES: Final = {"code": "python", "command": "bash", "patch": "diff"}
+_REFUSED: Final = ("denied", "invalid", "cancelled", "unknown")
 
 
 class Call(Entry):
@@ -34,7 +41,7 @@ class Call(Entry):
     ) -> None:
         super().__init__("call", number)
         self.name = name
-        self._arguments = arguments
+        self._arguments = _decoded(arguments)
         self._profile = profile
         self._began = began
         self._clock = clock
@@ -77,22 +84,40 @@ class Call(Entry):
 
     def _head(self, page: Page, running: str) -> list[str]:
         longest = 200 if self.is_folded(page) else None
-        text = (
-            call_text(self.name, self._arguments, longest)
-            if isinstance(self._arguments, dict)
-            else f"{self.name} {self._arguments}"
-        )
+        texts = _texts(self._arguments)
+        if isinstance(self._arguments, dict):
+            others = {key: each for key, each in self._arguments.items() if key not in texts}
+            text = call_text(self.name, others, longest)
+        else:
+            text = f"{self.name} {self._arguments}"
         sgr = l.STYLES["call"].sgr
         if not self.run:
-            where, colour = "not run", l.DIM
+            where, colour = "not run" if self._was_refused else "", l.DIM
         elif self._profile:
             where, colour = f"sandbox {self._profile}", l.DIM
         else:
             where, colour = "TRUSTED, in this process", l.TRUSTED
-        return page.line(
-            "call",
-            [(sgr, clean(text)), ("", "  "), (colour, f"[{clean(where)}]"), (l.DIM, running)],
-        )
+        place = [("", "  "), (colour, f"[{clean(where)}]")] if where else []
+        lines = page.line("call", [(sgr, clean(text)), *place, (l.DIM, running)])
+        for key, each in texts.items():
+            lines += self._program(key, each, page)
+        return lines
+
+    def _program(self, name: str, text: str, page: Page) -> list[str]:
+        """An argument of several lines, as the lines that they are."""
+        coloured = highlighted(text.rstrip("\n"), _LANGUAGES.get(name, ""))
+        if self.is_folded(page) and len(coloured) > sum(_PROGRAM) + 1:
+            left = len(coloured) - sum(_PROGRAM)
+            gap: Line = [(l.DIM, more(left, self.number))]
+            coloured = [*coloured[: _PROGRAM[0]], gap, *coloured[-_PROGRAM[1] :]]
+        room = page.room("call")
+        lines = [piece for line in coloured for piece in wrap(line, room, words=False) or [[]]]
+        return page.margin("call", lines, begun=True)
+
+    @property
+    def _was_refused(self) -> bool:
+        """Whether a call that nobody saw begin was never made; else another session made it."""
+        return self._result is None or self._result.outcome in _REFUSED
 
     def _printed(self, lines: list[str], page: Page) -> list[str]:
         return page.lines("output", "\n".join(lines), words=False) if lines else []
@@ -101,17 +126,21 @@ class Call(Entry):
         if self._result is None:
             return []
         result, ok = self._result, self._result.outcome == "ok"
-        how = "" if ok else f"{result.outcome}, "
+        how = "" if ok else result.outcome
         # The model reads what stands before a carriage return, too; so a person has to see it.
         text = result.content.replace("\r\n", "\n").replace("\r", "\u240d")
         content = Output(text).lines
         while content and not content[-1]:
             content.pop()
-        if content == self._output.lines:
-            content = []
+        printed = self._output.lines
+        if printed and not self._output.dropped and content[: len(printed)] == printed:
+            content = content[len(printed) :]  # such as an exit code, after what is seen above
         folded = self._folded(content, page, *_RESULT)
-        head = f"{self.name} ({how}{result.seconds:.2f} s)"
-        text = "\n".join([f"{head}: {folded[0]}", *folded[1:]]) if folded else head
+        took = f"{result.seconds:.2f} s" if self.run or self._was_refused else ""
+        marks = ", ".join(each for each in (how, took) if each)
+        head = f"{self.name} ({marks})" if marks else self.name
+        between = "\n" if len(folded) > 1 else " "
+        text = f"{head}:{between}" + "\n".join(folded) if folded else head
         lines = page.lines("result" if ok else "failed", text)
         for note in self._notes:
             lines += page.lines("note", note)
@@ -121,3 +150,24 @@ class Call(Entry):
         if not self.is_folded(page):
             return lines
         return shortened_lines(lines, self.number, head, tail)
+
+
+def _texts(arguments: dict[str, Any] | str) -> dict[str, str]:
+    """Those of the arguments that are texts of several lines, such as a program."""
+    if isinstance(arguments, str):
+        return {}
+    return {
+        key: each
+        for key, each in arguments.items()
+        if isinstance(each, str) and "\n" in each.strip("\n")
+    }
+
+
+def _decoded(arguments: dict[str, Any] | str) -> dict[str, Any] | str:
+    """What the model wrote as arguments, where that can be read."""
+    if isinstance(arguments, dict):
+        return arguments
+    try:
+        return msgspec.json.decode(arguments, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return arguments

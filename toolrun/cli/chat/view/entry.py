@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from toolrun.cli.screen import cells
 from toolrun.trace.shown import counted
 
 if TYPE_CHECKING:
@@ -100,8 +101,9 @@ class Reasoning(Entry):
         return 0 if self.done else max(int(self._clock() - self._began), 0)
 
     def usually_folded(self, page: Page) -> bool:
-        """See `Entry.usually_folded`."""
-        return not page.reasoning
+        """See `Entry.usually_folded`; what fits on a line is shown: the fold would say less."""
+        short = self.done and "\n" not in self._text and cells(self._text) <= page.room(self.kind)
+        return not page.reasoning and not short
 
     def settle(self, page: Page) -> list[str]:
         """See `Entry.settle`."""

@@ -248,12 +248,14 @@ class View:
         self._calls.clear()
         summary = self._taken.summary(event.time)
         if event.status == "finished":
-            self.put(Block("note", summary))
+            if self._taken.steps:  # else it was copied, and nothing is known of it
+                self.put(Block("note", summary))
             return
         if event.status == "parked":  # whoever holds the conversation asks
             return
         why = event.reason or event.error or self._taken.limit
-        self.put(Block("warning", f"{event.status}{f': {why}' if why else ''} ({summary})"))
+        took = f" ({summary})" if summary else ""
+        self.put(Block("warning", f"{event.status}{f': {why}' if why else ''}{took}"))
 
     def _again(self, event: ev.Retried) -> None:
         """The step begins anew: what nobody has seen of it is gone, the rest is void."""
