@@ -199,6 +199,30 @@ async def test_a_question_is_answered_by_key_word_arrow_or_text(
         await at.shows("\u276f a draft")
 
 
+async def test_what_is_typed_as_a_question_comes_up_is_no_answer_to_it() -> None:
+    """Nobody looks at the screen while they type: `y` and Enter were the end of a message."""
+    async with sat() as at:
+        said: list[str | None] = []
+
+        async def hold() -> None:
+            at.type("say wh")
+            await at.shows("say wh")
+            asked = asyncio.ensure_future(at.face.ask(_QUESTION))
+            for letter in "y":
+                await asyncio.sleep(0.05)  # as fingers do
+                at.type(letter)
+            at.type("\r")
+            await at.shows("\u2934 say why")
+            await at.shows("delete it?")
+            assert not asked.done()
+            at.type("n\r")
+            said.append(await asked)
+            said.append(await at.face.message())
+
+        await at.face.run(Talk(hold))
+        assert said == ["no", "say why"]
+
+
 async def test_one_of_many_is_picked_by_what_is_typed() -> None:
     rows = [Row(f"talk {number}", "about words") for number in range(100)]
     async with sat() as at:

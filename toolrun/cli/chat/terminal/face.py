@@ -42,6 +42,10 @@ if TYPE_CHECKING:
 _GRACE: Final = 1.0
 """Seconds that a conversation has to end in which no turn runs, such as one that is opening."""
 
+_REST: Final = 0.7
+"""Seconds for which nobody has typed before a question takes the keys: what was typed as it came up
+was no answer to it, and an `a` and Enter would let every later call run."""
+
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -92,6 +96,8 @@ class Terminal:
         )
         self.frames = Frames(self._prompt, self._view)
         self.below.reply.on_text_changed += lambda _: self._sought()
+        self._typed = -_REST
+        self.below.draft.buffer.on_text_changed += lambda _: self._types()
 
     def show(self, event: Event) -> None:
         """See `Face.show`."""
@@ -121,6 +127,7 @@ class Terminal:
     async def ask(self, question: Question) -> str | None:
         """See `Face.ask`."""
         async with self._asking:
+            await self._rested()
             self.below.asking = Asking(question)
             self.below.reply.text = question.default
             self.below.reply.cursor_position = len(question.default)
@@ -309,6 +316,18 @@ class Terminal:
         """Show what others have printed, in whatever thread they have."""
         if self._prompt.loop is not None:
             self._prompt.loop.call_soon_threadsafe(self.say, text, OUTPUT)
+
+    def _types(self) -> None:
+        """Something on the line has changed; once it is empty it was sent, and is over."""
+        self._typed = time.monotonic() if self.below.draft.buffer.text else -_REST
+
+    async def _rested(self) -> None:
+        """Let whoever types a message come to a pause, or to its end."""
+        while not self._left.is_set():
+            left = self._typed + _REST - time.monotonic()
+            if left <= 0:
+                return
+            await asyncio.sleep(left)
 
     async def _replied(self) -> str | int | None:
         if self._left.is_set():
