@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from toolrun.config import Config
     from toolrun.options import Settings
 
-_EFFORTS: Final = ("low", "medium", "high")
+EFFORTS: Final = ("low", "medium", "high")
 _DEFAULT: Final = "default"
 
 
@@ -100,7 +100,7 @@ async def _effort(talk: Conversation, rest: str) -> None:
         said = now or "the server's default, which is medium"
         talk.face.say(f"effort: {said}; /effort low, medium, high or default changes it")
         return
-    effort = one_of(rest, (*_EFFORTS, _DEFAULT), "effort")
+    effort = one_of(rest, (*EFFORTS, _DEFAULT), "effort")
     await talk.reopen(effort=None if effort == _DEFAULT else effort)
     talk.face.say(f"effort: {effort} from the next message on")
 
@@ -156,7 +156,7 @@ COMMANDS = (
         more="It is part of the prompt's beginning: the server's cache of it is lost once.",
         examples=("/effort high", "/effort"),
         run=_effort,
-        complete=words(*_EFFORTS, _DEFAULT),
+        complete=words(*EFFORTS, _DEFAULT),
     ),
     Command(
         name="/system",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from msgspec import structs
 
-from toolrun.cli.chat.commands.changing import check_served, served_here, settings_now
+from toolrun.cli.chat.commands.changing import EFFORTS, check_served, served_here, settings_now
 from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.commands.words import nothing_more, one_of, options
 from toolrun.cli.screen import WARNING
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from toolrun.cli.chat.conversation import Conversation
 
 _RETRY: Final = "/retry [--effort low|medium|high] [--temperature NUMBER] [--model NAME]"
-_EFFORTS: Final = ("low", "medium", "high")
 _SHOWN: Final = 60
 
 
@@ -63,7 +62,7 @@ async def _undo(talk: Conversation, rest: str) -> None:
 
 
 def _effort(text: str) -> str:
-    return one_of(text, _EFFORTS, "effort")
+    return one_of(text, EFFORTS, "effort")
 
 
 _RETRIED: Final[dict[str, Callable[[str], Any]]] = {
@@ -74,12 +73,7 @@ _RETRIED: Final[dict[str, Callable[[str], Any]]] = {
 
 
 async def _retry(talk: Conversation, rest: str) -> None:
-    known: dict[str, Callable[[str], Any]] = {
-        "--effort": _effort,
-        "--temperature": float,
-        "--model": str,
-    }
-    changed = options(rest, known, _RETRY)
+    changed = options(rest, _RETRIED, _RETRY)
     _last_said(talk)
     if not changed:
         await talk.turn(talk.session.stream(await _take_back(talk)))
@@ -115,8 +109,8 @@ async def _as_before(talk: Conversation, settings: dict[str, Any]) -> None:
 def _retry_words(talk: Conversation, rest: str) -> Iterable[str]:  # noqa: ARG001 - as every command
     before = rest.split()[-2 if not rest.endswith(" ") else -1 :]
     if before and before[0] == "--effort":
-        return _EFFORTS
-    return ("--effort", "--temperature", "--model")
+        return EFFORTS
+    return tuple(_RETRIED)
 
 
 async def _edit(talk: Conversation, rest: str) -> None:

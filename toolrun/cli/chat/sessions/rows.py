@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.face import Row
+from toolrun.cli.chat.status import short
 from toolrun.store.contract import Glimpse, Query
 from toolrun.trace.shown import counted
 
@@ -26,7 +27,6 @@ _ENDED: Final = {
     "failed": "failed",
 }
 """How the last turn ended, where it did not end with an answer."""
-_THOUSAND: Final = 1_000
 
 
 async def listed(keeping: Keeping, but: str = "") -> tuple[list[SessionInfo], list[Row]]:
@@ -51,7 +51,7 @@ async def listed(keeping: Keeping, but: str = "") -> tuple[list[SessionInfo], li
 def row_of(info: SessionInfo, glimpse: Glimpse) -> Row:
     """A session to pick: its title, and in a few words what it is."""
     ended = "open elsewhere" if info.holder is not None else _ENDED.get(info.status, "")
-    tokens = f"{_short(glimpse.tokens)} tokens" if glimpse.tokens else ""
+    tokens = f"{short(glimpse.tokens)} tokens" if glimpse.tokens else ""
     folder = at_home(glimpse.folder) if glimpse.folder else ""
     parts = [ended, counted(info.turns, "turn"), tokens, folder, info.id]
     return Row(info.title or "(no title)", ", ".join(filter(None, parts)), info.updated)
@@ -85,10 +85,6 @@ def at_home(folder: str) -> str:
 def _was_used(info: SessionInfo) -> bool:
     """Whether anything was ever said in it."""
     return bool(info.turns or info.title)
-
-
-def _short(count: int) -> str:
-    return f"{count:,}" if count < _THOUSAND else f"{count / _THOUSAND:.1f}k"
 
 
 def ids_of(found: Sequence[SessionInfo], typed: str) -> list[str]:
