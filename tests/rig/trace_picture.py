@@ -1,7 +1,7 @@
 """How is the picture of the trace viewer made? `python -m tests.rig.trace_picture`.
 
 It records a session in which much happens on the mock server, makes its page, and takes
-docs/images/trace-viewer.png in Chromium. Not part of CI: look at it, and commit it.
+docs/assets/trace-viewer.png in Chromium. Not part of CI: look at it, and commit it.
 """
 
 from __future__ import annotations
