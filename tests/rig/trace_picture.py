@@ -17,7 +17,7 @@ from tests.rig.mock import MockServer
 from tests.rig.rich import record
 from toolrun.trace.view.folder import write_file
 
-PICTURE: Final = Path(__file__).parents[2] / "docs" / "images" / "trace-viewer.png"
+PICTURE: Final = Path(__file__).parents[2] / "docs" / "assets" / "trace-viewer.png"
 _LARGEST: Final = 200_000
 
 
