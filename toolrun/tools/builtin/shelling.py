@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 NAME: Final = "shell"
 _OWN: Final = "shell"
+ENV: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
+"""Nobody wants to read of a `__pycache__` that a test left, or take it back."""
 _RUN: Final = 'exec 2>&1; eval "$1"'
 
 
@@ -116,7 +118,7 @@ class _Shell:
         done = await sandbox.run(
             argv_of(serving.arguments["command"]),
             timeout=options.timeout,
-            env={KEY_VARIABLE: serving.context.idempotency_key},
+            env={**ENV, KEY_VARIABLE: serving.context.idempotency_key},
             tenant=serving.tenant,
             **heard_by(serving.listener),
         )

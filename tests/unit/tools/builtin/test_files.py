@@ -162,6 +162,15 @@ async def test_a_hostile_pattern_and_a_command_without_end_are_stopped_by_their_
     assert not (folder / "made").exists()
 
 
+async def test_a_command_that_imports_leaves_no_cache_to_read_of(folder: Path) -> None:
+    (found,) = await results(
+        call("shell", {"command": "python3 -c 'import greet; print(greet.greet())'"}),
+        tools=[shell(**FREE)],
+        workspace=folder,
+    )
+    assert (found.content, found.note) == ("Hi", "")
+
+
 @pytest.mark.load
 async def test_long_output_keeps_its_head_and_its_tail(folder: Path) -> None:
     (found,) = await results(

@@ -9,7 +9,7 @@ from msgspec import Struct
 from toolrun.cli.chat.says.attached import RAN, fenced
 from toolrun.sandbox.resolve import label
 from toolrun.tools.builtin.filing import writing_need
-from toolrun.tools.builtin.shelling import NAME, argv_of, printed
+from toolrun.tools.builtin.shelling import ENV, NAME, argv_of, printed
 from toolrun.tools.where import needed
 
 if TYPE_CHECKING:
@@ -77,6 +77,6 @@ async def run_command(
 
     chosen = profile if workspace is None else needed(writing_need(NAME, None), profile)
     async with Sandbox(chosen, workspace=workspace, backend=backend) as sandbox:
-        done = await sandbox.run(argv_of(command), on_output=on_output)
+        done = await sandbox.run(argv_of(command), env=ENV, on_output=on_output)
     text, outcome = printed(done, MAX_OUTPUT)
     return Ran(command, text, outcome == "ok", done.kept.note, label(chosen), done.seconds)
