@@ -1,8 +1,9 @@
 """What does it cost to show an answer while it streams, and very many lines of a tool's output?
 
 An answer with a heading, a list, code, a table and a link comes in 250 chunks, 50 a second, and is
-drawn 20 times a second; against one rendering of the same Markdown once it is there. Beside them:
-one rendering by rich. Without a terminal: lines are made, and written nowhere.
+drawn 15 times a second, as `terminal.frames` does; against one rendering of the same Markdown once
+it is there. Beside them: one rendering by rich. Without a terminal: lines are made, and written
+nowhere.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ NAME: Final = "render"
 STREAMED, FINAL, RICH = "streamed", "one final render", "rich, one final render"
 _ROUNDS: Final = 15
 _CHUNKS: Final = 250
-_FRAMES: Final = (0, 2)  # of five chunks, which take a tenth of a second
+_FRAMES: Final = (0, 3, 6)  # of ten chunks, which take a fifth of a second
 _WIDTH, _ROWS = 100, 20
 _LINES: Final = 10_000
 _PIECE: Final = 100
@@ -84,7 +85,7 @@ def run(setting: Setting) -> Found:
             seconds=min(setting.seconds, 0.1),
         )
     )
-    found.tables[f"An answer of {_CHUNKS} chunks, 100 frames"] = figures.table(FINAL, RICH)
+    found.tables[f"An answer of {_CHUNKS} chunks, 75 frames"] = figures.table(FINAL, RICH)
     found.seen |= figures.ratios("render, streamed", STREAMED, final=FINAL)
     lines = Figures("lines")
     for _ in range(rounds):
@@ -106,7 +107,7 @@ def streamed() -> list[str]:
     for number in range(_CHUNKS):
         text = _ANSWER[round(number * size) : round((number + 1) * size)]
         view.show(ev.TextDelta(text))
-        if number % 5 in _FRAMES:
+        if number % 10 in _FRAMES:
             lines += view.settled(_WIDTH)
             view.live(_WIDTH, _ROWS)
     view.show(ev.AssistantMessage(_ANSWER))

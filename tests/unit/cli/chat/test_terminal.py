@@ -328,4 +328,4 @@ async def test_the_input_never_outgrows_the_screen(rows: int) -> None:
             at.face.frames.paint()
             await at.shows("word59", "a line")
             assert len(at.glass.shown) <= rows
-            assert at.face._prompt._height() < rows
+            assert at.face._prompt._height(at.face._prompt.size) < rows

@@ -38,6 +38,8 @@ class Prompt(Application[None]):
         self.away = False
         self._resized = resized
         self._size = paper.get_size()
+        self._room = 1
+        self._room_of: Size | None = None
 
     @property
     def size(self) -> Size:
@@ -46,12 +48,15 @@ class Prompt(Application[None]):
 
     @property
     def room(self) -> int:
-        """How many lines there may be above the input."""
-        return max(self.size.rows - self._height(), 1)
+        """How many lines there may be above the input, as it was when it was measured last."""
+        size = self.size
+        return self._room if size == self._room_of else self._measured(size)
 
     def show(self, settled: Sequence[str], lines: Sequence[str]) -> None:
         """Show lines above the input, and others above them that will not change any more."""
         with self.paper.frame():
+            if len(settled) + len(lines) != len(self.above.lines):  # the input is drawn, too
+                lines = lines[-self._measured(self.size) :]
             if self.above.put(settled, lines):
                 super()._redraw()
 
@@ -72,16 +77,20 @@ class Prompt(Application[None]):
 
     def _make_room(self) -> None:
         """Let the input take more lines, or fewer, than when it was drawn last."""
-        height, last = self._height(), self.renderer.last_rendered_screen
-        room = max(self.size.rows - height, 1)
+        size, last = self.size, self.renderer.last_rendered_screen
+        room = self._measured(size)
         if len(self.above.lines) > room:
             self.above.put([], self.above.lines[-room:])
-        elif last is not None and last.height > height:
+        elif last is not None and last.height > size.rows - room:
             self.renderer.erase(leave_alternate_screen=False)
 
-    def _height(self) -> int:
-        rows, columns = self.size
-        return self.layout.container.preferred_height(columns, rows).preferred
+    def _measured(self, size: Size) -> int:
+        """The room that there is beside the input as it is now: to find it takes a millisecond."""
+        self._room, self._room_of = max(size.rows - self._height(size), 1), size
+        return self._room
+
+    def _height(self, size: Size) -> int:
+        return self.layout.container.preferred_height(size.columns, size.rows).preferred
 
     def _on_resize(self) -> None:
         """prompt_toolkit calls this when the screen may have another size."""

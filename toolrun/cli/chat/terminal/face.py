@@ -115,7 +115,8 @@ class Terminal:
         """See `Face.status`."""
         if status != self.below.status:
             self.below.status = status
-            self._prompt.invalidate()
+            if self.below.since is None:  # else the clock draws it soon
+                self._prompt.invalidate()
 
     async def message(self) -> str | None:
         """See `Face.message`."""

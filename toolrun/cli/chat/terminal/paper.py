@@ -50,6 +50,14 @@ class Paper(Vt100_Output):
         )
         self.gone = False
         self._frames = 0
+        self._framed: Size | None = None
+
+    def get_size(self) -> Size:
+        """The rows and columns of the screen; a frame is drawn for one size."""
+        if not self._frames:
+            return super().get_size()
+        self._framed = self._framed or super().get_size()
+        return self._framed
 
     @contextmanager
     def frame(self) -> Iterator[None]:
@@ -59,6 +67,8 @@ class Paper(Vt100_Output):
             yield
         finally:
             self._frames -= 1
+            if not self._frames:
+                self._framed = None
             if not self._frames and self._buffer:
                 self._buffer = [_BEGIN, *self._buffer, _END]
                 self.flush()

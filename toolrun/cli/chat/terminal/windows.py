@@ -235,6 +235,10 @@ class Below:
 
 
 def _text(text: Callable[[], Fragments], most: int | Callable[[], int]) -> Window:
+    if most == 1:
+        one = Dimension.exact(1)
+        return Window(FormattedTextControl(text), height=one, dont_extend_height=True)
+
     def height() -> Dimension:
         lines = sum(part[1].count("\n") for part in text()) + 1
         limit = most() if callable(most) else most
