@@ -6,10 +6,11 @@ help. Text in it may hold anything; what paints it lets no control character thr
 
 from __future__ import annotations
 
-from difflib import unified_diff
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
+
+from toolrun.cli.chat.view.unified import unified
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -73,7 +74,4 @@ def table(rows: Iterable[Sequence[str]], columns: Sequence[str] = (), title: str
 
 def diff(before: str, after: str, path: str = "", title: str = "") -> Block:
     """What was changed in a text, as a unified diff with three lines around each change."""
-    lines = unified_diff(
-        before.splitlines(), after.splitlines(), path or "before", path or "after", lineterm=""
-    )
-    return Block("diff", "\n".join(lines), title)
+    return Block("diff", "\n".join(unified(before, after, path)), title)
