@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from msgspec import structs
 
 from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
@@ -143,6 +144,10 @@ class Conversation:
             self.face.say(self.mask.text(str(error)), WARNING)
             return None
 
+    async def meant(self, said: str) -> str | None:
+        """The message that is meant, with the files that it names; None: nothing is to be sent."""
+        return await self._says.message(said)
+
     async def begin(self, id: str | None = None, **options: Any) -> None:  # noqa: A002 - as sessions have
         """Go on in a new session.
 
@@ -170,6 +175,7 @@ class Conversation:
             ToolrunError: it cannot be opened; the session goes on as it was.
         """
         from toolrun.cli.chat.sessions import left, showing, taking_up
+        from toolrun.cli.chat.sessions.its_tools import with_its_tools
 
         if id is None or id == self.session.id:
             self.session = await taking_up.changed(self, adopt=adopt, **options)
@@ -177,22 +183,27 @@ class Conversation:
             self._settle()
             return True
         options = {**taking_up.shared(self.deployed), **options}
+        options = await with_its_tools(self, id, options)
         other = await taking_up.taken_up(self, id, adopt=adopt, **options)
         if other is None:
             return False
-        await self.follow(other)
         self.deployed = taking_up.deployed(options)
+        await self.follow(other)
         showing.show_again(self, await self.keeping.read(other.id))
         await left.offer(self)
         return True
 
     def show(self, event: Event) -> None:
-        """Show an event of the turn that runs."""
-        from toolrun.events import ApprovalRequested
+        """Show an event of the turn that runs, but for what is asked or told of it next."""
+        from toolrun.events import ApprovalRequested, TurnFinished
 
-        # Whoever is asked about a call sees all of it then.
-        if not (isinstance(event, ApprovalRequested) and self.face.asks):
-            self.face.show(event)
+        match event:
+            case ApprovalRequested() if self.face.asks:  # the question shows all of the call
+                pass
+            case TurnFinished(status="failed"):  # `turn` tells the error
+                self.face.show(structs.replace(event, error=None))
+            case _:
+                self.face.show(event)
         self.meter.show(event)
         if self.meter.due():
             self.face.status(self.meter.status())
@@ -255,7 +266,7 @@ class Conversation:
         from toolrun.cli.about import tool_lines
         from toolrun.cli.chat.sessions.taking_up import settled
 
-        tools: Sequence[Offered] = self.deployed.get("tools") or self.runtime.option("tools")
+        tools: Sequence[Offered] = self.deployed.get("tools", self.runtime.option("tools"))
         if hasattr(self, "session"):
             self.config = settled(self.config, self.session.state)
         self.tools = tool_lines(tools, self.config)
@@ -281,7 +292,7 @@ class Conversation:
             return await self._obey(said)
         said = said.removeprefix("/")
         try:
-            if said and (message := await self._says.message(said)) is not None:
+            if said and (message := await self.meant(said)) is not None:
                 await self.turn(self.session.stream(message))
         except ToolrunError as error:  # it cannot be sent; the conversation goes on
             self.face.say(self.mask.text(str(error)), WARNING)

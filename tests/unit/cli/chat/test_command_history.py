@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tests.rig.mock import Call, Step
 from tests.unit.cli.chat.talking import talking
 from toolrun.cli.chat.conversation import Conversation
+from toolrun.events import TurnFinished
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,30 @@ async def test_edit_changes_the_last_message_and_asks_again(
         assert "left as it was" in await say("/edit")
         await say("/edit In Kelvin?")
         assert say.said == ["In Kelvin?", "Hello there, friend!"]
+
+
+async def test_a_message_that_is_edited_may_name_files(mock: MockServer, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("Milk.")
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    async with talking(mock, tmp_path, workspace=tmp_path) as say:
+        await say("What is missing?")
+        assert "nothing was sent" in await say("/edit What is on @picture.png?")
+        assert say.said == ["What is missing?", "Hello there, friend!"]
+        await say("/edit What of @notes.txt?")
+        assert [each and each.partition("\n")[0] for each in say.said] == [
+            "What of @notes.txt?",
+            "Hello there, friend!",
+        ]
+        assert "Milk." in (say.said[0] or "")
+
+
+async def test_an_error_of_a_turn_is_told_once(mock: MockServer, tmp_path: Path) -> None:
+    async with talking(mock, tmp_path) as say:
+        mock.script(Step(None, "x", fault="http_400"))
+        await say("Fail.")
+        ended = [each for each in say.face.events if isinstance(each, TurnFinished)]
+        assert [(each.status, each.error) for each in ended] == [("failed", None)]
+        assert len(say.face.said) == 1
 
 
 async def test_fork_goes_on_in_a_copy_and_says_how_to_get_back(

@@ -56,6 +56,13 @@ def test_a_call_without_an_end_does_not_seem_to_run() -> None:
     assert told([begun, ended, later]) == [begun, ended]
 
 
+def test_a_call_that_waits_is_told_of_where_it_is_asked_about() -> None:
+    requested = ev.ApprovalRequested("1", "pay", {}, "asks", turn=1, step=1)
+    decided = ev.ApprovalDecided("1", "approve", turn=1, step=1)
+    later = ev.ApprovalRequested("1", "pay", {}, "asks", turn=1, step=2)
+    assert told([requested, decided, later]) == [requested, decided]
+
+
 def test_of_a_long_conversation_the_last_turns_are_shown() -> None:
     events = [event for number in range(5) for event in turn(str(number))]
     assert last_turns(events, 2) == (3, [*turn("3"), *turn("4")])

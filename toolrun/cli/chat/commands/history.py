@@ -119,8 +119,10 @@ async def _edit(talk: Conversation, rest: str) -> None:
     if text is None or not text.strip():
         talk.face.say("left as it was; /edit TEXT puts a text in its place without an editor")
         return
-    await _take_back(talk)
-    await talk.turn(talk.session.stream(text.strip()))
+    message = await talk.meant(text.strip())
+    if message is not None:  # else nothing is taken back
+        await _take_back(talk)
+        await talk.turn(talk.session.stream(message))
 
 
 async def _fork(talk: Conversation, rest: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from toolrun.events import (
+    ApprovalDecided,
+    ApprovalRequested,
     Durable,
     FileChanged,
     ForkedFrom,
@@ -36,16 +38,28 @@ def told(events: Iterable[Durable]) -> list[Durable]:
             del seen[begins[-1] if begins else 0 :]
         elif not isinstance(event, _UNSEEN):
             seen.append(event)
-    finished = [each for each in seen if isinstance(each, ToolCallFinished)]
-    ended = {(each.turn, each.step, each.call_id) for each in finished}
-    return [each for each in seen if not _stands_still(each, ended)]
+    ended = {_call(each) for each in seen if isinstance(each, ToolCallFinished)}
+    decided = {_call(each) for each in seen if isinstance(each, ApprovalDecided)}
+    return [each for each in seen if not _stands_still(each, ended, decided)]
 
 
-def _stands_still(event: Durable, ended: set[tuple[int, int, str]]) -> bool:
-    """Whether it is a call that would seem to run, and whose process is gone."""
-    if not isinstance(event, ToolCallStarted):
-        return False
-    return (event.turn, event.step, event.call_id) not in ended
+def _call(
+    event: ToolCallStarted | ToolCallFinished | ApprovalRequested | ApprovalDecided,
+) -> tuple[int, int, str]:
+    return event.turn, event.step, event.call_id
+
+
+def _stands_still(
+    event: Durable, ended: set[tuple[int, int, str]], decided: set[tuple[int, int, str]]
+) -> bool:
+    """Whether it is a call that would seem to run or to wait, which is told of after this."""
+    match event:
+        case ToolCallStarted():
+            return _call(event) not in ended
+        case ApprovalRequested():
+            return _call(event) not in decided
+        case _:
+            return False
 
 
 def last_turns(events: Sequence[Durable], most: int = TURNS) -> tuple[int, Sequence[Durable]]:

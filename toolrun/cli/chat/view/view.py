@@ -253,6 +253,8 @@ class View:
             return
         if event.status == "parked":  # whoever holds the conversation asks
             return
+        if event.status == "failed" and not event.error and not self._taken.steps:
+            return  # whoever holds the conversation tells the error, which says it all
         why = event.reason or event.error or self._taken.limit
         took = f" ({summary})" if summary else ""
         self.put(Block("warning", f"{event.status}{f': {why}' if why else ''}{took}"))
