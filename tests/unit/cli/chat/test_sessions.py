@@ -19,6 +19,7 @@ from toolrun.errors import ConfigError, SessionBusy
 from toolrun.events import SettingsChanged
 from toolrun.store.opening import open_store
 from toolrun.testing import ScriptedModel
+from toolrun.tools.builtin import files, python
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -133,6 +134,29 @@ async def test_resume_shows_the_conversation_again_and_goes_on(mock: MockServer,
     assert [each["content"] for each in sent if each["role"] == "user"] == ["One", "Two", "Three"]
     (info,) = await stored(url)
     assert (info.id, info.turns, info.holder) == ("old", 3, None)
+
+
+async def test_a_session_has_its_built_in_tools_again_without_naming_them(
+    mock: MockServer, url: str, tmp_path: Path
+) -> None:
+    await before(url, "old", "One", tools=[files(), python()], workspace=tmp_path)
+    await before(url, "bare", "One")
+    person = Person("Two", "/resume bare", "Three", "/resume old", "Four", "/exit")
+    talk = await held(person, mock, url, Start(resume="ol"))
+    sent = [[each["function"]["name"] for each in body.get("tools", ())] for body in mock.bodies()]
+    assert {"read_file", "apply_patch", "python"} <= set(sent[0])
+    assert "shell" not in sent[0]
+    assert sent[-2:] == [[], sent[0]]
+    assert {each.name for each in talk.tools} == set(sent[0])
+
+
+async def test_the_tools_that_are_named_are_those_that_hold(
+    mock: MockServer, url: str, tmp_path: Path
+) -> None:
+    await before(url, "old", "One", tools=[files(), python()], workspace=tmp_path)
+    person = Person(answers=["no"])
+    await held(person, mock, url, Start(resume="old"), tools=("python",))
+    assert any("read_file is gone" in line for line in person.told)
 
 
 async def test_the_beginning_of_an_id_is_enough(mock: MockServer, url: str) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from toolrun.cli.chat.face import Row
+from toolrun.cli.chat.sessions.its_tools import with_its_tools
 from toolrun.cli.chat.sessions.left import is_asked
 from toolrun.cli.chat.sessions.rows import at_home, last_of
 from toolrun.cli.chat.sessions.start import PICK
-from toolrun.cli.chat.sessions.taking_up import picked, taken_up
+from toolrun.cli.chat.sessions.taking_up import deployed, picked, taken_up
 from toolrun.cli.screen import WARNING
 from toolrun.errors import ConfigError, ModelNotFound, ServerError
 
@@ -40,7 +41,9 @@ async def begun_with(talk: Conversation, start: Start) -> Session | None:
         wanted = await picked(talk)
     if wanted is None:
         return None
-    return await taken_up(talk, wanted, **start.given)
+    options = await with_its_tools(talk, wanted, start.given)
+    talk.deployed = deployed(options)
+    return await taken_up(talk, wanted, **options)
 
 
 async def see_to_model(talk: Conversation) -> str:

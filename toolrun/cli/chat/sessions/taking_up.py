@@ -69,7 +69,7 @@ async def taken_up(
         SandboxUnavailable: no sandbox holds.
     """
     wait: float | None = None
-    id = await _whole(talk, id)  # noqa: A001 - as above
+    id = await whole(talk, id)  # noqa: A001 - as above
     while True:
         try:
             return await _resumed(talk, id, wait, adopt=adopt, **options)
@@ -91,17 +91,17 @@ async def taken_up(
                 return None
             adopt = True
         except StoreError as damage:
-            whole, found = await talk.keeping.salvage(id)
-            if found is None or not whole:
+            kept, found = await talk.keeping.salvage(id)
+            if found is None or not kept:
                 raise
-            whole_ones = f"what came before it is whole: {counted(len(whole), 'event')}"
+            whole_ones = f"what came before it is whole: {counted(len(kept), 'event')}"
             said = [str(found).partition(";")[0], whole_ones]
             if await _asked(talk, damage, said, "what then?", _DAMAGED) != "fork":
                 return None
-            return await _fork(talk, id, whole, options)
+            return await _fork(talk, id, kept, options)
 
 
-async def _whole(talk: Conversation, typed: str) -> str:
+async def whole(talk: Conversation, typed: str) -> str:
     """The id of a session, of which the beginning may have been typed.
 
     Raises:
