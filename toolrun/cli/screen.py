@@ -23,6 +23,11 @@ _SIGNS: Final = {
     # Line separators, and what turns the direction of the text around it.
     **dict.fromkeys((0x2028, 0x2029, 0x200E, 0x200F, 0x061C), "\ufffd"),
     **dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), "\ufffd"),
+    # What is not seen at all, and read by models and programs. The joiners of emoji and of Persian
+    # (U+200C, U+200D, U+FE0F) are left.
+    **dict.fromkeys((0x00AD, 0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x180E, 0x200B), "\ufffd"),
+    **dict.fromkeys((*range(0x2060, 0x2066), *range(0x206A, 0x2070), 0x3164), "\ufffd"),
+    **dict.fromkeys((0xFEFF, 0xFFA0, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE1000)), "\ufffd"),
 }
 _PARTS: Final = re.compile(r"\n|[ \t]+|[^ \t\n]+")
 _TAB: Final = "    "
@@ -30,7 +35,7 @@ _NARROWEST: Final = 20
 
 
 def visible(text: str) -> str:
-    """The text with every control character but newline and tab as a printed sign."""
+    """The text with every control character but newline and tab, and what is unseen, as a sign."""
     return text.replace("\r\n", "\n").translate(_SIGNS)
 
 

@@ -77,6 +77,27 @@ def test_no_text_at_all_is_obeyed(text: str) -> None:
     assert obeyed(visible(text)) == []
 
 
+@pytest.mark.parametrize(
+    "unseen",
+    [
+        "\u200b",
+        "\u2060",
+        "\u2063",
+        "\ufeff",
+        "\u00ad",
+        "\u3164",
+        "\u180e",
+        "\U000e0041",
+        "\U000e0100",
+    ],
+)
+def test_what_is_not_seen_is_shown(unseen: str) -> None:
+    assert visible(f"a{unseen}b") == "a\ufffdb"
+    file = io.StringIO()
+    Screen(file).line(s.QUESTION, f"rm{unseen} -r")
+    assert "rm\ufffd -r" in plain(file)
+
+
 def test_ordinary_text_is_left_alone() -> None:
     text = "naïve café\n\tif x:\n日本語 👩\u200d👩\u200d👧 done"
     assert visible(text) == text
