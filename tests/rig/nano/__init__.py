@@ -1,0 +1,1 @@
+"""How is the embedded model made: its data, its training, its evaluation, its export?"""

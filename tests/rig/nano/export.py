@@ -1,0 +1,54 @@
+"""How is what was learned kept: as the file that ships?
+
+Matrices are int8 with a scale for each output column, learned vectors int8 with a scale for each
+row, all else float16. The sizes stand in the file's metadata.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import save_file  # type: ignore[import-not-found]
+
+from tests.rig.nano.net import MATRICES
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from torch import Tensor
+
+    from tests.rig.nano.learning import Head
+    from tests.rig.nano.net import Net
+
+
+@torch.no_grad()  # type: ignore[untyped-decorator]
+def save(net: Net, head: Head, path: Path, told: dict[str, Any]) -> None:
+    """Write the model's file, as a whole or not at all."""
+    kept: dict[str, Tensor] = {}
+    for name, weight in net.named_parameters():
+        if name in MATRICES:
+            kept[name], kept[f"{name}.scale"] = _small(weight.float().cpu(), -2)
+        else:
+            kept[name] = weight.half().cpu()
+    vectors = head.vectors(head.learned).float().cpu()
+    kept["rows"], kept["rows.scale"] = _small(vectors, -1)
+    kept["ranks"] = head.learned.to(torch.int32).cpu()
+    about = {
+        "shape": dataclasses.asdict(net.shape),
+        "embed_scale": head.embed_scale,
+        "head_scale": head.scale.item() / 10.0,
+        "training": told,
+    }
+    part = path.with_suffix(".part")
+    whole = {name: tensor.contiguous() for name, tensor in kept.items()}
+    save_file(whole, str(part), metadata={"nano": json.dumps(about)})
+    part.replace(path)
+
+
+def _small(weight: Tensor, along: int) -> tuple[Tensor, Tensor]:
+    """int8, and the scale that it is to be multiplied with."""
+    scale = (weight.abs().amax(along, keepdim=True).clamp(min=1e-8) / 127).half()
+    return (weight / scale.float()).round().clamp(-127, 127).to(torch.int8), scale

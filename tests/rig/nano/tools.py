@@ -1,0 +1,239 @@
+"""Which tools are offered in a made-up conversation, and with which names?
+
+`data/families.toml` has the tools that the model is to know; `novel` makes up others. A family has
+many names for the tool and for each parameter; `offer` settles on some.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.rig.nano.spelling import copied
+from tests.rig.nano.values import DATA, Values
+
+if TYPE_CHECKING:
+    from random import Random
+
+_SUFFIXES = ("name", "value", "text", "arg", "input", "str")
+_LISTS = {"strings": "string", "numbers": "number"}
+_SWITCHED = {"true": ("on", "on", "true", "yes"), "false": ("off", "off", "false", "no")}
+_NUMBER_WORDS = dict(
+    enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What a parameter may be called, and what is given for it.
+
+    Attributes:
+        names: the choices of a name.
+        type: of JSON Schema; "strings" and "numbers" are lists.
+        about: the choices of a description; "": none.
+        value: the rule that draws it, see `Values.draw`.
+        enum: the only values there are.
+        chance: how often it is given, where it is optional; None: it is required.
+        said: how it is put into words beside the request; `{key}` stands for the value.
+    """
+
+    names: tuple[str, ...]
+    type: str
+    about: tuple[str, ...]
+    value: str
+    enum: tuple[str, ...] = ()
+    chance: float | None = None
+    said: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tools that do one thing under many names.
+
+    Attributes:
+        asks: how it is asked for; `{key}` stands for a parameter's value.
+        follow: how it is asked for again, with another first value.
+        result: what it gives back, see `results`.
+        known: whether it stands in `families.toml`.
+    """
+
+    names: tuple[str, ...]
+    about: tuple[str, ...]
+    asks: tuple[str, ...]
+    parameters: dict[str, Parameter]
+    result: dict[str, Any] = field(default_factory=lambda: {"shape": "any"})
+    follow: tuple[str, ...] = ()
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Value:
+    """What is given for a parameter: as a person says it, and the JSON text of it."""
+
+    said: str
+    json: str
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A tool as it is offered: its names are settled."""
+
+    family: Family
+    name: str
+    description: str
+    schema: dict[str, Any] | None
+    names: dict[str, str]
+
+    def call(self, given: dict[str, Value]) -> str:
+        """The arguments of a call as JSON, in the schema's order; what is copied is marked."""
+        pairs = (
+            f'"{copied(name)}": {given[key].json}'
+            for key, name in self.names.items()
+            if key in given
+        )
+        return "{" + ", ".join(pairs) + "}"
+
+
+@cache
+def families() -> tuple[Family, ...]:
+    """The tools that the model is to know."""
+    body = tomllib.loads((DATA / "families.toml").read_text())
+    return tuple(
+        Family(
+            tuple(one["names"]),
+            tuple(one["about"]),
+            tuple(one["asks"]),
+            {key: _parameter(item) for key, item in one.get("parameters", {}).items()},
+            one["result"],
+            tuple(one.get("follow", ())),
+            known=True,
+        )
+        for one in body["family"]
+    )
+
+
+def _parameter(item: dict[str, Any]) -> Parameter:
+    lists: dict[str, Any] = {
+        key: tuple(body) if isinstance(body, list) else body for key, body in item.items()
+    }
+    return Parameter(**lists)
+
+
+@cache
+def parameters() -> tuple[Parameter, ...]:
+    """What the parameters of made-up tools are like; `{n}` stands for the tool's noun."""
+    body = tomllib.loads((DATA / "parameters.toml").read_text())
+    return tuple(_parameter(item) for item in body["parameter"])
+
+
+def give(family: Family, values: Values, r: Random) -> dict[str, Value]:
+    """Values for the parameters: all the required ones, some of the others."""
+    return {
+        key: value_of(parameter, values, r)
+        for key, parameter in family.parameters.items()
+        if parameter.chance is None or r.random() < parameter.chance
+    }
+
+
+def value_of(parameter: Parameter, values: Values, r: Random) -> Value:
+    """A value for one parameter."""
+    if parameter.enum:
+        word = r.choice(parameter.enum)
+        return Value(word.replace("_", " "), f'"{copied(word)}"')
+    if parameter.type in _LISTS:
+        rule = parameter.value.removeprefix("list:")
+        items = [values.draw(rule, r) for _ in range(r.randint(1, 4))]
+        texts = (_json(item, _LISTS[parameter.type]) for item in items)
+        return Value(listed(items, r), "[" + ", ".join(texts) + "]")
+    text = values.draw(parameter.value, r)
+    said = r.choice(_SWITCHED[text]) if parameter.value == "true|false" else text
+    if parameter.type == "integer" and r.random() < 0.08 and text.isdigit():
+        said = _NUMBER_WORDS.get(int(text), text)
+    return Value(said, _json(text, parameter.type))
+
+
+def _json(text: str, type_: str) -> str:
+    if type_ == "string":
+        return json.dumps(copied(text), ensure_ascii=False)
+    return copied(text)
+
+
+def listed(items: list[str], r: Random) -> str:
+    """Several things in a row, as a person types them."""
+    if len(items) == 1:
+        return items[0]
+    last = r.choice((" and ", " and ", ", ", ", and "))
+    return ", ".join(items[:-1]) + last + items[-1]
+
+
+def camel(name: str) -> str:
+    """snake_case as camelCase."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def offer(family: Family, values: Values, r: Random) -> Tool:
+    """A tool of the family, its names settled; some are decorated, as people's code has them."""
+    name = r.choice(family.names)
+    if family.known and r.random() < 0.25:
+        name = _decorated(name, values, r)
+    properties: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    required: list[str] = []
+    for key, parameter in family.parameters.items():
+        called = r.choice(parameter.names)
+        if family.known:
+            called = _renamed(called, values, r)
+        if called in properties:
+            called = f"{called}_{len(names)}"
+        names[key] = called
+        properties[called] = _schema(parameter, r)
+        if parameter.chance is None:
+            required.append(called)
+    schema = {"type": "object", "properties": properties, "required": required}
+    empty = not properties and r.random() < 0.5
+    return Tool(family, name, r.choice(family.about), None if empty else schema, names)
+
+
+def _schema(parameter: Parameter, r: Random) -> dict[str, Any]:
+    item = _LISTS.get(parameter.type)
+    found: dict[str, Any] = (
+        {"type": "array", "items": {"type": item}} if item else {"type": parameter.type}
+    )
+    if r.random() < 0.8 and (said := r.choice(parameter.about)):
+        found["description"] = said
+    if parameter.enum:
+        found["enum"] = list(parameter.enum)
+        if parameter.chance is not None and r.random() < 0.2:
+            found["default"] = parameter.enum[0]
+    return found
+
+
+def _decorated(name: str, values: Values, r: Random) -> str:
+    return r.choice(
+        (
+            f"{values.draw('term', r)}_{name}",
+            f"{name}_{r.choice(('v2', 'tool', 'api', 'now', values.draw('term', r)))}",
+            camel(name),
+            f"{name}{r.randint(1, 9)}",
+            f"{values.draw('made', r)}-{name}",
+        )
+    )
+
+
+def _renamed(name: str, values: Values, r: Random) -> str:
+    draw = r.random()
+    if draw < 0.15:
+        return r.choice(
+            (
+                f"{name}_{r.choice(_SUFFIXES)}",
+                camel(f"{r.choice(('target', 'the', 'my', 'input'))}_{name}"),
+                f"{r.choice(('target', 'user', 'input', values.draw('thing', r)))}_{name}",
+                name.upper(),
+                name.capitalize(),
+            )
+        )
+    return values.draw("term", r) if draw < 0.25 else name

@@ -1,0 +1,100 @@
+"""How does a person ask: dressed up, lower-cased, in a hurry?"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from tests.rig.nano.values import DATA, weighed
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.rig.nano.tools import Tool, Value
+
+_HOLE = re.compile(r"\{(\w+)\}")
+
+
+@cache
+def wordings() -> dict[str, Any]:
+    """What `data/wordings.toml` says."""
+    body = tomllib.loads((DATA / "wordings.toml").read_text())
+    body["wraps"] = [text for line in body["wraps"] for text in weighed(line)]
+    return body
+
+
+def ask(tool: Tool, given: dict[str, Value], r: Random) -> str:
+    """A request for one call, bare: the asking sentence, then what it does not say yet."""
+    template = r.choice(tool.family.asks)
+    holes = set(_HOLE.findall(template))
+    mark = template[-1] if template[-1] in "?." else ""
+    text = template[: len(template) - len(mark)] if mark else template
+    keys = [key for key in tool.names if key in given and key not in holes]
+    if not tool.family.known and r.random() < 0.3:
+        r.shuffle(keys)
+    for key in keys:
+        said = tool.family.parameters[key].said
+        part = r.choice(said) if said else f"{{{key}}}"
+        text += part if part[0] in ",." else f" {part}"
+    return filled(text, given) + mark
+
+
+def filled(template: str, given: dict[str, Value]) -> str:
+    """A template with the values as they are said."""
+    return _HOLE.sub(lambda hole: given[hole[1]].said if hole[1] in given else hole[0], template)
+
+
+def explicit(tool: Tool, given: dict[str, Value], r: Random) -> str:
+    """A request that names the tool, as developers try one out."""
+    pairs = [(tool.names[key], value.said) for key, value in given.items()]
+    form = r.choice(("{k} = {v}", "{k} {v}", "{k}: {v}", "{k}={v}", '{k} "{v}"', "{k} set to {v}"))
+    said = ", ".join(form.format(k=k, v=v) for k, v in pairs)
+    head = r.choice(("call {t}", "use {t}", "run {t}", "try {t}", "use the tool {t}", "{t}"))
+    with_ = r.choice((" with ", " with ", ": ", " where ")) if said else ""
+    return head.format(t=tool.name) + with_ + said
+
+
+def lower_first(text: str) -> str:
+    """The text as the middle of a sentence."""
+    first = text.partition(" ")[0]
+    return text if first.isupper() or not text else text[0].lower() + text[1:]
+
+
+def dressed(text: str, r: Random) -> str:
+    """A request as a person sends it."""
+    words = wordings()
+    draw = r.random()
+    if draw < 0.05:
+        when = r.choice(words["when"])
+        text = f"{text[:-1]} {when}?" if text.endswith("?") else f"{text} {when}"
+    elif draw < 0.11:
+        return f"{r.choice(words['before'])} {text[0].upper()}{text[1:]}"
+    elif draw < 0.14:
+        return f"{text}{'' if text[-1] in '?.!' else '.'} {r.choice(words['before'])}"
+    elif draw < 0.18 and text[-1] not in "?.":
+        text = f"{text}{r.choice(words['after'])}"
+    return _cased(_wrapped(text, words, r), r)
+
+
+def _wrapped(text: str, words: dict[str, Any], r: Random) -> str:
+    wrap: str = r.choice(words["wraps"])
+    if wrap in words["verbal"]:
+        wrap = "{}" if text.endswith("?") or not text[0].isalpha() else wrap
+    if not wrap.startswith("{}"):
+        text = lower_first(text)
+    if wrap.endswith(("?", "!")) and text[-1] in "?.!":
+        wrap = "{}"
+    return wrap.replace("{}", text)
+
+
+def _cased(found: str, r: Random) -> str:
+    """The beginning and the end as people type them."""
+    if r.random() < 0.8:
+        found = found[0].upper() + found[1:]
+    elif r.random() < 0.5:
+        found = found[0].lower() + found[1:]
+    if found[-1].isalnum() and r.random() < 0.35:
+        return f"{found}."
+    return found[:-1] if found[-1] == "?" and r.random() < 0.15 else found

@@ -1,0 +1,1 @@
+"""How is a gpt-oss sampled that fits in the wheel?"""

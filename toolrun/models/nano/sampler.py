@@ -1,0 +1,115 @@
+"""How does toolrun sample the embedded model? As any sampler of tokens, in threads of this process.
+
+There is no network, no download and no server. Steps that run at once share the processor.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import anyio
+import anyio.to_thread
+
+from toolrun.errors import ContextTooLong
+from toolrun.extras import need
+from toolrun.models.harmony import vocabulary
+from toolrun.models.harmony.model import HarmonyModel
+from toolrun.models.harmony.tokens import Sampled
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from toolrun.models.harmony.tokens import OnTokens, TokenRequest
+    from toolrun.models.nano.run import Past, Run, Voice
+
+NAME: Final = "toolrun-nano"
+_WHAT = "the embedded model"
+_PIECE = 4
+"""How many tokens come at once: 20 ms of work, after which a step can be cancelled."""
+_KEPT = 4
+"""Of how many conversations the keys and values are kept: 16 KB a token each."""
+
+
+class NanoSampler:
+    """Samples tokens by the embedded model; greedy, where no temperature is asked for.
+
+    Args:
+        path: of the model's file; None for the one that ships.
+
+    Raises:
+        MissingExtra: numpy is not installed.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        need("numpy", "embedded", _WHAT)
+        self._path = path
+        self._voice: Voice | None = None
+        self._loading = threading.Lock()
+        self._pasts: deque[Past] = deque(maxlen=_KEPT)
+
+    async def sample(self, request: TokenRequest, on_tokens: OnTokens | None = None) -> Sampled:
+        """Sample a step; see `TokenSampler.sample`.
+
+        Raises:
+            ContextTooLong: the prompt leaves no room.
+            ConfigError: the model's file or harmony's vocabulary cannot be read.
+        """
+        run = await anyio.to_thread.run_sync(self._begun, request)
+        while run.reason is None:
+            came = await anyio.to_thread.run_sync(run.advance, _PIECE)
+            if came and on_tokens is not None:
+                on_tokens(came)
+        self._pasts.append(run.past())
+        return Sampled(
+            tuple(run.said),
+            logprobs=tuple(run.logprobs) if request.logprobs else None,
+            finish_reason=run.reason,
+            prompt_tokens=len(request.prompt),
+            cached_tokens=run.cached,
+        )
+
+    async def aclose(self) -> None:
+        """Forget what was kept of conversations."""
+        self._pasts.clear()
+
+    def _begun(self, request: TokenRequest) -> Run:
+        from toolrun.models.nano.body import CONTEXT
+        from toolrun.models.nano.run import Run
+
+        if len(request.prompt) >= CONTEXT:
+            raise ContextTooLong(
+                f"the prompt has {len(request.prompt)} tokens; the embedded model takes {CONTEXT} "
+                "with its reply. Begin a new session, or give it fewer tools",
+                tokens=len(request.prompt),
+                length=CONTEXT,
+            )
+        past = max(list(self._pasts), key=lambda one: one.shares(request.prompt), default=None)
+        return Run(self.voice(), request.prompt, request.stop, request.sampling, past)
+
+    def voice(self) -> Voice:
+        """The model, read at the first use; it takes under a second."""
+        from toolrun.models.nano.body import Body
+        from toolrun.models.nano.run import Voice
+        from toolrun.models.nano.weights import FILE, read
+        from toolrun.models.nano.words import Words
+
+        with self._loading:
+            if self._voice is None:
+                weights = read(self._path or FILE)
+                words = Words(weights, vocabulary.load())
+                self._voice = Voice(weights, Body(weights), words)
+            return self._voice
+
+
+def nano(path: Path | None = None) -> HarmonyModel:
+    """The embedded model, as a session takes it: `Session(model=nano(), tools=[...])`.
+
+    It calls tools, copies their arguments, reads their results and answers; it knows nothing, and
+    says nothing that was not in its prompt or its training. A toy with real wiring.
+
+    Raises:
+        MissingExtra: numpy or a harmony library is not installed.
+    """
+    return HarmonyModel(NanoSampler(path), name=NAME)

@@ -1,0 +1,99 @@
+"""Which tokens can be said, and what are their vectors?
+
+The model says tokens whose vectors were learned, or copies: tokens of its prompt, and those that
+spell a word of it where another sign stands before it. So only these are compared with what it
+wants to say: a few thousand, not 201,088. A token outside of them would be one that it makes up.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from toolrun.models.nano.codes import vectors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from toolrun.models.nano.codes import Vectors
+    from toolrun.models.nano.weights import Weights
+
+ORDINARY = 199_998
+"""Ids from here on are marks, or nothing."""
+_LEADS = ("", " ", ".", "_")
+_SIZE = 201_088
+
+
+class Words:
+    """The vocabulary as a model sees it.
+
+    Args:
+        weights: with the vectors that were learned.
+        encoding: harmony's, which spells.
+    """
+
+    def __init__(self, weights: Weights, encoding: Any) -> None:
+        self._width = weights.shape.width
+        self._encoding = encoding
+        self.learned = weights.ranks
+        self._vectors = weights.vectors
+        self._place = np.full(_SIZE, -1, np.int32)
+        self._place[weights.ranks] = np.arange(len(weights.ranks), dtype=np.int32)
+        self._computed: dict[int, Vectors] = {}
+        self._near = lru_cache(20_000)(self._beside)
+        self._text = lru_cache(50_000)(self._decoded)
+
+    def vectors(self, ranks: Sequence[int] | NDArray[np.int32]) -> Vectors:
+        """The vectors of tokens, a row for each."""
+        asked = np.asarray(ranks, np.int32)
+        places = self._place[asked]
+        found = self._vectors[np.maximum(places, 0)]
+        unknown = np.nonzero(places < 0)[0]
+        if len(unknown):
+            self._compute({int(asked[i]) for i in unknown})
+            for i in unknown:
+                found[i] = self._computed[int(asked[i])]
+        return found
+
+    def sayable(self, read: Iterable[int]) -> NDArray[np.int32]:
+        """The tokens that can be said after these were read: those that were not learned."""
+        beside = {rank for token in set(read) for rank in self._near(token)}
+        return np.array(sorted(r for r in beside if self._place[r] < 0), np.int32)
+
+    def _compute(self, ranks: set[int]) -> None:
+        missing = sorted(ranks - self._computed.keys())
+        rows = vectors(((rank, self._text(rank)) for rank in missing), self._spelled, self._width)
+        self._computed.update(zip(missing, rows, strict=True))
+
+    def _beside(self, token: int) -> frozenset[int]:
+        """A token, and the tokens that spell its word with another sign before it, or none."""
+        text = self._text(token)
+        if not text:
+            return frozenset((token,))
+        body = text[1:] if len(text) > 1 and not text[0].isalnum() else text
+        found = {token, *self._encode(body)}
+        for cut in range(1, min(len(body), 5)):
+            found.update(self._encode(body[cut:])[:1])
+        for lead in _LEADS[1:]:
+            spelled = self._encode(lead + body)
+            found.update(spelled[:1] if len(spelled) > 1 else spelled)
+        return frozenset(found)
+
+    def _encode(self, text: str) -> Sequence[int]:
+        return tuple(self._encoding.encode(text, disallowed_special=()))
+
+    def _spelled(self, text: str) -> tuple[str, ...]:
+        found = [self._text(rank) for rank in self._encode(text)]
+        known = tuple(one for one in found if one is not None)
+        return known if len(known) == len(found) else ()
+
+    def _decoded(self, rank: int) -> str | None:
+        """The text of a token; None for marks and for parts of characters."""
+        if rank >= ORDINARY:
+            return None
+        text = str(self._encoding.decode([rank]))
+        return None if "\N{REPLACEMENT CHARACTER}" in text else text
