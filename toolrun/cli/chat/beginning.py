@@ -85,19 +85,19 @@ def _launched(arguments: Sequence[str]) -> int | None:
     return launched(arguments)
 
 
-def face_here(*, lines: bool = False) -> Face:
+def face_here(*, aloud: bool = False) -> Face:
     """The face for what this process's stdin and stdout are.
 
     Args:
-        lines: whether only lines may be written, such as for a screen that is read aloud.
+        aloud: whether the screen is read aloud: then only lines are written.
     """
     if (standing := _standing.get()) is not None:
         face: Face = standing[0]
         return face
-    if lines or not at_terminal():
+    if aloud or not at_terminal():
         from toolrun.cli.chat.lines import Lines
 
-        return Lines()
+        return Lines(aloud=aloud)
     from toolrun.cli.chat.terminal.face import Terminal
 
     return Terminal()
@@ -113,11 +113,14 @@ def held(face: Face, talk: Talk) -> int:
         import toolrun.cli.chat.view.view
         import toolrun.models.door
         import toolrun.session  # noqa: F401 - so that it is there when it is asked for
+        from toolrun.cli.chat.view.parser import warm
 
+        held = asyncio.run_coroutine_threadsafe(face.run(talk), standing[1])
+        warm()  # while the session opens
         sys.setswitchinterval(0.005)
         gc.freeze()  # a collection that looks through all of it would keep a key waiting
         gc.enable()
-        return asyncio.run_coroutine_threadsafe(face.run(talk), standing[1]).result()
+        return held.result()
     import anyio
 
     return anyio.run(face.run, talk)

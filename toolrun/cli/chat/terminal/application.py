@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.application import Application
@@ -29,6 +30,7 @@ class Prompt(Application[None]):
 
     Attributes:
         away: whether the screen is not ours at the moment, or of an unknown size.
+        drawn: when the input was drawn last, in seconds of `time.monotonic`.
     """
 
     def __init__(self, paper: Paper, resized: Callable[[], None], **options: Any) -> None:
@@ -36,6 +38,7 @@ class Prompt(Application[None]):
         self.paper = paper
         self.above = Above(paper, self.renderer)
         self.away = False
+        self.drawn = 0.0
         self._resized = resized
         self._size = paper.get_size()
         self._room = 1
@@ -58,13 +61,13 @@ class Prompt(Application[None]):
             if len(settled) + len(lines) != len(self.above.lines):  # the input is drawn, too
                 lines = lines[-self._measured(self.size) :]
             if self.above.put(settled, lines):
-                super()._redraw()
+                self._draw()
 
     def anew(self, settled: Sequence[str], lines: Sequence[str]) -> None:
         """Empty the screen and show these, and the input below them."""
         with self.paper.frame():
             self.above.anew(settled, lines)
-            super()._redraw()
+            self._draw()
 
     def _redraw(self, render_as_done: bool = False) -> None:  # noqa: FBT001, FBT002 - theirs
         """Draw the input: prompt_toolkit calls this whenever it may look different."""
@@ -73,7 +76,11 @@ class Prompt(Application[None]):
         with self.paper.frame():
             if not render_as_done:
                 self._make_room()
-            super()._redraw(render_as_done)
+            self._draw(render_as_done)
+
+    def _draw(self, render_as_done: bool = False) -> None:  # noqa: FBT001, FBT002 - theirs
+        self.drawn = time.monotonic()
+        super()._redraw(render_as_done)
 
     def _make_room(self) -> None:
         """Let the input take more lines, or fewer, than when it was drawn last."""

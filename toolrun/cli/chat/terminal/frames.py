@@ -170,8 +170,11 @@ class Frames:
     def _tick(self) -> None:
         self._ticking = None
         self.paint(clocks=True)
-        self._prompt.invalidate()
-        self.tick(on=True)
+        left = self._prompt.drawn + _TICKING - time.monotonic()
+        if left <= 0:  # what draws the input for another reason lets its clock go on, too
+            self._prompt.invalidate()
+            left = _TICKING
+        self._ticking = asyncio.get_running_loop().call_later(max(left, _SECONDS), self._tick)
 
     def close(self) -> None:
         """Paint what has changed, and plan no more."""

@@ -47,8 +47,8 @@ def blocks(text: str) -> list[Token]:
 
 
 def warm() -> None:
-    """Load what the first answer would wait for."""
-    from pygments import lexers
+    """Load what the first answer would wait for, and the language that most code of it is in."""
+    from toolrun.cli.chat.view.code import highlighted
 
     parsed("*a*")
-    lexers.find_lexer_class_by_name("python")
+    highlighted("pass", "python")
