@@ -143,6 +143,23 @@ def test_what_a_profile_adds_is_all_that_it_gives_more() -> None:
     ]
 
 
+async def test_what_was_approved_is_asked_about_again_where_it_can_do_more(
+    mock: MockServer, tmp_path: Path
+) -> None:
+    async with talking(mock, tmp_path, profile="workspace-ro", workspace=tmp_path) as say:
+        rules = [Rule("send", {"to": "a"}), Rule("count"), Rule("c*", {"path": "a"})]
+        await say.talk.session.allow(*rules)
+        await say("/profile pure")
+        assert say.talk.session.allowed == rules  # it gives less
+
+        say.face.answers = ["no", "yes"]
+        await say("/profile workspace")
+        assert say.talk.session.allowed == rules
+        seen = await say("/profile workspace")
+        assert "asked about again: count\nasked about again: c* path=a" in seen
+        assert say.talk.session.allowed == rules[:1]  # in no sandbox, before and after
+
+
 async def test_calls_are_allowed_by_a_pattern_and_asked_about_again(
     mock: MockServer, tmp_path: Path
 ) -> None:

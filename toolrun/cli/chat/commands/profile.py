@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from toolrun.cli.chat.commands.allowing import shown
 from toolrun.cli.chat.commands.changing import settings_now
 from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.face import Choice, Question
@@ -100,17 +101,32 @@ async def _switch(talk: Conversation, wanted: Chosen) -> None:
     await talk.reopen(adopt=True, profile=wanted)  # what tools say of themselves may follow it
     if after.workspace in ("read-only", "writable") and settings_now(talk).workspace is None:
         talk.face.say("there is no workspace to see: toolrun chat --workspace . gives one", WARNING)
+    if added:
+        await _ask_again(talk)
     less = "" if added else ", which adds nothing"
     talk.face.say(f"the profile is {after.name} from now on{less}")
+
+
+async def _ask_again(talk: Conversation) -> None:
+    """Take back what was approved beforehand: of calls that could do less than they can now.
+
+    Tools in no sandbox can do what they could.
+    """
+    trusted = [each.name for each in talk.tools if each.profile is None]
+    gone = [rule for rule in talk.session.allowed if rule.tool not in trusted]
+    await talk.session.disallow(*gone)
+    for rule in gone:
+        talk.face.say(f"asked about again: {shown(rule)}", WARNING)
 
 
 def added_by(before: Profile, after: Profile) -> Iterator[str]:
     """What a profile gives more than another, a line each; environment variables, too."""
     from toolrun.cli.sandbox_show import size
-    from toolrun.sandbox.narrow import is_within, shown
+    from toolrun.sandbox.narrow import is_within
+    from toolrun.sandbox.narrow import shown as in_words
 
     def said(key: str, value: Any) -> str:
-        return size(value) if key.endswith("_bytes") else shown(value)
+        return size(value) if key.endswith("_bytes") else in_words(value)
 
     for key, value in msgspec.structs.asdict(after).items():
         old = getattr(before, key)
@@ -137,7 +153,8 @@ COMMANDS = (
         summary="what sandboxed tools may touch, or give them another profile",
         usage="[list|NAME|FILE.toml]",
         more=(
-            "A profile that gives more than the one that holds says what it adds, and asks. Tools "
+            "A profile that gives more than the one that holds says what it adds, and asks; then "
+            "calls of sandboxed tools that were approved beforehand are asked about again. Tools "
             "with a profile of their own keep theirs, and trusted ones are in no sandbox."
         ),
         examples=("/profile", "/profile list", "/profile workspace-ro"),
