@@ -85,6 +85,17 @@ class Keyboard:
         finally:
             self._app = None
 
+    def forget(self) -> None:
+        """Drop what was typed before anybody was asked: it is no answer."""
+        import termios
+
+        from prompt_toolkit.input.typeahead import clear_typeahead
+
+        for session in self._sessions.values():
+            clear_typeahead(session.app.input)
+        with suppress(OSError, ValueError, termios.error):
+            termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
+
     def interrupt(self) -> None:
         """End the line that is read, or the next one, with KeyboardInterrupt."""
         self._interrupted = True
@@ -166,13 +177,23 @@ def reader() -> Keyboard | Pipe:
     return Keyboard() if sys.stdin.isatty() and sys.stdout.isatty() else Pipe()
 
 
-async def leaves(keyboard: Keyboard | Pipe, prompt: str, say: Callable[[str], None]) -> str | None:
-    """The next line; None when the person leaves: Ctrl-D, or Ctrl-C twice on an empty line."""
+async def leaves(
+    keyboard: Keyboard | Pipe, prompt: str, say: Callable[[str], None], text: str = ""
+) -> str | None:
+    """The next line; None when the person leaves: Ctrl-D, or Ctrl-C twice on an empty line.
+
+    Args:
+        keyboard: where it comes from.
+        prompt: is shown to a person.
+        say: tells them how to leave.
+        text: stands on the line at first.
+    """
     asked = False
     while True:
         try:
-            return await keyboard.read(prompt)
+            return await keyboard.read(prompt, text=text)
         except KeyboardInterrupt:
+            text = ""
             if asked or isinstance(keyboard, Pipe):
                 return None
             asked = not keyboard.typed

@@ -40,40 +40,50 @@ def visible(text: str) -> str:
 
 
 class Style(NamedTuple):
-    """What tells a block of text apart: a glyph at its lines, and a colour where there are any."""
+    """What tells a block of text apart: a glyph at its lines, and a colour where there are any.
+
+    `word` stands in place of the glyph where the screen is read aloud.
+    """
 
     glyph: str
     plain: str
     sgr: str
+    word: str = ""
     every_line: bool = False
 
 
-USER: Final = Style("\u276f ", "> ", "1")
-REASONING: Final = Style("  \u250a ", "  : ", "2;3", every_line=True)
-PREAMBLE: Final = Style("  \u00bb ", "  > ", "", every_line=True)
-CALL: Final = Style("  \u25b6 ", "  -> ", "36")
-OUTPUT: Final = Style("    \u2502 ", "    | ", "2", every_line=True)
-RESULT: Final = Style("  \u25c0 ", "  <- ", "32")
-FAILED: Final = Style("  \u2717 ", "  x ", "31")
-NOTE: Final = Style("\u2014 ", "-- ", "2")
-WARNING: Final = Style("! ", "! ", "33")
-QUESTION: Final = Style("? ", "? ", "1;33")
-SANDBOXED: Final = Style("\u25a1 ", "[] ", "1;36")
-WIDER: Final = Style("\u25b2 ", "^ ", "1;33")
-TRUSTED: Final = Style("\u25c6 ", "!! ", "1;31")
+USER: Final = Style("\u276f ", "> ", "1", "you: ")
+REASONING: Final = Style("  \u250a ", "  : ", "2;3", "reasoning: ", every_line=True)
+PREAMBLE: Final = Style("  \u00bb ", "  > ", "", "before the call: ", every_line=True)
+CALL: Final = Style("  \u25b6 ", "  -> ", "36", "call: ")
+OUTPUT: Final = Style("    \u2502 ", "    | ", "2", "output: ", every_line=True)
+RESULT: Final = Style("  \u25c0 ", "  <- ", "32", "result: ")
+FAILED: Final = Style("  \u2717 ", "  x ", "31", "failed: ")
+NOTE: Final = Style("\u2014 ", "-- ", "2", "note: ")
+WARNING: Final = Style("! ", "! ", "33", "warning: ")
+QUESTION: Final = Style("? ", "? ", "1;33", "question: ")
+SANDBOXED: Final = Style("\u25a1 ", "[] ", "1;36", "sandboxed: ")
+WIDER: Final = Style("\u25b2 ", "^ ", "1;33", "careful: ")
+TRUSTED: Final = Style("\u25c6 ", "!! ", "1;31", "careful: ")
 TITLE: Final = Style("\u2500\u2500 ", "== ", "1")
-ANSWER: Final = Style("", "", "")
+ANSWER: Final = Style("", "", "", "answer: ")
 NAME: Final = Style("", "", "1")
 INDENTED: Final = Style("    ", "    ", "", every_line=True)
-GOOD: Final = Style("\u2713 ", "ok ", "32")
-BAD: Final = Style("\u2717 ", "x ", "31")
+GOOD: Final = Style("\u2713 ", "ok ", "32", "good: ")
+BAD: Final = Style("\u2717 ", "x ", "31", "bad: ")
 
 
 class Screen:
     """A stream that blocks of text are written to, piece by piece."""
 
     def __init__(
-        self, file: TextIO, *, colour: bool = False, cursor: bool = False, unicode: bool = True
+        self,
+        file: TextIO,
+        *,
+        colour: bool = False,
+        cursor: bool = False,
+        unicode: bool = True,
+        words: bool = False,
     ) -> None:
         """Take a stream.
 
@@ -82,27 +92,31 @@ class Screen:
             colour: whether it shows colours.
             cursor: whether it is a terminal: lines are wrapped, and can be taken back.
             unicode: whether it takes glyphs beside ASCII.
+            words: whether words stand in place of glyphs.
         """
         self.file = file
         self.colour = colour
         self.cursor = cursor
         self.unicode = unicode
+        self._words = words
         self._style: Style | None = None
         self._begin()
 
     @classmethod
-    def of(cls, file: TextIO, env: Mapping[str, str] = os.environ) -> Self:
+    def of(cls, file: TextIO, env: Mapping[str, str] = os.environ, *, aloud: bool = False) -> Self:
         """The screen for a stream: plain where it is no terminal, or NO_COLOR or TERM say so.
 
-        FORCE_COLOR gives colours to what is no terminal, such as the log of a CI.
+        FORCE_COLOR gives colours to what is no terminal, such as the log of a CI. `aloud`: somebody
+        has it read to them, so that nothing is ever taken back.
         """
         terminal = file.isatty() and env.get("TERM") != "dumb"
         encoding = (getattr(file, "encoding", None) or "ascii").lower().replace("-", "")
         return cls(
             file,
             colour=(terminal or bool(env.get("FORCE_COLOR"))) and not env.get("NO_COLOR"),
-            cursor=terminal,
+            cursor=terminal and not aloud,
             unicode=encoding.startswith("utf"),
+            words=aloud,
         )
 
     def write(self, style: Style, text: str) -> None:
@@ -203,6 +217,8 @@ class Screen:
     def _margin(self) -> list[str]:
         glyph = self._glyph()
         assert self._style is not None
+        if self._begun and self._words:
+            glyph = ""
         shown = glyph if self._style.every_line or not self._begun else " " * len(glyph)
         self._begun = True
         self._column = len(glyph)
@@ -210,6 +226,8 @@ class Screen:
 
     def _glyph(self) -> str:
         assert self._style is not None
+        if self._words:
+            return self._style.word
         return self._style.glyph if self.unicode else self._style.plain
 
     def _newline(self) -> str:

@@ -32,7 +32,7 @@ def to_test(
     tools: Annotated[
         tuple[str, ...],
         Parameter(
-            metavar="FILE[:NAME]",
+            metavar="NAME|FILE[:NAME]",
             consume_multiple=False,
             help="The tools themselves, as toolrun run takes them; stand-ins by default.",
         ),

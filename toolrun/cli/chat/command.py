@@ -14,6 +14,9 @@ def chat(
     *,
     options: SessionOptions | None = None,
     keeping: ChatOptions | None = None,
+    screen_reader: Annotated[
+        bool, Parameter(help="Only write lines, with words in place of glyphs.")
+    ] = False,
     common: Annotated[Any, Parameter(parse=False)] = None,
 ) -> int:
     """Talk with a model that has tools. Ctrl-C stops a turn, Ctrl-D leaves.
@@ -21,6 +24,7 @@ def chat(
     Args:
         options: Of the session.
         keeping: Where it is kept, and with which one to begin.
+        screen_reader: For a screen that is read aloud.
         common: What every command has.
     """
     from toolrun.cli.chat.beginning import face_here, held
@@ -29,5 +33,5 @@ def chat(
     keeping = keeping or ChatOptions()
     start = keeping.start(given(options))
     config, mask = settings(options, common or Common(), keeping.store)
-    face = face_here()
+    face = face_here(aloud=screen_reader)
     return held(face, Conversation(face, config, mask, start))

@@ -38,17 +38,20 @@ class Lines:
         interrupted: whether Ctrl-C ended a question.
     """
 
-    def __init__(self, shown: TextIO | None = None) -> None:
+    def __init__(self, shown: TextIO | None = None, *, aloud: bool = False) -> None:
         """Take the terminal, or the pipes.
 
         Args:
             shown: what is written to, where that is not stdout: stderr beside an answer.
+            aloud: whether it is read aloud: words stand in place of glyphs.
         """
         self._reader = reader() if shown is None else Keyboard(shown)
-        self._screen = Screen.of(shown or sys.stdout)
+        self._aloud = aloud
+        self._screen = Screen.of(shown or sys.stdout, aloud=aloud)
         self._renderer = Renderer(self._screen, self._screen)
         self._interrupts = Interrupts(self._reader.interrupt)
         self._prefilled = ""
+        self.interrupted = False
         self.asks = True
         self._turns = False
 
@@ -66,7 +69,7 @@ class Lines:
 
     def put(self, block: Block) -> None:
         """See `Face.put`."""
-        if block.kind == "diff" and self._screen.colour:
+        if block.kind == "diff" and self._screen.colour and not self._aloud:
             self._paint(block)
         else:
             self.say(f"{block.title}\n{block.text}" if block.title else block.text, INDENTED)
@@ -88,13 +91,16 @@ class Lines:
 
     async def message(self) -> str | None:
         """See `Face.message`."""
-        prompt = "\u276f " if self._screen.unicode else "> "
+        prompt = USER.word if self._aloud else USER.glyph if self._screen.unicode else USER.plain
         if self._interrupts.terminated:
             return None
-        return await leaves(self._reader, prompt, self.say)
+        text, self._prefilled = self._prefilled, ""
+        return await leaves(self._reader, prompt, self.say, text)
 
     async def ask(self, question: Question) -> str | None:
         """See `Face.ask`."""
+        if question.choices and isinstance(self._reader, Keyboard):
+            self._reader.forget()
         choices = "; ".join(f"{each.key}: {each.what or each.word}" for each in question.choices)
         self.say(f"{question.text} {choices}".rstrip(), QUESTION)
         try:
@@ -158,8 +164,9 @@ class Lines:
             self._turns = False
             self._renderer.close()
 
-    def fold(self, number: int | None = None) -> None:
-        """See `Face.fold`; nothing is folded here."""
+    def fold(self, number: int | None = None) -> None:  # noqa: ARG002 - see `Face.fold`
+        """Say that nothing is folded here."""
+        self.say("nothing is folded here: what is cut is in the trace, see /trace view")
 
     def prefill(self, text: str) -> None:
         """See `Face.prefill`."""

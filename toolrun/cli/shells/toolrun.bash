@@ -12,7 +12,7 @@ _toolrun_has() {
       takes=(text) ;;
     chat)
       commands=()
-      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --store:text --resume:session --continue:flag -c:flag --id:text --no-store:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
+      options=(--model:text --base-url:text --api-key:text --dialect:of,vllm,ollama,lm-studio,litellm,llama.cpp,generic --extra-body:text --tools:tools --secrets:text --workspace:folder --profile:profile --backend:of,bubblewrap,sandlock,container,podman,docker --via:of,auto,chat,responses,harmony --effort:of,low,medium,high --instructions:text --temperature:text --top-p:text --max-tokens:text --seed:text --limits-steps:text --limits-tool-calls:text --limits-seconds:text --limits-repeats:text --trace:file --store:text --resume:session --continue:flag -c:flag --id:text --no-store:flag --screen-reader:flag --debug:flag --config:file --log-level:of,debug,info,warning,error --help:flag -h:flag)
       takes=() ;;
     serve)
       commands=()

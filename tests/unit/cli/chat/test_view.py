@@ -284,15 +284,6 @@ def test_blocks_of_the_program_itself(view: View) -> None:
     ]
 
 
-def test_words_stand_in_place_of_glyphs_for_a_screen_that_is_read_aloud() -> None:
-    view = View(Look(colour=False, words=True))
-    lines = show(view, ev.UserMessage("Hi"), STARTED, finished("x"), ev.AssistantMessage("Ho"))
-    assert lines[0] == "you: Hi"
-    assert lines[2].startswith('call: shell(cmd="ls")')
-    assert lines[3].startswith("result: shell")
-    assert lines[-1] == "answer: Ho"
-
-
 def test_ascii_alone_where_the_terminal_has_no_more() -> None:
     view = View(Look(unicode=False))
     show(view, ev.UserMessage("Hi"), ev.ReasoningDelta("x"), STARTED, finished("x"))

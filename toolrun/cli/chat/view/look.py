@@ -44,26 +44,6 @@ STYLES: Final[dict[Kind, Style]] = {
 }
 """How each kind of block is shown."""
 
-WORDS: Final[dict[Kind, str]] = {
-    "user": "you: ",
-    "reasoning": "reasoning: ",
-    "preamble": "before the call: ",
-    "call": "call: ",
-    "output": "output: ",
-    "result": "result: ",
-    "failed": "failed: ",
-    "answer": "answer: ",
-    "note": "note: ",
-    "good": "good: ",
-    "warning": "warning: ",
-    "question": "question: ",
-    "sandboxed": "question: ",
-    "wider": "question, more than usual: ",
-    "trusted": "question, no sandbox: ",
-    "title": "",
-}
-"""What is said in place of a glyph where the screen is read aloud."""
-
 BOLD: Final = "1"
 DIM: Final = "2"
 ITALIC: Final = "3"
@@ -86,12 +66,10 @@ class Look(Struct, frozen=True):
     Attributes:
         colour: whether it shows colours.
         unicode: whether it takes glyphs beside ASCII.
-        words: whether words stand in place of glyphs, for a screen that is read aloud.
     """
 
     colour: bool = True
     unicode: bool = True
-    words: bool = False
 
     @classmethod
     def of(cls, file: TextIO, env: Mapping[str, str] = os.environ) -> Look:
@@ -101,8 +79,6 @@ class Look(Struct, frozen=True):
 
     def glyph(self, kind: Kind) -> str:
         """What stands before the first line of a block."""
-        if self.words:
-            return WORDS.get(kind, "")
         return self.sign(STYLES[kind])
 
     def sign(self, style: Style) -> str:

@@ -58,8 +58,7 @@ class Page(Struct, frozen=True):
         if not glyph:
             return [ansi(line, colour=colour) for line in lines]
         style = l.STYLES[kind]
-        every = style.every_line and not self.look.words
-        blank = glyph if every else " " * (0 if self.look.words else len(glyph))
+        blank = glyph if style.every_line else " " * len(glyph)
         first = blank if begun else glyph
         return [
             ansi([(style.sgr, first if not at else blank), *line], colour=colour).rstrip(" ")
