@@ -74,7 +74,10 @@ async def decides(talk: Deciding, pending: Sequence[ApprovalRequested]) -> bool:
         talk.face.say(f"{len(pending)} waiting for a decision, and nobody is here to be asked")
         return False
     for number, request in enumerate(pending):
-        if talk.session.state.approves(request.name, request.arguments):
+        state = talk.session.state
+        # What was said before holds for a call, not for making one again that may have happened.
+        again = request.call_id in state.started
+        if not again and state.approves(request.name, request.arguments):
             talk.face.say(f"{request.name}: approved by what you said before")
             await talk.session.decide(request.call_id, Approve())
         elif not await _Asked(talk, request, pending[number + 1 :]).decided():

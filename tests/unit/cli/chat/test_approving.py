@@ -73,6 +73,7 @@ class _Standing:
     def __init__(self) -> None:
         self.rules: list[Rule] = []
         self.pending: dict[str, object] = {}
+        self.started: dict[str, object] = {}
 
     def approves(self, tool: str, arguments: dict[str, Any]) -> bool:
         return any(rule.matches(tool, arguments) for rule in self.rules)
@@ -307,3 +308,12 @@ async def test_long_arguments_are_changed_as_json_in_the_editor() -> None:
 async def test_no_key_is_in_a_message() -> None:
     _, _, face = await decided("p", '{"hunter2": "x"}', None, "n")
     assert "hunter2" not in face.text
+
+
+async def test_a_call_that_may_have_happened_is_asked_about_whatever_was_said_before() -> None:
+    face, session = Said("n"), _Session()
+    session.state.rules.append(Rule("rm"))
+    session.state.pending = {RM.call_id: RM}
+    session.state.started = {RM.call_id: RM}
+    assert await decides(_Talk(face, session), (RM,))
+    assert session.decisions == {RM.call_id: Deny()}
