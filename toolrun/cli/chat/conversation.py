@@ -156,6 +156,8 @@ class Conversation:
         """
         from toolrun.cli.chat.sessions.taking_up import deployed, shared
 
+        if "tools" in self.deployed:  # they work on the folder of the session that had them
+            options = {"workspace": self.config.workspace, **options}
         options = {**shared(self.deployed), **options}
         await self.follow(self.runtime.session(id, **options))
         self.deployed = deployed(options)

@@ -150,6 +150,16 @@ async def test_a_session_has_its_built_in_tools_again_without_naming_them(
     assert {each.name for each in talk.tools} == set(sent[0])
 
 
+async def test_a_new_session_after_one_with_its_own_tools_has_their_workspace(
+    mock: MockServer, url: str, tmp_path: Path
+) -> None:
+    await before(url, "old", "One", tools=[files()], workspace=tmp_path)
+    person = Person("/new", "Two", "/exit")
+    talk = await held(person, mock, url, Start(resume="old"))
+    assert talk.config.workspace == tmp_path
+    assert mock.bodies()[-1]["tools"]
+
+
 async def test_the_tools_that_are_named_are_those_that_hold(
     mock: MockServer, url: str, tmp_path: Path
 ) -> None:
