@@ -252,6 +252,18 @@ async def test_a_long_paste_is_one_word_and_is_sent_whole() -> None:
         await at.shows("see [pasted 20,000 lines]")
         at.type(" now\r")
         assert await at.face.message() == f"see {text} now"
+        await asyncio.to_thread(at.type, _PASTE.format(f"{text}\n"))
+        await at.shows("\u276f [pasted 20,000 lines]")
+
+
+async def test_what_is_found_again_stands_alone_on_the_line() -> None:
+    async with sat() as at:
+        at.type("an earlier question\r")
+        assert await at.face.message() == "an earlier question"
+        await at.shows("a message, or /")
+        at.type("\x12earl")
+        await at.shows("an earlier question")
+        await at.lacks("a message, or /")
 
 
 async def test_commands_are_completed_and_enter_takes_what_is_chosen_before_it_sends() -> None:

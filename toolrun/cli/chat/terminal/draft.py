@@ -93,7 +93,7 @@ class Draft:
                 del self._pastes[mark]
 
     def _folded(self, text: str) -> str:
-        lines = text.count("\n") + 1
+        lines = text.removesuffix("\n").count("\n") + 1
         size = f"{lines:,} lines" if lines > _LINES else f"{len(text):,} characters"
         mark, number = f"[pasted {size}]", 1
         while mark in self._pastes or mark in self.buffer.text:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, is_searching
 from prompt_toolkit.layout import ConditionalContainer, HSplit, Layout, Window
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
@@ -115,7 +115,10 @@ class Below:
             BufferControl(
                 self.draft.buffer,
                 search_buffer_control=search.control,
-                input_processors=[_Signs(), ConditionalProcessor(hint, Condition(self._idle))],
+                input_processors=[
+                    _Signs(),
+                    ConditionalProcessor(hint, Condition(self._idle) & ~is_searching),
+                ],
                 preview_search=True,
             ),
             height=lambda: Dimension(min=1, max=self._lines(3, 12)),
