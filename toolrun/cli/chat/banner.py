@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from toolrun.cli.screen import Style
     from toolrun.config import Config
 
-_QUIET: Final = frozenset({"workspace read-only", "workspace scratch"})
+_QUIET: Final = {
+    "workspace read-only": "workspace read-only",
+    "workspace scratch": "a folder of its own, empty at first; not the workspace",
+}
 """What a tool may touch beside the session's profile, and nothing outside of its box changes."""
 
 
@@ -50,10 +53,13 @@ def _wider(tools: Sequence[ToolLine]) -> list[tuple[Style, str]]:
     groups: dict[tuple[str | None, tuple[str, ...]], list[ToolLine]] = {}
     for each in tools:
         groups.setdefault((each.profile, each.more), []).append(each)
-    lines = []
+    lines: list[tuple[Style, str]] = []
     for (profile, more), those in groups.items():
-        text = f"{_named(those)} in {profile}: {'; '.join(more)}"
-        lines.append((NOTE, text) if _QUIET.issuperset(more) else (WIDER, f"WIDER: {text}"))
+        head = f"{_named(those)} in {profile}"
+        if all(each in _QUIET for each in more):
+            lines.append((NOTE, f"{head}: {'; '.join(_QUIET[each] for each in more)}"))
+        else:
+            lines.append((WIDER, f"WIDER: {head}: {'; '.join(more)}"))
     return lines
 
 

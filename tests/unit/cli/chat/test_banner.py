@@ -52,7 +52,7 @@ def test_tools_that_share_a_profile_stand_on_one_line_and_warn_where_they_change
         (NOTE, "sandbox pure (no tool runs in it)"),
         (NOTE, "read_file, list_files, search_files in workspace-ro: workspace read-only"),
         (WIDER, f"WIDER: {changing} in workspace: workspace writable"),
-        (NOTE, "python in python: workspace scratch"),
+        (NOTE, "python in python: a folder of its own, empty at first; not the workspace"),
         (WIDER, "WIDER: shell (asks first) in shell: workspace writable"),
         (NOTE, "workspace: /home/me/shop"),
     ]
