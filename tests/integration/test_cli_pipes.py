@@ -177,6 +177,18 @@ def test_a_dumb_terminal_has_a_chat_without_escapes(folder: Path, env: dict[str,
     assert f"{ESCAPE}[3" not in seen
 
 
+def test_a_screen_that_is_read_aloud_has_words_in_place_of_glyphs(
+    folder: Path, env: dict[str, str]
+) -> None:
+    code, seen = at_terminal(
+        folder, env, "chat", "--no-store", "--screen-reader", until="/help lists"
+    )
+    assert code == 0
+    assert "note: /help lists" in seen
+    assert "you: " in seen
+    assert "\u2014" not in seen
+
+
 def test_json_is_an_event_a_line_and_nothing_else(
     folder: Path, env: dict[str, str], mock: MockServer
 ) -> None:

@@ -101,8 +101,6 @@ class Lines:
         """See `Face.ask`."""
         if question.choices and isinstance(self._reader, Keyboard):
             self._reader.forget()
-        if question.choices and isinstance(self._reader, Keyboard):
-            self._reader.forget()
         choices = "; ".join(f"{each.key}: {each.what or each.word}" for each in question.choices)
         self.say(f"{question.text} {choices}".rstrip(), QUESTION)
         try:
