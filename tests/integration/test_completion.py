@@ -62,6 +62,7 @@ def folder(tmp_path: Path) -> Path:
             ("berlin-1", "How warm\x1b[2J\tis it?\n", 2.0),
             ("ber$(touch pwned)", "x", 1.0),
             ("ber`touch pwned`", "x", 1.0),
+            ("--yes", "x", 1.0),
         ]
         database.executemany("INSERT INTO sessions VALUES (?, ?, ?)", rows)
     return work

@@ -144,7 +144,7 @@ def ended(outcome: Callable[[], int | None], arguments: Sequence[str]) -> int:
     except Exception as error:  # noqa: BLE001 - whatever it is, a person reads one message
         own = arguments[: arguments.index("--")] if "--" in arguments else arguments
         if "--debug" in own:
-            traceback.print_exc()
+            print(visible(traceback.format_exc()), end="", file=sys.stderr)
         return _explained(error, arguments)
     return Exit.ANSWER if code is None else int(code)
 

@@ -91,6 +91,10 @@ def test_debug_shows_the_traceback_too(typed: Typed) -> None:
     assert done.returncode == 2
     assert "Traceback" in done.stderr
     assert done.stderr.splitlines()[-1].startswith("toolrun: none.toml: cannot be read")
+    hostile = typed("run", "hi", "--config", "\x1b]0;title\x07.toml", "--debug")
+    assert "Traceback" in hostile.stderr
+    assert "\u241b]0;title\u2407" in hostile.stderr
+    assert "\x1b" not in hostile.stderr
 
 
 @pytest.mark.parametrize("command", [("run", "hi"), ("chat",), ("demo",)])

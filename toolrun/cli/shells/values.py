@@ -13,8 +13,8 @@ from toolrun.cli.screen import cut, visible
 
 _MOST: Final = 50
 _WIDEST: Final = 60
-_SIMPLE: Final = re.compile(r"[A-Za-z0-9._@%+-]{1,100}")
-"""Ids that mean nothing to any shell; others can be typed."""
+_SIMPLE: Final = re.compile(r"[A-Za-z0-9._@%+][A-Za-z0-9._@%+-]{0,99}")
+"""Ids that mean nothing to any shell, nor to us: `--yes` is an option. Others can be typed."""
 
 
 def session_lines() -> list[str]:

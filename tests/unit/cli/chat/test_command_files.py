@@ -64,8 +64,16 @@ async def test_a_file_that_is_there_is_written_over_only_where_that_was_said(
                 assert "is as it was" in await say(f"/save {path}")
                 assert path.read_text() == "mine"
             say.face.answers = ["yes"]
+            path.chmod(0o644)
+            linked = tmp_path / f"link.{suffix}"
+            linked.symlink_to(path)
+            assert "saved to" in await say(f"/save '{linked}'")
+            assert path.read_text() == "mine"
+            assert not linked.is_symlink()
+            say.face.answers = ["yes"]
             assert "saved to" in await say(f"/save '{path}'")
             assert path.read_text() != "mine"
+            assert path.stat().st_mode & 0o777 == 0o600
         trace = tmp_path / "trace.jsonl"
         trace.write_text("mine")
         assert "is as it was" in await say(f"/trace on {trace}")

@@ -54,16 +54,17 @@ async def _save(talk: Conversation, rest: str) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Write a file that only this person may read.
+    """Write a file that only this person may read, in the place of what is there.
 
     Raises:
         ConfigError: it cannot be written.
     """
     import os
 
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    # Anew: one that is there may be open to others, or be a link that leads elsewhere.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
-        with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        with os.fdopen(os.open(cleared(path), flags, 0o600), "wb") as file:
             file.write(content)
     except OSError as error:
         raise ConfigError(f"{path} cannot be written: {error.strerror}") from error
