@@ -39,6 +39,10 @@ print(*sorted({name.partition(".")[0] for name in sys.modules}))
 USES = {
     "agents": ("agents", "import toolrun.integrations.agents"),
     "browser": ("markdownify", "from toolrun.tools.builtin import browser; browser()"),
+    "embedded": (
+        "numpy",
+        "from toolrun.testing import nano\nnano()",
+    ),
     "harmony": (
         "openai_harmony",
         "from toolrun.models.harmony.vocabulary import load\nload()",

@@ -9,6 +9,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from toolrun.models.nano.sampler import nano as nano
     from toolrun.testing.answers import assert_answer as assert_answer
     from toolrun.testing.assertions import ANY as ANY
     from toolrun.testing.assertions import assert_called as assert_called
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from toolrun.testing.stand_ins import stand_ins as stand_ins
 
 _HOMES = {
+    "toolrun.models.nano.sampler": ("nano",),
     "toolrun.testing.answers": ("assert_answer",),
     "toolrun.testing.assertions": (
         *("ANY", "assert_called", "assert_not_called", "assert_order", "matching"),

@@ -19,7 +19,7 @@ CONTEXT = 4096
 """How many tokens there can be in all; the positions of a model served by vLLM end there, too."""
 _EPSILON = np.float32(1e-5)
 _CLAMP, _SHARP = np.float32(7.0), np.float32(1.702)
-_AWAY = np.float32(-1e9)
+_AWAY, _ONE = np.float32(-1e9), np.float32(1)
 _GROWTH = 512
 
 
@@ -60,6 +60,7 @@ class Body:
         s, w = weights.shape, weights.body
         self.shape = s
         self._w = w
+        self._scale = np.float32(1 / math.sqrt(s.head))
         self._qkv = np.concatenate([w["q"], w["k"], w["v"]], -1)
         self._qkv_bias = np.concatenate([w["q_bias"], w["k_bias"], w["v_bias"]], -1)
         self._router = np.ascontiguousarray(w["router"].transpose(0, 2, 1))
@@ -111,7 +112,7 @@ class Body:
         keys, values = kept[0, :, first : at + count], kept[1, :, first : at + count]
         group = s.heads // s.kv_heads
         queries = turned[: s.heads].reshape(s.kv_heads, group * count, s.head)
-        scores = queries @ keys.transpose(0, 2, 1) * np.float32(1 / math.sqrt(s.head))
+        scores = queries @ keys.transpose(0, 2, 1) * self._scale
         scores = scores.reshape(s.kv_heads, group, count, -1)
         if count > 1:
             back = np.arange(at, at + count)[:, None] - np.arange(first, at + count)
@@ -149,6 +150,59 @@ class Body:
         inner = (up + 1) * gate / (1 + np.exp(-_SHARP * gate))
         out: Vectors = inner @ self._w["down"][layer, expert] + self._w["down_bias"][layer, expert]
         return out
+
+    def say(self, vector: Vectors, cache: Cache) -> Vectors:
+        """Read one token: what `read` does, in fewer and smaller steps, for speed."""
+        at = cache.length
+        cache.room(1)
+        x = vector
+        for layer in range(self.shape.layers):
+            x = x + self._attended_one(x, layer, cache.kept[layer], at)
+            x = x + self._thought_one(x, layer)
+        cache.length += 1
+        return _normed_one(x, self._w["norm"])
+
+    def _attended_one(self, x: Vectors, layer: int, kept: Vectors, at: int) -> Vectors:
+        s, w = self.shape, self._w
+        every = _normed_one(x, w["norm_1"][layer]) @ self._qkv[layer] + self._qkv_bias[layer]
+        heads = every.reshape(-1, s.head)
+        asked = s.heads + s.kv_heads
+        turned = _rotated(heads[:asked], self._cos[at], self._sin[at])
+        kept[0, :, at], kept[1, :, at] = turned[s.heads :], heads[asked:]
+        first = max(0, at - s.window + 1) if layer % 2 == 0 else 0
+        queries = turned[: s.heads].reshape(s.kv_heads, -1, s.head) * self._scale
+        scores = queries @ kept[0, :, first : at + 1].transpose(0, 2, 1)
+        sinks = w["sinks"][layer].reshape(s.kv_heads, -1, 1)
+        highest = np.maximum(scores.max(-1, keepdims=True), sinks)
+        scores = np.exp(scores - highest)
+        scores /= scores.sum(-1, keepdims=True) + np.exp(sinks - highest)
+        seen = (scores @ kept[1, :, first : at + 1]).reshape(-1)
+        out: Vectors = seen @ w["o"][layer] + w["o_bias"][layer]
+        return out
+
+    def _thought_one(self, x: Vectors, layer: int) -> Vectors:
+        h = _normed_one(x, self._w["norm_2"][layer])
+        scores = (h @ self._router[layer] + self._w["router_bias"][layer]).tolist()
+        chosen = sorted(range(len(scores)), key=lambda e: -scores[e])[: self.shape.active]
+        weights = [math.exp(scores[expert] - scores[chosen[0]]) for expert in chosen]
+        total = np.zeros_like(x)
+        for expert, weight in zip(chosen, weights, strict=True):
+            total += self._expert_one(h, layer, expert) * np.float32(weight / sum(weights))
+        return total
+
+    def _expert_one(self, h: Vectors, layer: int, expert: int) -> Vectors:
+        both = h @ self._gate_up[layer, expert] + self._gate_up_bias[layer, expert]
+        gate = np.minimum(both[: self.shape.inner], _CLAMP)
+        up = np.minimum(np.maximum(both[self.shape.inner :], -_CLAMP), _CLAMP)
+        inner = (up + _ONE) * gate / (_ONE + np.exp(gate * -_SHARP))
+        out: Vectors = inner @ self._w["down"][layer, expert] + self._w["down_bias"][layer, expert]
+        return out
+
+
+def _normed_one(x: Vectors, weight: Vectors) -> Vectors:
+    size = math.sqrt(float(x @ x) / len(x) + float(_EPSILON))
+    normed: Vectors = x * np.float32(1 / size) * weight
+    return normed
 
 
 def _normed(x: Vectors, weight: Vectors) -> Vectors:

@@ -56,10 +56,11 @@ class Run:
         stop: the tokens that end the step.
         sampling: temperature (none: the likeliest token), top_p, seed, max_tokens.
         past: of an earlier step; what the prompt shares with it is not read again.
+        logprobs: whether they are wanted.
 
     Attributes:
         said: the tokens so far.
-        logprobs: of each of them, among those that could be said.
+        logprobs: of each of them, among those that could be said, where they are wanted.
         reason: why it ended: "stop" or "length"; None where it has not.
         cached: how many tokens of the prompt were not read again.
     """
@@ -71,10 +72,13 @@ class Run:
         stop: Sequence[int],
         sampling: Sampling,
         past: Past | None = None,
+        *,
+        logprobs: bool = False,
     ) -> None:
         self.said: list[int] = []
         self.logprobs: list[float] = []
         self.reason: str | None = None
+        self._logprobs = logprobs
         self._voice, self._prompt = voice, list(prompt)
         self._stop = frozenset(stop)
         left = CONTEXT - len(prompt)
@@ -107,7 +111,8 @@ class Run:
             elif len(self.said) >= self._most:
                 self.reason = "length"
             else:
-                self._read([token])
+                [vector] = self._vectors([token])
+                self._next = self._voice.body.say(vector, self._cache)
         return came
 
     def past(self) -> Past:
@@ -115,18 +120,22 @@ class Run:
         return Past((*self._prompt, *self.said)[: self._cache.length], self._cache)
 
     def _read(self, tokens: list[int]) -> None:
-        vectors = self._voice.words.vectors(tokens) * np.float32(self._voice.weights.embed_scale)
-        self._next = self._voice.body.read(vectors, self._cache)[-1]
+        self._next = self._voice.body.read(self._vectors(tokens), self._cache)[-1]
+
+    def _vectors(self, tokens: list[int]) -> Vectors:
+        scale = np.float32(self._voice.weights.embed_scale)
+        return self._voice.words.vectors(tokens) * scale
 
     def _choose(self) -> int:
         assert self._next is not None
         scores = self._table @ self._next
         place = self._drawn(scores) if self._heat > 0 else int(scores.argmax())
-        highest = scores.max()
-        total = float(np.exp(scores - highest).sum())
         token = int(self._ranks[place])
         self.said.append(token)
-        self.logprobs.append(float(scores[place] - highest) - math.log(total))
+        if self._logprobs:
+            highest = scores.max()
+            total = float(np.exp(scores - highest).sum())
+            self.logprobs.append(float(scores[place] - highest) - math.log(total))
         return token
 
     def _drawn(self, scores: Vectors) -> int:

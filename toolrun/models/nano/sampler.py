@@ -86,7 +86,9 @@ class NanoSampler:
                 length=CONTEXT,
             )
         past = max(list(self._pasts), key=lambda one: one.shares(request.prompt), default=None)
-        return Run(self.voice(), request.prompt, request.stop, request.sampling, past)
+        wanted = request.logprobs
+        voice = self.voice()
+        return Run(voice, request.prompt, request.stop, request.sampling, past, logprobs=wanted)
 
     def voice(self) -> Voice:
         """The model, read at the first use; it takes under a second."""

@@ -39,6 +39,15 @@ def test_reading_in_pieces_is_reading_at_once(weights: Weights, asked: Any) -> N
     assert np.allclose(np.concatenate(pieces), whole, atol=1e-4)
 
 
+def test_reading_one_token_quickly_is_reading_it(weights: Weights, asked: Any) -> None:
+    body = Body(weights)
+    whole = body.read(asked, body.cache())
+    cache = body.cache()
+    body.read(asked[:5], cache)
+    one_by_one = np.stack([body.say(vector, cache) for vector in asked[5:]])
+    assert np.allclose(one_by_one, whole[5:], atol=1e-4)
+
+
 def test_the_layers_are_the_formulas(weights: Weights, asked: Any) -> None:
     body = Body(weights)
     assert np.allclose(body.read(asked, body.cache()), _plain(weights, asked), atol=1e-3)
