@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _TOLD_EVERY: Final = 0.25
 """Seconds between two changes of the status line while a text comes in."""
 
+_BURST: Final = 0.02
+"""Seconds up to which a reply came at once, and tells nothing of how fast it was written."""
+
 
 class Meter:
     """Counts along with the events of a session, for the status line.
@@ -156,7 +159,7 @@ class Meter:
     def _sampled(self, event: ev.StepFinished) -> None:
         """A step is complete: its rate is known by the server's own count."""
         writing = event.seconds - (event.first_token or 0.0)
-        if event.usage.completion_tokens and writing > 0:
+        if event.usage.completion_tokens and writing > _BURST:
             self._rate = event.usage.completion_tokens / writing
         self._pieces = 0
 

@@ -147,6 +147,13 @@ def test_the_rate_of_a_running_step_is_counted_by_its_pieces(time: Time) -> None
     assert (meter.status().rate, meter.status().live) == (30.0, False)
 
 
+def test_a_reply_that_came_at_once_tells_no_rate(time: Time) -> None:
+    meter = Meter(clock=time)
+    for event in (*stepped(Usage(100, 60)), *stepped(Usage(100, 20), seconds=0.3, first=0.2995)):
+        meter.show(event)
+    assert meter.status().rate == 30.0
+
+
 def test_what_is_void_is_not_counted(time: Time) -> None:
     meter = Meter(clock=time)
     for event in (ev.TextDelta("a"), ev.TextDelta("a"), ev.Retried(1, "broken"), ev.TextDelta("b")):
