@@ -168,8 +168,10 @@ def _path(kind: type, value: object) -> object:
 
 def _from_file(path: Path | None) -> dict[str, Any]:
     file = path or Path(FILE)
-    if path is None and not file.exists():
-        return {}
+    if path is None:
+        if not file.exists():
+            return {}
+        _refuse_strangers(file)
     try:
         table = tomllib.loads(file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -179,6 +181,25 @@ def _from_file(path: Path | None) -> dict[str, Any]:
     _refuse_unknown(table, str(file))
     _check(table, lambda key: f"{file}: {key}")
     return _from_folder(table, file.parent)
+
+
+def _refuse_strangers(file: Path) -> None:
+    """Refuse a file that somebody else has laid into a folder that is not theirs, such as /tmp.
+
+    Nobody named it, and it says which code is imported and which server gets the key.
+
+    Raises:
+        ConfigError: its owner is neither this user, nor root, nor whom the folder belongs to.
+    """
+    try:
+        owner, folders = file.stat().st_uid, file.parent.stat().st_uid
+    except OSError:
+        return  # reading it tells why
+    if owner not in (os.geteuid(), 0, folders):
+        raise ConfigError(
+            f"{file}: belongs to another user (uid {owner}), in a folder that is not theirs, and "
+            f"could make tools of this session run anything; where you trust it: --config {file}"
+        )
 
 
 def _from_folder(table: dict[str, Any], folder: Path) -> dict[str, Any]:

@@ -351,3 +351,20 @@ def test_prices_are_a_table_of_each_model(folder: Path) -> None:
 )
 def test_prices_that_do_not_fit_are_said(folder: Path, table: str, said: str) -> None:
     assert said in refused(folder, f"[prices.m]\n{table}\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to somebody else")
+def test_a_file_that_a_stranger_laid_into_the_folder_is_only_read_where_it_is_named(
+    folder: Path,
+) -> None:
+    file = folder / "toolrun.toml"
+    file.write_text('model = "theirs"')
+    os.chown(file, 4711, 4711)
+    with pytest.raises(ConfigError, match=r"toolrun.toml: belongs to another user \(uid 4711\)"):
+        load_config(env={})
+    assert load_config(file, env={}).model == "theirs"
+    os.chown(folder, 4711, 4711)  # a folder that is theirs, such as one that a container was given
+    assert load_config(env={}).model == "theirs"
+    os.chown(folder, 4712, 4712)
+    os.chown(file, 0, 0)
+    assert load_config(env={}).model == "theirs"
