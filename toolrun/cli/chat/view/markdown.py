@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from toolrun.cli.chat.view import look as l
 from toolrun.cli.chat.view.code import highlighted
+from toolrun.cli.chat.view.growing import Part
 from toolrun.cli.chat.view.paint import Line, Span, cells, clean, wrap
 from toolrun.cli.chat.view.parser import parsed, parsed_inline
 from toolrun.cli.chat.view.tables import tabulated
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from markdown_it.token import Token
 
-    from toolrun.cli.chat.view.growing import Part
     from toolrun.cli.chat.view.look import Look
     from toolrun.cli.chat.view.tables import Side
 
@@ -42,6 +42,12 @@ def lines_of(part: Part, columns: int, look: Look) -> list[Line]:
 def inline(text: str, look: Look) -> list[Span]:
     """The spans of a text that is inside of a line."""
     return _Text(look).spans(parsed_inline(text))
+
+
+def table_of(text: str, look: Look) -> tuple[list[list[list[Span]]], list[Side]] | None:
+    """The rows of a text, its head included, and where their cells stand; None: it is no table."""
+    setter = Setter(Part(text), look)
+    return setter.table()
 
 
 def code_lines(lines: Sequence[Line], columns: int) -> list[Line]:
@@ -152,7 +158,19 @@ class Setter:
         self._depth -= 1
         return lines
 
+    def table(self) -> tuple[list[list[list[Span]]], list[Side]] | None:
+        """The rows of the text and the sides of its cells, where it is a table and nothing else."""
+        if not self._tokens or self._tokens[0].type != "table_open":
+            return None
+        self._at = 1
+        table = self._cells()
+        return table if self._at == len(self._tokens) else None
+
     def _table(self, columns: int) -> list[Line]:
+        rows, sides = self._cells()
+        return tabulated(rows[0], rows[1:], columns, self._look, sides)
+
+    def _cells(self) -> tuple[list[list[list[Span]]], list[Side]]:
         rows: list[list[list[Span]]] = []
         sides: list[Side] = []
         while (token := self._tokens[self._at]).type != "table_close":
@@ -165,7 +183,7 @@ class Setter:
                     sides.append(cast("Side", style.partition(":")[2]))
                 rows[-1].append(self._inline())
         self._at += 1
-        return tabulated(rows[0], rows[1:], columns, self._look, sides)
+        return rows, sides
 
     def _inline(self) -> list[Span]:
         """The spans of the text that comes now, past the end of what it is in."""

@@ -26,6 +26,7 @@ def tabulated(
     columns: int,
     look: Look,
     sides: Sequence[Side] = (),
+    natural: Sequence[int] = (),
 ) -> list[Line]:
     """The lines of a table.
 
@@ -35,12 +36,13 @@ def tabulated(
         columns: of the screen.
         look: what the terminal can show.
         sides: where the text of each column stands.
+        natural: what `natural_widths` gives, where these rows are not all that there are.
     """
     every = [*([head] if head else []), *rows]
     count = max(map(len, every), default=0)
     padded = [[*row, *[()] * (count - len(row))] for row in every]
     bar = look.one_of(" \u2502 ", " | ") if head else "  "
-    natural = [max(_width(row[at]) for row in padded) for at in range(count)]
+    natural = natural or natural_widths(padded)
     widths = _fitted(natural, columns - len(bar) * (count - 1))
     if widths is None:
         return list(_listed(head, rows, columns))
@@ -52,6 +54,12 @@ def tabulated(
             line = look.one_of("\u2500\u253c\u2500", "-+-")
             lines.append([(l.DIM, line.join(look.one_of("\u2500", "-") * each for each in widths))])
     return lines
+
+
+def natural_widths(rows: Sequence[Sequence[Cell]]) -> list[int]:
+    """The columns that the longest text of each column of a table takes."""
+    count = max(map(len, rows), default=0)
+    return [max(_width(row[at]) for row in rows if at < len(row)) for at in range(count)]
 
 
 def _width(cell: Cell) -> int:

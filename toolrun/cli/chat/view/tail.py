@@ -9,18 +9,21 @@ with a line are added to it, and nothing is parsed.
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.view.fence import Fence
 from toolrun.cli.chat.view.growing import Part
 from toolrun.cli.chat.view.markdown import Setter, inline
 from toolrun.cli.chat.view.paint import Line, Span, cells, wrap
+from toolrun.cli.chat.view.quick import marked
+from toolrun.cli.chat.view.rows import Rows
 
 if TYPE_CHECKING:
     from toolrun.cli.chat.view.growing import Growing
     from toolrun.cli.chat.view.look import Look
 
-_ONLY_MARKS: Final = re.compile(r"(?:\A|(?<=\n))[ \t>]*[-+*=_#|`~:]+[ \t]*\Z")
+_ONLY_MARKS: Final = re.compile(r"(?:\A|(?<=\n))[ \t>]*(?:[-+*=_#|`~:]+|\d{1,9}[.)])[ \t]*\Z")
 _MARKS: Final = re.compile(r"[*_~`]+\Z")
 _LINK: Final = re.compile(r"\[[^\]\n]*\]\([^)\s]*\Z")
 _ROW: Final = re.compile(r"[ \t]*\|")
@@ -33,8 +36,13 @@ _SHORT: Final = 60
 _FENCE: Final = re.compile(r"^[ \t>]*(?:[-*+]|\d+[.)])?[ \t]*(?:`{3,}|~{3,})", re.MULTILINE)
 _LONG: Final = 2_000
 """Characters from which on a mark that nothing closes is taken for what it is."""
-_LARGE: Final = 3_000
+_LARGE: Final = 2_000
 """Characters of an end of which only the last are shown."""
+_ITEM: Final = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
+_DEEPEST: Final = 80
+"""Columns that an item is looked at to stand in."""
+_HEAD: Final = 2
+"""The lines before the rows of a table."""
 
 
 class Tail:
@@ -51,33 +59,52 @@ class Tail:
         self._room = 0
         self._sgr = ""
         self._fence: Fence | None = None
+        self._table: Rows | None = None
 
     def lines(self, growing: Growing, look: Look, columns: int, rows: int) -> list[Line]:
         """The lines of the end, the last of very many."""
         part = growing.tail
         if self._for != (look, columns):
-            self._for, self._fence = (look, columns), None
+            self._for, self._fence, self._table = (look, columns), None, None
             self._shown = self._line = None
         if growing.fence:
             if self._fence is None or not self._fence.goes_on(part):
                 self._fence = Fence(part)
             lines = self._fence.lines(part, columns, rows)
+        elif self._is_table(part, look):
+            assert self._table is not None
+            lines = self._table.lines(part.text, columns, rows)
         else:
             self._fence = None
-            lines = self._words(part, look, columns)
+            lines = self._words(part, look, columns, rows)
         return [[], *lines] if part.gap and lines else lines
 
     def known(self, part: Part, look: Look, columns: int) -> list[Line] | None:
         """The lines of a part that became final, where they are those that were shown last."""
-        same = self._for == (look, columns) and self._number == part.number
+        if self._for != (look, columns):
+            return None
+        if self._table is not None:
+            return self._table.whole(part.text, columns)
+        same = self._number == part.number
         return self._whole if same and self._shown == part.text else None
 
-    def _words(self, part: Part, look: Look, columns: int) -> list[Line]:
+    def _is_table(self, part: Part, look: Look) -> bool:
+        """Whether all of the end is a table."""
+        if not _ROW.match(part.text) or part.text.count("\n") < _HEAD:
+            self._table = None
+        elif self._table is None or not self._table.goes_on(part.text):
+            self._table = Rows(part.text, look)
+        return self._table is not None and self._table.sound
+
+    def _words(self, part: Part, look: Look, columns: int, rows: int) -> list[Line]:
         """The lines, where only words came since the last parse; else they are parsed."""
-        text = part.text.rstrip(" ")
+        text = part.text
+        if begun := _ONLY_MARKS.match(text, text.rfind("\n") + 1):
+            text = text[: begun.start()]
+        text = text.rstrip(" \n")
         if not self._grown(text, part.number):
             if _PARAGRAPH.match(text) is None:
-                return self._parsed(part, look, columns)
+                return self._parsed(part, look, columns, rows)
             self._begin(columns)
         before = self._text
         more = text[len(before) :]
@@ -108,16 +135,18 @@ class Tail:
         self._room, self._sgr = columns, ""
 
     def _marked(self, words: str, look: Look) -> list[Span]:
-        spans = inline(completed(words).rstrip(" "), look)
+        text = completed(words).rstrip(" ")
+        spans = marked(text) if look.colour else None
+        spans = inline(text, look) if spans is None else spans
         return [(self._sgr, text) for _, text in spans] if self._sgr else spans
 
-    def _parsed(self, part: Part, look: Look, columns: int) -> list[Line]:
-        text = completed(_last(part.text))
+    def _parsed(self, part: Part, look: Look, columns: int, rows: int) -> list[Line]:
+        text = completed(_last(part.text, rows))
         if text == self._shown and part.number == self._number:
             return self._lines
         setter = Setter(Part(text, part.gap, part.number), look)
         self._shown, self._number = text, part.number
-        self._text = part.text.rstrip(" ")
+        self._text = part.text.rstrip(" \n")
         self._lines = setter.blocks(columns)
         self._whole = self._lines
         self._room, self._sgr = setter.room, setter.sgr
@@ -126,15 +155,35 @@ class Tail:
         return self._lines
 
 
-def _last(text: str) -> str:
-    """The last lines of a very long text; of a table, with its head."""
-    if len(text) <= _LARGE:
+def _last(text: str, rows: int) -> str:
+    """The last lines of a very long text; of a list so many items, and what these are inside of."""
+    if len(text) <= _LARGE // 2:
         return text
-    start = text.find("\n", len(text) - _LARGE) + 1 or len(text) - _LARGE
-    if not _ROW.match(text):
-        return text[start:]
-    head = text.find("\n", text.find("\n") + 1) + 1
-    return text[:head] + text[start:]
+    start, items = len(text), 0
+    while start and items < rows and len(text) - start < _LARGE:
+        start = text.rfind("\n", 0, start - 1) + 1
+        items += _ITEM.match(text, start) is not None
+    if len(text) - start > 2 * _LARGE:  # a line without an end
+        start = len(text) - _LARGE
+    return _parents(text, start) + text[start:]
+
+
+def _parents(text: str, start: int) -> str:
+    """The first lines of the items that the line which starts there is inside of."""
+    parents = ""
+    while (indent := _indent(text, start)) and start:
+        lines = re.finditer(rf"\n {{0,{indent - 1}}}(?:[-*+]|\d{{1,9}}[.)])[ \t]", text[:start])
+        before = deque(lines, 1)
+        start = before[0].start() + 1 if before else 0
+        if not _ITEM.match(text, start) or _indent(text, start) >= indent:
+            break
+        parents = text[start : text.find("\n", start) + 1] + parents
+    return parents
+
+
+def _indent(text: str, start: int) -> int:
+    rest = text[start : start + _DEEPEST]
+    return len(rest) - len(rest.lstrip(" "))
 
 
 def _split(line: Line, indent: int) -> tuple[Line, Line]:
