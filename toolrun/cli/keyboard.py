@@ -7,7 +7,6 @@ import os
 import sys
 import threading
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
@@ -16,9 +15,7 @@ if TYPE_CHECKING:
 
     from prompt_toolkit import PromptSession
     from prompt_toolkit.application import Application
-    from prompt_toolkit.history import History
 
-_HISTORY: Final = "chat-history"
 _CHUNK: Final = 65_536
 
 
@@ -67,8 +64,10 @@ class Keyboard:
             from prompt_toolkit import PromptSession
             from prompt_toolkit.output import create_output
 
+            from toolrun.cli.chat.terminal.history import Shared
+
             self._sessions[remember] = PromptSession(
-                history=_history() if remember else None, output=create_output(self._shown)
+                history=Shared() if remember else None, output=create_output(self._shown)
             )
         session = self._sessions[remember]
         self._app = session.app
@@ -157,19 +156,6 @@ class Pipe:
 
         threading.Thread(target=read, name="toolrun stdin", daemon=True).start()
         return await waiting
-
-
-def _history() -> History:
-    from prompt_toolkit.history import FileHistory, InMemoryHistory
-
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    folder = Path(state) / "toolrun"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / _HISTORY).touch(mode=0o600)
-    except OSError:
-        return InMemoryHistory()  # such as a read-only home
-    return FileHistory(folder / _HISTORY)
 
 
 def reader() -> Keyboard | Pipe:

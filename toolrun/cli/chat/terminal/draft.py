@@ -75,12 +75,6 @@ class Draft:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         self.buffer.insert_text(self._folded(text) if _is_long(text) else text)
 
-    def open_up(self) -> None:
-        """Let all that was pasted stand on the line."""
-        text = self.text
-        self._pastes.clear()
-        self.buffer.document = Document(text)
-
     def rub_out(self) -> None:
         """Take away what is before the cursor: a character, or a whole paste."""
         before = self.buffer.document.text_before_cursor

@@ -133,10 +133,6 @@ class Above:
         self.lines = list(lines)
         self._renderer.reset(leave_alternate_screen=False)
 
-    def forget(self) -> None:
-        """Others have written to the terminal: what was there is none of ours any more."""
-        self.lines = []
-
     def _to_line(self, above: int) -> None:
         """Move to the beginning of the line so many lines above the input."""
         self._paper.write_raw("\r")
