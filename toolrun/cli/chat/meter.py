@@ -37,7 +37,6 @@ class Meter:
 
     Attributes:
         length: tokens that the model takes, once that is known.
-        queued: messages that wait for the turn's end.
     """
 
     def __init__(
@@ -55,7 +54,6 @@ class Meter:
         self.profile = profile
         self.length = length
         self._length_of = model if length is not None else ""
-        self.queued = 0
         self._prices = prices or {}
         self._clock = clock
         self._told = 0.0
@@ -146,7 +144,6 @@ class Meter:
             cost=self._cost if self.model in self._prices else None,
             tools=names,
             since=min((began for _, began in self._running.values()), default=0.0),
-            queued=self.queued,
         )
 
     def _piece(self) -> None:

@@ -52,7 +52,6 @@ class Status(Struct, frozen=True):
         cost: of the session, in the currency of the prices; None: the model has no price.
         tools: names of the tools that run.
         since: when the first of them began, as `time.monotonic` counts.
-        queued: messages that wait for the turn's end.
     """
 
     model: str = ""
@@ -66,7 +65,6 @@ class Status(Struct, frozen=True):
     cost: float | None = None
     tools: tuple[str, ...] = ()
     since: float = 0.0
-    queued: int = 0
 
     @property
     def ticks(self) -> bool:
@@ -109,7 +107,6 @@ class Status(Struct, frozen=True):
             _Part(2, _DIM, (f"{self.cached:.0%} cached",)) if self.cached is not None else None,
             _Part(3, _DIM, (f"cost {price(self.cost)}",)) if self.cost is not None else None,
             _Part(9, _LIVE, tool) if tool else None,
-            _Part(10, _LIVE, (f"{self.queued} queued", f"+{self.queued}")) if self.queued else None,
         ]
         return [each for each in parts if each is not None]
 

@@ -37,6 +37,26 @@ _EXITS: Final = (
     ("130", "Interrupted."),
 )
 
+_FILES: Final = (
+    ".SH FILES",
+    ".TP",
+    ".I toolrun.toml",
+    "Settings of the current folder.",
+    ".TP",
+    ".I $XDG_STATE_HOME/toolrun/",
+    "Sessions and the history of what was typed; ~/.local/state/toolrun/ by default.",
+    ".SH ENVIRONMENT",
+    ".TP",
+    ".B TOOLRUN_API_KEY",
+    "The bearer token of the server. OPENAI_API_KEY is never read.",
+    ".TP",
+    ".B TOOLRUN_BASE_URL",
+    "Where the server is, with its /v1.",
+    ".TP",
+    ".B NO_COLOR",
+    "No colours, whatever it is set to.",
+)
+
 
 def manual(commands: Sequence[Command]) -> str:
     """The page, as roff."""
@@ -70,7 +90,13 @@ def manual(commands: Sequence[Command]) -> str:
         lines += _options(
             (*command.arguments, *(o for o in command.options if o.names not in common))
         )
-    lines += [".SH EXIT STATUS"]
+    lines += [*_ends(), *_FILES]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def _ends() -> list[str]:
+    """How the program ends, and how it is used."""
+    lines = [".SH EXIT STATUS"]
     for code, meaning in _EXITS:
         lines += [".TP", f".B {code}", _text(meaning)]
     lines += [".SH EXAMPLES"]
@@ -85,26 +111,7 @@ def manual(commands: Sequence[Command]) -> str:
             ".RE",
             ".fi",
         ]
-    lines += [
-        ".SH FILES",
-        ".TP",
-        ".I toolrun.toml",
-        "Settings of the current folder.",
-        ".TP",
-        ".I $XDG_STATE_HOME/toolrun/",
-        "Sessions and the history of what was typed; ~/.local/state/toolrun/ by default.",
-        ".SH ENVIRONMENT",
-        ".TP",
-        ".B TOOLRUN_API_KEY",
-        "The bearer token of the server. OPENAI_API_KEY is never read.",
-        ".TP",
-        ".B TOOLRUN_BASE_URL",
-        "Where the server is, with its /v1.",
-        ".TP",
-        ".B NO_COLOR",
-        "No colours, whatever it is set to.",
-    ]
-    return "\n".join(line for line in lines if line) + "\n"
+    return lines
 
 
 def _options(options: Iterable[Option]) -> list[str]:

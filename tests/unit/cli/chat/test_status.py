@@ -23,27 +23,26 @@ FULL = Status(
     cost=0.0123,
     tools=("word_count",),
     since=100.0,
-    queued=2,
 )
 
 
 def test_all_of_it_stands_where_there_is_room() -> None:
     assert FULL.plain(200, now=103.25) == (
         "openai/gpt-oss-20b · vLLM 0.32.0 · workspace-ro · 12% of 131k tokens · 43 tok/s"
-        " · 87% cached · cost 0.01 · ▶ word_count 3.2 s · 2 queued"
+        " · 87% cached · cost 0.01 · ▶ word_count 3.2 s"
     )
 
 
 @pytest.mark.parametrize(
     ("width", "shown"),
     [
-        (80, "gpt-oss-20b · workspace-ro · 12% · 43 tok/s · cost 0.01 · ▶ 3.2 s · 2 queued"),
-        (60, "gpt-oss-20b · workspace-ro · 12% · 43 tok/s · ▶ 3.2 s · +2"),
-        (40, "gpt-oss-20b · 12% · ▶ 3.2 s · 2 queued"),
-        (20, "12% · ▶ 3.2 s · +2"),
-        (8, "2 queued"),
-        (3, "+2"),
-        (1, "+"),
+        (80, "gpt-oss-20b · workspace-ro · 12% · 43 tok/s · 87% cached · cost 0.01 · ▶ 3.2 s"),
+        (60, "openai/gpt-oss-20b · workspace-ro · 12% · 43 tok/s · ▶ 3.2 s"),
+        (40, "gpt-oss-20b · 12% · ▶ word_count 3.2 s"),
+        (20, "12% · ▶ 3.2 s"),
+        (8, "▶ 3.2 s"),
+        (3, "▶ 3"),
+        (1, "▶"),
     ],
 )
 def test_what_matters_least_goes_first(width: int, shown: str) -> None:
@@ -52,9 +51,7 @@ def test_what_matters_least_goes_first(width: int, shown: str) -> None:
 
 @pytest.mark.parametrize("width", range(1, 160))
 def test_it_is_never_wider_than_it_may_be(width: int) -> None:
-    wide = Status(
-        model="模型/模型模型", used=99, rate=1.0, live=True, tools=("工具", "工具"), queued=12
-    )
+    wide = Status(model="模型/模型模型", used=99, rate=1.0, live=True, tools=("工具", "工具"))
     for status in (FULL, wide):
         for unicode in (True, False):
             text = status.plain(width, unicode=unicode, now=5.0)

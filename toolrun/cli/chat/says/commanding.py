@@ -15,7 +15,6 @@ from toolrun.tools.where import needed
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from toolrun.sandbox.job import OnOutput
     from toolrun.sandbox.profile import Chosen
 
 MAX_OUTPUT: Final = 32 * 1024
@@ -54,7 +53,6 @@ async def run_command(
     workspace: Path | None,
     *,
     backend: str | None = None,
-    on_output: OnOutput | None = None,
 ) -> Ran:
     """Run a command in a sandbox; cancelling kills all of it.
 
@@ -67,7 +65,6 @@ async def run_command(
         profile: the session's.
         workspace: the session's.
         backend: what makes the box; the first that holds where None.
-        on_output: is told ("stdout", text) as it prints.
 
     Raises:
         SandboxUnavailable: there is no box; nothing was run.
@@ -77,6 +74,6 @@ async def run_command(
 
     chosen = profile if workspace is None else needed(writing_need(NAME, None), profile)
     async with Sandbox(chosen, workspace=workspace, backend=backend) as sandbox:
-        done = await sandbox.run(argv_of(command), env=ENV, on_output=on_output)
+        done = await sandbox.run(argv_of(command), env=ENV)
     text, outcome = printed(done, MAX_OUTPUT)
     return Ran(command, text, outcome == "ok", done.kept.note, label(chosen), done.seconds)
