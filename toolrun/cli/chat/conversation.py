@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from msgspec import structs
 
+from toolrun.cli.chat.beginning import come_to_rest
 from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
@@ -253,6 +254,7 @@ class Conversation:
         await self.meter.measure(self.session)
         self.face.status(self.meter.status())
         await self.keeping.warm()
+        come_to_rest()
         if self.keeping.failed is not None:
             self.face.say(f"nothing is kept: {self.mask.text(str(self.keeping.failed))}", WARNING)
 
@@ -326,5 +328,16 @@ class Conversation:
 
 def _import_all() -> None:
     """Import what a session needs, so that it comes at once where it is asked for."""
+    import toolrun.cli.about
+    import toolrun.cli.chat.banner
+    import toolrun.cli.chat.sessions.first
+    import toolrun.cli.chat.sessions.left
+    import toolrun.cli.chat.sessions.showing
+    import toolrun.cli.load_tools
+    import toolrun.models.auto
     import toolrun.models.door
-    import toolrun.session  # noqa: F401
+    import toolrun.models.probe
+    import toolrun.models.transport_aiohttp
+    import toolrun.runtime
+    import toolrun.session
+    import toolrun.tools.builtin.changing  # noqa: F401
