@@ -16,7 +16,7 @@ from toolrun.cli.chat.view.view import View
 from toolrun.values import ToolCall, ToolResult
 
 OURS = re.compile(r"\x1b\[[0-9;]*m")
-LOOKS = st.builds(Look, colour=st.booleans(), unicode=st.booleans(), words=st.booleans())
+LOOKS = st.builds(Look, colour=st.booleans(), unicode=st.booleans())
 WIDTHS = st.integers(20, 120)
 ODD = st.text(
     st.sampled_from(
