@@ -7,9 +7,12 @@ what is attacked; and in the session of the attack a file of the workspace was r
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
 import pytest
 from msgspec.json import encode
 
@@ -268,3 +271,37 @@ def test_names_that_nothing_should_have_make_no_file(
 
     assert "\x1b" not in said["error"]
     assert everything(workspace) == before
+
+
+_REPOSITORY: Final = (
+    "cat proof.txt; mkdir -p tree/objects tree/refs tree/work; cd tree; "
+    "echo 'ref: refs/heads/m' > HEAD; "
+    "printf '[core]\\nrepositoryformatversion=0\\nbare=false\\nworktree=work\\n"
+    'fsmonitor="touch ran; false"\\n\' > config; ls'
+)
+
+
+def git_runs_something(folder: Path) -> bool:
+    """Whether `git status` in a folder runs what the folder says."""
+    env = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
+    env |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "status"], cwd=folder, env=env, capture_output=True, check=False)
+    return any(folder.rglob("ran"))
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is what is attacked")
+async def test_no_folder_becomes_a_repository_whose_settings_run_commands(
+    workspace: Path, tmp_path: Path
+) -> None:
+    """What `git status` runs in it, later and outside: names that are harmless one by one."""
+    outside = tmp_path / "control"
+    outside.mkdir()
+    await anyio.run_process(["bash", "-c", f"touch proof.txt; {_REPOSITORY}"], cwd=outside)
+    assert git_runs_something(outside / "tree"), "the attack works where nothing stops it"
+
+    result = await attacked(workspace, "shell", {"command": _REPOSITORY})
+    assert result.content.startswith(f"{PROOF}HEAD\nconfig\nobjects")
+    assert "tree/HEAD (git takes a folder" in result.note
+    assert (workspace / "tree" / "config").exists()
+    assert not (workspace / "tree" / "HEAD").exists()
+    assert not git_runs_something(workspace / "tree")

@@ -120,8 +120,8 @@ class Found:
     def _unfit(self, parts: Parts, status: os.stat_result) -> str:
         """Why nothing of this name is kept, whatever it is."""
         name = parts[-1]
-        if _is_protected(name):
-            return "protected: .git, .env* and toolrun.toml are not for tools"
+        if why := _protected(name, status):
+            return why
         try:
             size = len("/".join(parts).encode())
         except UnicodeEncodeError:
@@ -249,9 +249,23 @@ class Found:
             self.refused.append(Refused("/".join(parts), why))
 
 
+_REPOSITORY: Final = "HEAD"
+"""With it, `objects` and `refs` any folder is a repository to git (git-config,
+safe.bareRepository), and `git status` in it runs the `core.fsmonitor` of its `config`."""
+
+
 def stamp(status: os.stat_result) -> Stamp:
     """What tells that a file is still what was looked at."""
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_mode
+
+
+def _protected(name: str, status: os.stat_result) -> str:
+    """Why a name is kept of nobody; empty where it may be."""
+    if _is_protected(name):
+        return "protected: .git, .env* and toolrun.toml are not for tools"
+    if name == _REPOSITORY and stat.S_ISREG(status.st_mode):
+        return "git takes a folder that has it for a repository, and runs what its config says"
+    return ""
 
 
 def _is_protected(name: str) -> bool:
