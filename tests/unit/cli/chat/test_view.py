@@ -77,7 +77,7 @@ def test_a_turn_is_printed_part_by_part(view: View) -> None:
         ev.TurnFinished("finished", time=104.0),
     )
     assert lines == [
-        "❯ What is here?",
+        "\u276f What is here?",
         "",
         "  ┊ thought: 2 lines, 1.5 s  /show 1",
         "  » I look.",
