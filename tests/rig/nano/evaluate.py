@@ -35,7 +35,8 @@ SEED = 987_654_321
 _DATE = "2025-10-20"
 _LONGEST = 220
 _STEPS = 5
-_CALLED = re.compile(r"to=functions\.([^\s<]+).*?<\|message\|>(.*)<\|call\|>$", re.DOTALL)
+CALLED = re.compile(r"to=functions\.([^\s<]+).*?<\|message\|>(.*)<\|call\|>$", re.DOTALL)
+"""A call, as the model makes it: the tool, the arguments."""
 _ANSWERED = re.compile(r"<\|channel\|>final<\|message\|>(.*)<\|return\|>$", re.DOTALL)
 
 
@@ -94,7 +95,7 @@ def judged(listener: Listener, case: Case) -> Verdict:
         said = listener.sample(ids)
         ids += said
         texts.append(encoding().decode(said))
-        called = _CALLED.search(texts[-1])
+        called = CALLED.search(texts[-1])
         if wanted is None:
             answer = _ANSWERED.search(texts[-1])
             right = answer is not None and all(_has(answer[1], must) for must in case.must)

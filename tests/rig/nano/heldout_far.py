@@ -11,9 +11,6 @@ UPTIME = tool("get_uptime", "Uptime of a host", "host: str Host name")
 SCALE = tool("scale_deployment", "Set the replicas of a deployment", "name: str", "replicas: int")
 ROLLBACK = tool("rollback_release", "Go back to an older release", "app: str", "version: str")
 PODS = tool("list_pods", "Pods of a namespace", "namespace: str", "status?: Running|Failed|Pending")
-TICKET = tool(
-    "open_ticket", "Open a support ticket", "summary: str", "priority?: low|normal|high",
-)  # fmt: skip
 CLOSE = tool("close_ticket", "Close a support ticket", "ticket_id: int Number", "reason?: str Why")
 LEAVE = tool(
     "request_leave", "Ask for days off", "employee: str Who", "start: str First day",
@@ -136,9 +133,7 @@ CASES = (
         "t7Kq-9Zpw", "t7Kq-9Zpw"),
     one("code", "Make a QR code for https://example.com/menu", (QR,),
         {"data": "https://example.com/menu"}, '{"file": "qr.png"}', "qr.png"),
-    one("support", "Open a ticket: the scanner jams, high priority", (TICKET, CLOSE),
-        {"summary": "the scanner jams", "priority": "high"}, '{"ticket": 9012}', "9012"),
-    one("support", "Close ticket 4410", (CLOSE, TICKET), {"ticket_id": 4410}, "closed",
+    one("support", "Close ticket 4410", (CLOSE, LEAVE), {"ticket_id": 4410}, "closed",
         ("closed", "4410")),
     one("hr", "Request leave for Ines from 2025-08-04 to 2025-08-15", (LEAVE, SALARY),
         {"employee": "Ines", "start": "2025-08-04", "end": "2025-08-15"},

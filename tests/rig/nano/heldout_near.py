@@ -75,6 +75,9 @@ DEFINE = tool("define_word", "Looks a word up in the dictionary", "word: str")
 SQL = tool("run_sql", "Run a query on the database", "query: str SQL")
 BALANCE = tool("get_balance", "Balance of a bank account", "account_id: str")
 RANDOM = tool("random_number", "A random integer", "min: int", "max: int")
+TICKET = tool(
+    "open_ticket", "Open a support ticket", "summary: str", "priority?: low|normal|high",
+)  # fmt: skip
 
 
 def one(
@@ -208,6 +211,8 @@ _CASES = (
         {"order_id": "7741882"}, '{"order_id": "7741882", "status": "shipped"}', "shipped"),
     one("orders", "Track my parcel JD0146000", (PARCEL,), {"tracking_number": "JD0146000"},
         '{"location": "Leipzig hub"}', "Leipzig"),
+    one("support", "Open a ticket: the scanner jams, high priority", (TICKET, MAIL),
+        {"summary": "the scanner jams", "priority": "high"}, '{"ticket": 9012}', "9012"),
     one("language", 'Translate "where is the exit" to Polish', (TRANSLATE,),
         {"text": "where is the exit", "target_language": "Polish"}, "gdzie jest wyjście",
         "gdzie jest"),

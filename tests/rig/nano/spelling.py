@@ -32,6 +32,7 @@ SPECIALS = {
 }
 VOCABULARY = 201_088
 ORDINARY = 199_998
+_VARIABLE = "TIKTOKEN_ENCODINGS_BASE"
 _SPECIAL = re.compile("(" + "|".join(re.escape(name) for name in SPECIALS) + ")")
 _MARK = re.compile(f"{COPY}(.*?){END}", re.DOTALL)
 
@@ -48,17 +49,23 @@ def plain(text: str) -> str:
 
 @cache
 def encoding() -> Any:
-    """harmony's encoding; the vocabulary's folder is named by TIKTOKEN_ENCODINGS_BASE."""
-    import openai_harmony
+    """harmony's encoding. TIKTOKEN_ENCODINGS_BASE may name the vocabulary's folder."""
+    if os.environ.get(_VARIABLE):
+        import openai_harmony
 
-    return openai_harmony.load_harmony_encoding("HarmonyGptOss")
+        return openai_harmony.load_harmony_encoding("HarmonyGptOss")
+    from toolrun.models.harmony.vocabulary import load  # the GPU's machine lacks what it needs
+
+    return load()
 
 
 @cache
 def token_bytes() -> list[bytes]:
     """The bytes of each ordinary token; of the special ones: nothing that can be copied."""
-    folder = os.environ.get("TIKTOKEN_ENCODINGS_BASE") or Path.home() / ".cache/toolrun/vocabulary"
-    lines = (Path(folder) / "o200k_base.tiktoken").read_bytes().splitlines()
+    encoding()
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = Path(os.environ.get(_VARIABLE) or home / "toolrun" / "vocabulary")
+    lines = (folder / "o200k_base.tiktoken").read_bytes().splitlines()
     found = [base64.b64decode(line.split()[0]) for line in lines]
     return found + [b"\0"] * (VOCABULARY - len(found))
 
