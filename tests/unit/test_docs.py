@@ -225,7 +225,7 @@ class Reader:
         code = code.replace("/srv/app", str(self.folder))
         code = code.replace(options.BASE_URL, self.url).replace(options.MODEL, self.model)
         code = code.replace(SERVED, self.served)
-        if self.url not in code and "ScriptedModel" not in code:
+        if self.url not in code and not re.search(r"ScriptedModel|nano\(", code):
             own = f'base_url="{self.url}", model="{self.model}", '
             code = re.sub(r"\bSession\((?=[\w)])", f"Session({own}", code)
         if self.script is not None:
