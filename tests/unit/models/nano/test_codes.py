@@ -41,9 +41,15 @@ def test_vectors_have_length_one_and_marks_have_one_too() -> None:
 
 def test_vectors_are_the_same_everywhere() -> None:
     row = vectors([(11, " Paris")], _spell, 64)[0]
-    again = vectors([(11, " Paris")], _spell, 64)[0]
-    assert (row == again).all()
-    assert np.round(row[:4], 4).tolist() == EXPECTED
-
-
-EXPECTED = np.round(vectors([(11, " Paris")], _spell, 64)[0][:4], 4).tolist()
+    assert np.allclose(
+        row[:6],
+        [
+            -0.19460000097751617,
+            0.11670000106096268,
+            0.22789999842643738,
+            0.00559999980032444,
+            0.03889999911189079,
+            0.16120000183582306,
+        ],
+        atol=2e-4,
+    )
