@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from toolrun import ToolResult
 
-pytestmark = pytest.mark.security
+pytestmark = [pytest.mark.security, pytest.mark.anyio]
 SECRET: Final = "topsecret-4711"
 PROOF: Final = "the-workspace-was-reached"
 PATHS: Final = {

