@@ -46,6 +46,7 @@ TRIO_WITH_THE_LOADS: Final = (
     "integration/test_workspace.py",
     "unit/context/",
     "unit/models/harmony/test_completions.py",
+    "unit/models/nano/",
     "unit/models/test_any_bytes.py",
     "unit/models/test_fleet.py",
     "unit/models/test_mock_faults.py",

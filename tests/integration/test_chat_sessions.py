@@ -107,6 +107,7 @@ def test_a_conversation_is_killed_and_goes_on(chats: Chats, mock: MockServer) ->
     ]
 
 
+@pytest.mark.load
 def test_who_says_nothing_leaves_nothing(chats: Chats) -> None:
     pane = chats()
     pane.shows("/help lists the commands")
@@ -118,6 +119,7 @@ def test_who_says_nothing_leaves_nothing(chats: Chats) -> None:
     until(lambda: not database(chats).exists() or sessions(chats) == [])
 
 
+@pytest.mark.load
 def test_a_call_that_was_cut_off_is_asked_about(
     chats: Chats, mock: MockServer, ledger: Path
 ) -> None:
@@ -242,6 +244,7 @@ def test_one_is_picked_from_a_list_that_is_searched(chats: Chats, mock: MockServ
     assert "About pears." not in pane.screen()
 
 
+@pytest.mark.load
 def test_a_pipe_is_asked_nothing(chats: Chats, mock: MockServer) -> None:
     mock.script(Step(None, "One."), name="one")
     words = [sys.executable, "-m", "toolrun", "chat"]
