@@ -137,6 +137,7 @@ def test_a_call_that_was_cut_off_is_asked_about(
     assert "pay(amount=5) began; its outcome is unknown: you are asked" in shown
     again.say("y")
     again.shows("run it")
+    again.shows("y  yes")  # the question has the keys
     assert ledger.read_text() == "paid\n"
     again.say("y")
     again.shows("It is paid.")
@@ -157,6 +158,7 @@ def test_a_turn_that_was_cut_off_while_it_was_sampled_goes_on(
 
     again = chats("--continue")
     again.shows("its process ended while the model was answering")
+    again.shows("y  yes")
     again.say("y")
     again.shows("It went on.")
     again.press("C-d")
@@ -175,6 +177,7 @@ def test_what_was_cut_off_is_left_where_somebody_says_no(chats: Chats, mock: Moc
 
     again = chats("--continue")
     again.shows("go on with it?")
+    again.shows("y  yes")
     again.say("n")
     again.shows("left as it is")
     mock.script(Step(None, "Something else."), name="other")
@@ -199,6 +202,7 @@ def test_a_question_that_was_cut_off_is_asked_again(
     again = chats("--continue", *PAYING)
     again.shows("the last turn waits for your decision")
     again.shows("run it")
+    again.shows("y  yes")
     again.say("y")
     again.shows("It is sent.")
 
