@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LATE: Final = 0.2
+"""Seconds that the program takes for each key: what the driver has to measure."""
 ECHO: Final = f"""
 import os, sys, time, tty
 tty.setraw(0)

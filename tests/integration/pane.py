@@ -16,6 +16,8 @@ from tests.unit.cli.work import until
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+_LOOK_S: Final = 0.05
+"""Seconds between two looks: a terminal tells nobody that its screen has changed."""
 _TERMINAL: Final = ("TMUX", "TMUX_PANE", "TERM", "COLUMNS", "LINES")
 """What a terminal says of itself; ours is another."""
 _KEPT_LINES: Final = 20_000
@@ -124,28 +126,28 @@ class Pane:
         while text not in (screen := self.screen()):
             late = time.monotonic() > deadline or "\nended with" in screen
             assert not late, f"{text!r} is not on the screen:\n{screen}"
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
 
     def shows_no(self, text: str, seconds: float = 20) -> None:
         """Wait until this is not, or no longer, on the screen."""
         deadline = time.monotonic() + seconds
         while text in (screen := self.screen()):
             assert time.monotonic() < deadline, f"{text!r} is still on the screen:\n{screen}"
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
 
     def has_shown(self, text: str, seconds: float = 20) -> None:
         """Wait until this is on the screen, or among what has scrolled off it."""
         deadline = time.monotonic() + seconds
         while text not in (shown := self.everything()):
             assert time.monotonic() < deadline, f"{text!r} was not shown:\n{shown[-8000:]}"
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
 
     def rests(self, seconds: float = 20) -> str:
         """Wait until the screen stands still, and return it."""
         deadline = time.monotonic() + seconds
         before, since = self.screen(), time.monotonic()
         while time.monotonic() - since < 0.4:  # several frames of a program that draws
-            time.sleep(0.05)
+            time.sleep(_LOOK_S)
             if (now := self.screen()) != before:
                 before, since = now, time.monotonic()
             assert time.monotonic() < deadline, f"the screen does not come to rest:\n{now}"

@@ -60,7 +60,7 @@ class Camera:
         """Type like a person."""
         for letter in text:
             self.pane.type(letter)
-            time.sleep(self._draw.uniform(0.02, 0.07))
+            time.sleep(self._draw.uniform(0.02, 0.07))  # from key to key, as a hand is
         time.sleep(0.4)  # who types looks at it before Enter
 
     def press(self, *keys: str) -> None:
@@ -71,7 +71,7 @@ class Camera:
 
     def looks(self, seconds: float) -> None:
         """Let whoever watches read."""
-        time.sleep(seconds)
+        time.sleep(seconds)  # the film is for people, who read
 
     def _look(self) -> None:
         began = time.monotonic()

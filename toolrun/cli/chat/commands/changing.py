@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.commands.command import Command, words
-from toolrun.cli.chat.commands.stopping import stoppable
 from toolrun.cli.chat.commands.words import nearest, one_of
+from toolrun.cli.chat.stopping import stoppable
 from toolrun.errors import ConfigError, ServerError
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.chat.commands.changing import settings_now
 from toolrun.cli.chat.commands.command import Command
-from toolrun.cli.chat.commands.stopping import stoppable
 from toolrun.cli.chat.commands.words import nothing_more
+from toolrun.cli.chat.stopping import stoppable
 from toolrun.cli.screen import BAD, GOOD, WARNING, Style
 
 if TYPE_CHECKING:

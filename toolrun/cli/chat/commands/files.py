@@ -9,7 +9,7 @@ import msgspec
 from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.commands.paths import cleared, complete, may_write, same, there
 from toolrun.cli.chat.commands.paths import named as named_file
-from toolrun.cli.chat.commands.stopping import stoppable
+from toolrun.cli.chat.stopping import stoppable
 from toolrun.errors import ConfigError
 from toolrun.trace.shown import counted
 

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from toolrun.cli.chat.face import Choice, Question
 from toolrun.cli.chat.sessions.left import chosen, is_asked
+from toolrun.cli.chat.stopping import stoppable
 from toolrun.cli.screen import WARNING
 from toolrun.copying import before_running_turn, copied
 from toolrun.errors import (
@@ -139,15 +140,14 @@ async def _resumed(
     resuming = talk.runtime.resume(id, adopt=adopt, wait=wait, **options)
     if wait is None:
         return await resuming
-    with anyio.CancelScope() as scope:
+    found: list[Session] = []
 
-        def stop() -> bool:
-            scope.cancel()
-            return True
+    async def work() -> None:
+        found.append(await resuming)
 
-        talk.face.say(f"waiting for session {id}; Ctrl-C ends that")
-        with talk.face.turning(stop):
-            return await resuming
+    talk.face.say(f"waiting for session {id}; Ctrl-C ends that")
+    if await stoppable(talk, work):
+        return found[0]
     raise SessionBusy(f"session {id!r} is still held by another process")
 
 

@@ -1,4 +1,4 @@
-"""How does Ctrl-C stop what a command does?"""
+"""How does Ctrl-C stop what is done between two turns?"""
 
 from __future__ import annotations
 
