@@ -26,10 +26,10 @@ def _install(versions: list[str], *, clients: bool) -> None:
     _say(f"installed in {time.monotonic() - begin:.0f} s")
 
 
-def _serve(version: str, port: int) -> None:
+def _serve(version: str, port: int, *, nano: bool) -> None:
     from tests.rig.serve import serve
 
-    serve(version, port, _say)
+    serve(version, port, _say, nano=nano)
 
 
 def _capture(versions: list[str]) -> None:
@@ -65,6 +65,7 @@ def main() -> None:
     command = commands.add_parser("serve", help="run a server until Ctrl-C")
     command.add_argument("--version", choices=list(RELEASES), default=LATEST)
     command.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    command.add_argument("--model", choices=["scripted", "nano"], default="scripted")
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -75,7 +76,7 @@ def main() -> None:
             case "demo":
                 sys.exit(_demo())
             case "serve":
-                _serve(arguments.version, arguments.port)
+                _serve(arguments.version, arguments.port, nano=arguments.model == "nano")
     except InstallError as error:
         sys.exit(str(error))
 

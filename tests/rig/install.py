@@ -1,4 +1,4 @@
-"""How does the rig get its servers? Builds environments, vocabulary and model, once each.
+"""How does the rig get its servers? Builds environments, vocabulary and models, once each.
 
 Plain standard library: it runs from any Python from 3.11 on, with nothing installed. Everything
 that both vLLM versions share (torch and 150 more) lies in one environment; each version adds a
@@ -7,6 +7,7 @@ thin one with its own vLLM and harmony, which sees the shared one through a `.pt
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.rig.parts import Part
-from tests.rig.versions import RIG, release
+from tests.rig.versions import REPOSITORY, RIG, release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,13 @@ if TYPE_CHECKING:
 _TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 _QUICKTOK = "quicktok-v1==0.4.0"
 _VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
+_NANO = "toolrun/models/nano"
+_NANO_CODE = (
+    *("tests/rig/make_model.py", "tests/rig/chat.jinja"),
+    *(f"tests/rig/nano/{name}.py" for name in ("folder", "vocabulary", "spelling")),
+    *(f"{_NANO}/{name}.py" for name in ("codes", "weights", "body")),
+)
+"""What makes the embedded model's folder."""
 _TAIL = 40
 
 
@@ -95,6 +103,30 @@ def install(version: str, progress: Progress) -> Installation:
     return Installation(wanted, environment, vocabulary, model)
 
 
+def install_nano(version: str, progress: Progress) -> Path:
+    """Build the embedded model as a folder for transformers and vLLM; give the folder.
+
+    Args:
+        version: of vLLM, whose environment builds it. Both build the same.
+        progress: takes a line about each thing that takes long.
+
+    Raises:
+        ValueError: the rig does not serve that version.
+        InstallError: a part could not be built.
+    """
+    installation = install(version, progress)
+    weights = REPOSITORY / _NANO / "nano.safetensors"
+    return Part(
+        "nano",
+        (
+            *(installation.model.name, hashlib.sha256(weights.read_bytes()).hexdigest()),
+            *((REPOSITORY / name).read_text() for name in _NANO_CODE),
+        ),
+        partial(_build_nano, installation=installation, weights=weights),
+        "the embedded model's folder",
+    ).ensure(progress)
+
+
 def _build_shared(folder: Path, *, pins: list[str]) -> None:
     venv.create(folder, with_pip=True)
     install_pins = partial(pip, python_of(folder), python_of(folder), pins)
@@ -132,6 +164,16 @@ def _build_vocabulary(folder: Path, *, shared: Path) -> None:
 def _build_model(folder: Path, *, shared: Path, vocabulary: Path) -> None:
     script = str(RIG / "make_model.py")
     _run([str(python_of(shared)), script, str(folder), str(vocabulary / "o200k_base.tiktoken")])
+
+
+def _build_nano(folder: Path, *, installation: Installation, weights: Path) -> None:
+    vocabulary = installation.vocabulary
+    told = [str(weights), str(folder), str(vocabulary / "o200k_base.tiktoken")]
+    _run(
+        [str(installation.python), "-m", "tests.rig.nano.folder", *told],
+        PYTHONPATH=str(REPOSITORY),
+        TIKTOKEN_ENCODINGS_BASE=str(vocabulary),
+    )
 
 
 def pip(

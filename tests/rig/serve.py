@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING
 
 from tests.rig.scripts import SCRIPTS
 from tests.rig.server import VllmServer
+from tests.rig.versions import NANO
 
 if TYPE_CHECKING:
     from tests.rig.versions import Progress
 
 
-def serve(version: str, port: int, say: Progress) -> None:
+def serve(version: str, port: int, say: Progress, *, nano: bool = False) -> None:
     """Run a server until this process is interrupted or told to end."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda _signal, _frame: over.set())
-    server = VllmServer(version, port=port, progress=say).launch()
+    server = VllmServer(version, port=port, nano=nano, progress=say).launch()
     try:
         threading.Thread(target=_announce, args=(server, say, over), daemon=True).start()
         over.wait()
@@ -33,6 +34,12 @@ def _announce(server: VllmServer, say: Progress, over: threading.Event) -> None:
         if not over.is_set():
             say(str(error))
             over.set()
+        return
+    if server.model == NANO:
+        say(f"""
+vLLM {server.version} serves {server.model}, the embedded model, sampled, at {server.url}
+  toolrun chat --base-url {server.url}
+Ctrl-C ends it.""")
         return
     say(f"""
 vLLM {version_line(server)}

@@ -16,10 +16,10 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tests.rig.install import install
+from tests.rig.install import install, install_nano
 from tests.rig.libraries import library_folder
 from tests.rig.scripts import marker
-from tests.rig.versions import LATEST, MODEL, REPOSITORY, RIG, START_DATE
+from tests.rig.versions import LATEST, MODEL, NANO, REPOSITORY, RIG, START_DATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,12 +29,15 @@ if TYPE_CHECKING:
     from tests.rig.versions import Progress
 
 CONTEXT: Final = 8192
-"""The longest prompt and answer together, in tokens."""
+"""The longest prompt and answer together, in tokens, of the scripted model."""
+NANO_CONTEXT: Final = 4096
+"""The same of the embedded model: its own, `toolrun.models.nano.body.CONTEXT`."""
 
 _PARSERS: Final = (
     *("--tool-call-parser", "openai", "--enable-auto-tool-choice"),
     *("--reasoning-parser", "openai_gptoss"),
 )
+_SCRIPTED: Final = ("--logits-processors", "tests.rig.scripted:Scripted")
 # The model runs in the engine's process, on one core of the system's choice: 10 s and 0.6 GB less
 # than with a worker, and two servers do not share the core that vLLM would bind both of them to.
 _ONE_PROCESS_LESS: Final = {
@@ -52,7 +55,7 @@ class ServerFailedError(Exception):
 
 
 class VllmServer:
-    """A scripted vLLM server in processes of its own, as a context manager.
+    """A vLLM server, scripted or not, in processes of its own, as a context manager.
 
     It ends with `stop`, with the `with` block, and with this process, however that ends.
 
@@ -64,13 +67,12 @@ class VllmServer:
         pid: the process that holds all others of the server; 0 while there is none.
     """
 
-    model: Final = MODEL
-
     def __init__(
         self,
         version: str = LATEST,
         *,
         port: int = 0,
+        nano: bool = False,
         parsers: bool = True,
         args: Sequence[str] = (),
         env: Mapping[str, str] | None = None,
@@ -81,6 +83,7 @@ class VllmServer:
         Args:
             version: one of `RELEASES`; installed when it isn't yet.
             port: 0 takes a free one.
+            nano: whether it serves the embedded model, sampled and not scripted.
             parsers: whether tool calls and reasoning are parsed. Without them a server answers
                 with calls that vanish, a common mistake of operators.
             args: more options of `vllm serve`; they win over the rig's own.
@@ -88,9 +91,11 @@ class VllmServer:
             progress: takes a line about each thing that takes long.
         """
         self.version = version
+        self.model = NANO if nano else MODEL
         self.root = f"http://127.0.0.1:{port or free_port()}"
         self.url = f"{self.root}/v1"
         self.pid = 0
+        self._nano = nano
         self._options = (*(_PARSERS if parsers else ()), *args)
         self._env = dict(env or {})
         self._progress = progress
@@ -130,17 +135,21 @@ class VllmServer:
             InstallError: it could not be installed.
         """
         installation = install(self.version, self._progress)
+        if self._nano:
+            weights, context = install_nano(self.version, self._progress), NANO_CONTEXT
+        else:
+            weights, context = installation.model, CONTEXT
         self._folder = tempfile.TemporaryDirectory(prefix="toolrun-rig-")
         environment = environment_of(installation, self._progress) | self._env
         command = [
             *(str(installation.python.with_name("vllm")), "serve", _WEIGHTS),
             *("--host", "127.0.0.1", "--port", self.root.rpartition(":")[2]),
-            *("--served-model-name", self.model, "--max-model-len", str(CONTEXT)),
+            *("--served-model-name", self.model, "--max-model-len", str(context)),
             *("--enforce-eager", "--dtype", "bfloat16", "--distributed-executor-backend", "uni"),
-            *("--logits-processors", "tests.rig.scripted:Scripted"),
+            *(() if self._nano else _SCRIPTED),
             *self._options,
         ]
-        Path(self._folder.name, _WEIGHTS).symlink_to(installation.model)
+        Path(self._folder.name, _WEIGHTS).symlink_to(weights)
         self._launched_at = time.monotonic()
         self._process = subprocess.Popen(
             [sys.executable, str(RIG / "supervisor.py"), str(self._log), *command],
@@ -243,7 +252,8 @@ class VllmServer:
     def _warm_up(self) -> None:
         """Sample once: the first request imports for seconds, more than a test's time-out."""
         hello = {"role": "user", "content": marker("final")}
-        self.post("/v1/chat/completions", {"model": self.model, "messages": [hello]})
+        few = {"model": self.model, "messages": [hello], "max_tokens": 8}
+        self.post("/v1/chat/completions", few)
 
     def _healthy(self) -> bool:
         try:

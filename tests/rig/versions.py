@@ -23,6 +23,9 @@ START_DATE: Final = "2026-01-01"
 MODEL: Final = "openai/gpt-oss-20b"
 """The name under which the tiny model is served: clients see the real one's name."""
 
+NANO: Final = "toolrun-nano"
+"""The name under which the embedded model is served: that of toolrun's own `toolrun serve`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:
