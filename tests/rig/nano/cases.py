@@ -1,7 +1,9 @@
 """What is a hand-written request, and what must the model do with it?
 
-The requests stand in `heldout_near` and `heldout_far`. Nothing of them is ever trained on: no
-module that makes data may import them, and a test holds that.
+The requests stand in `heldout_near` and `heldout_far` (the development set: they were looked at
+while the training data was improved) and in `exam_*` (the exam: looked at only as totals before the
+figures of the card were made). Nothing of them is ever trained on: no module that makes data may
+import them, and a test holds that.
 """
 
 from __future__ import annotations
@@ -43,6 +45,30 @@ class Case:
     results: tuple[str, ...] = ()
     must: tuple[str | tuple[str, ...], ...] = ()
     near: bool = False
+
+
+Made: TypeAlias = tuple[Offered, Arguments, str]
+"""A call that must be made, and what it gives back."""
+
+ONE, TWO, ERROR = "one call", "two calls", "an error"
+NO_TOOL, MISSING, CHAT = "no tool fits", "an argument is missing", "small talk"
+CANNOT = (
+    "no tool", "can't", "cannot", "can not", "unable", "not able", "don't have", "do not have",
+    "none of", "not something i",
+)  # fmt: skip
+"""How an answer may say that no tool does what was asked."""
+
+
+def asked(
+    kind: str,
+    ask: str,
+    tools: tuple[Offered, ...],
+    *made: Made,
+    must: tuple[str | tuple[str, ...], ...],
+) -> Case:
+    """A case with each call beside what it gives back."""
+    calls = tuple((tool.name, arguments) for tool, arguments, _ in made)
+    return Case(kind, ask, tools, calls, tuple(result for _, _, result in made), must)
 
 
 _TYPES = {"str": "string", "int": "integer", "num": "number", "bool": "boolean"}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import re
 from pathlib import Path
 from random import Random
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from tests.rig.nano import memory
 from tests.rig.nano.conversations import OPENING, SAMPLED, head, past, toolset
-from tests.rig.nano.evaluate import CALLED, SEED, Listener
+from tests.rig.nano.evaluate import CALLED, SEED, Listener, interval
 from tests.rig.nano.spelling import canonical, encoding, plain, token_texts
 from tests.rig.nano.turns import Step
 from tests.rig.nano.values import Values
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from tests.rig.nano.turns import Turn
 
 _SECRET = re.compile(r"My \w+ is (\S+)\. ")
-_SURE = 1.96
 
 
 def solved(listener: Listener, first: list[int], turn: Turn, *, thoughts: bool) -> bool:
@@ -65,15 +63,6 @@ def tasks(kind: str, count: int) -> list[tuple[list[int], Turn]]:
         if turn is not None:
             found.append((head(tools, r), turn))
     return found
-
-
-def interval(right: int, count: int) -> tuple[float, float]:
-    """Wilson's interval of a share."""
-    share, z = right / count, _SURE
-    middle = share + z * z / (2 * count)
-    wide = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    whole = 1 + z * z / count
-    return max(0.0, (middle - wide) / whole), min(1.0, (middle + wide) / whole)
 
 
 def main() -> None:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tests.rig.nano.cases import Case
 
 RECIPE = Path(__file__).parents[3] / "rig/nano"
-EXAM = {"heldout_near", "heldout_far", "cases"}
-EXAMINERS = {"evaluate.py", "heldout_near.py", "heldout_far.py", "cases.py", "remembering.py"}
+EXAM = {path.stem for path in [*RECIPE.glob("heldout_*.py"), *RECIPE.glob("exam_*.py")]} | {"cases"}
+EXAMINERS = {f"{name}.py" for name in EXAM} | {"evaluate.py", "remembering.py"}
 CASES = (*heldout_near.CASES, *heldout_far.CASES)
 CALL = re.compile(r"to=functions\.(\S+) .*?<\|message\|>(.*)<\|call\|>$", re.DOTALL)
 
