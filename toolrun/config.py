@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from toolrun import resources
+from toolrun.embedded import without_server
 from toolrun.errors import ConfigError
 from toolrun.limits import Limits, Prices
 from toolrun.values import Sampling
@@ -61,6 +62,7 @@ class Config(Struct, frozen=True, kw_only=True):
 
     Each field is described in `schemas/config.schema.json`. The key is in no text of it.
     `recording` has what a table `trace` says beside the path, as a `Recording` takes it.
+    `base_url` is `EMBEDDED` where the model is the one that comes with toolrun.
     """
 
     model: str = "openai/gpt-oss-20b"
@@ -133,16 +135,18 @@ def load_config(
     merged: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     recording: dict[str, Any] = {}
-    for layer in (
+    layers = (
         _from_file(path),
         _from_environment(os.environ if env is None else env),
         _from_arguments(arguments),
-    ):
+    )
+    for layer in layers:
         limits |= layer.get(_NESTED, {})
         recording |= _recording(layer)
         merged |= layer
     if math.isinf(limits.get("seconds", 0)):
         limits["seconds"] = None
+    merged |= without_server(layers)
     whole = merged | {_NESTED: limits, "recording": recording}
     return msgspec.convert(whole, Config, dec_hook=_path)
 

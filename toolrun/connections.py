@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from toolrun.embedded import EMBEDDED, NANO, is_embedded
 from toolrun.known import Known
 from toolrun.models.credentials import learning
 from toolrun.models.door import Timeouts
@@ -41,6 +42,8 @@ class Connections:
         if not isinstance(model, str):
             return model, getattr(model, "name", type(model).__name__)
         urls = urls_of(options)
+        if is_embedded(urls):
+            return self._embedded(), model
         api_key, headers = options.get("api_key"), options.get("headers") or {}
         timeouts = options.get("timeouts") or Timeouts()
         via, dialect = options.get("via") or "auto", options.get("dialect")
@@ -60,6 +63,14 @@ class Connections:
         while self._models:
             await self._models.popitem()[1].aclose()
 
+    def _embedded(self) -> Model:
+        """The model that comes with toolrun, one for all sessions."""
+        if (ready := self._models.get(EMBEDDED)) is None:
+            from toolrun.models.nano.sampler import nano
+
+            ready = self._models[EMBEDDED] = nano()
+        return ready
+
     def _open(self, urls: str | tuple[str, ...], server: Server, via: Via) -> Model:
         """The model behind one server, or behind several."""
         if isinstance(urls, str):
@@ -71,8 +82,10 @@ class Connections:
 
 
 def urls_of(options: Options) -> str | tuple[str, ...]:
-    """The base URL of a session's server, or those of several."""
+    """The base URL of a session's server, or those of several; `EMBEDDED` where there is none."""
     urls = options.get("base_url")
+    if urls is None and options.get("model") == NANO:
+        return EMBEDDED
     if urls is None or isinstance(urls, str):
         return urls or BASE_URL
     return tuple(urls)

@@ -56,7 +56,11 @@ async def server_name(config: Config) -> str:
         ModelNotFound: it has no model of that name.
     """
     from toolrun.cli.reaching import unreached
+    from toolrun.embedded import WHAT, is_embedded
 
+    if is_embedded(config.base_url):
+        _check_embedded(config.model)
+        return WHAT
     names, failed = list[str](), list[tuple[str, ServerError]]()
     for url in config.base_urls:
         try:
@@ -66,6 +70,19 @@ async def server_name(config: Config) -> str:
     if not names:
         raise unreached(failed, config)
     return ", ".join(names + [f"{error.code}!" for _, error in failed])
+
+
+def _check_embedded(model: str) -> None:
+    """Refuse a name that is not the embedded model's.
+
+    Raises:
+        ModelNotFound: it is none.
+        MissingExtra: what it needs is not installed.
+    """
+    from toolrun.models.nano.sampler import check_name, check_there
+
+    check_there()
+    check_name(model)
 
 
 async def _name(url: str, config: Config) -> str:

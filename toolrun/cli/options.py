@@ -98,7 +98,12 @@ class ServerOptions:
     """The options of a server; None: not given, then `toolrun.toml`, variables and defaults."""
 
     model: Annotated[
-        str | None, Parameter(group=_SERVER, help="Name that the server serves the model under.")
+        str | None,
+        Parameter(
+            group=_SERVER,
+            help="Name that the server serves the model under; nano, without --base-url: the toy "
+            "that comes with toolrun[embedded], and needs no server.",
+        ),
     ] = None
     base_url: Annotated[
         tuple[str, ...] | None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from toolrun.cli.screen import NOTE, TRUSTED, WIDER
+from toolrun.embedded import is_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def welcome(config: Config, server: str, tools: Sequence[ToolLine]) -> list[tupl
 
     boxed = [each for each in tools if each.profile is not None and not each.more]
     trusted = [each for each in tools if each.profile is None]
-    lines = [(NOTE, f"{config.model} on {', '.join(config.base_urls)} ({server})")]
+    lines = [(NOTE, answering(config, server))]
     if boxed or not tools:
         lines.append((NOTE, f"tools: {_named(boxed) or 'none; --tools python gives one'}"))
     lines.append((NOTE, f"sandbox {may_touch(tools, config)}"))
@@ -46,6 +47,18 @@ def welcome(config: Config, server: str, tools: Sequence[ToolLine]) -> list[tupl
         lines.append((TRUSTED, f"TRUSTED, in no sandbox: {_named(trusted)}"))
     lines.append((NOTE, "/help lists the commands; Ctrl-C stops a turn, Ctrl-D leaves"))
     return lines
+
+
+def answering(config: Config, server: str) -> str:
+    """Who answers, and where.
+
+    Args:
+        config: the settings of the session.
+        server: what it is, such as "vLLM 0.32.0".
+    """
+    if is_embedded(config.base_url):
+        return f"{server}: it runs in this process, calls tools, and knows nothing"
+    return f"{config.model} on {', '.join(config.base_urls)} ({server})"
 
 
 def _wider(tools: Sequence[ToolLine]) -> list[tuple[Style, str]]:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 import anyio
 import anyio.to_thread
 
-from toolrun.errors import ContextTooLong
+from toolrun.embedded import NAME, NANO
+from toolrun.errors import ContextTooLong, ModelNotFound
 from toolrun.extras import need
 from toolrun.models.harmony import vocabulary
 from toolrun.models.harmony.model import HarmonyModel
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from toolrun.models.harmony.tokens import OnTokens, TokenRequest
     from toolrun.models.nano.run import Past, Run, Voice
 
-NAME: Final = "toolrun-nano"
+NAMES: Final = (NAME, NANO)
+"""The names that it answers to."""
 _WHAT = "the embedded model"
 _PIECE = 4
 """How many tokens come at once: 20 ms of work, after which a step can be cancelled."""
@@ -43,7 +45,7 @@ class NanoSampler:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        need("numpy", "embedded", _WHAT)
+        check_there()
         self._path = path
         self._voice: Voice | None = None
         self._loading = threading.Lock()
@@ -53,9 +55,11 @@ class NanoSampler:
         """Sample a step; see `TokenSampler.sample`.
 
         Raises:
+            ModelNotFound: another model is asked for.
             ContextTooLong: the prompt leaves no room.
             ConfigError: the model's file or harmony's vocabulary cannot be read.
         """
+        check_name(request.model or NAME)
         run = await anyio.to_thread.run_sync(self._begun, request)
         while run.reason is None:
             came = await anyio.to_thread.run_sync(run.advance, _PIECE)
@@ -69,6 +73,13 @@ class NanoSampler:
             prompt_tokens=len(request.prompt),
             cached_tokens=run.cached,
         )
+
+    async def context_length(self, name: str) -> int:
+        """Tokens that it takes, prompt and reply together."""
+        del name
+        from toolrun.models.nano.body import CONTEXT
+
+        return CONTEXT
 
     async def aclose(self) -> None:
         """Forget what was kept of conversations."""
@@ -103,6 +114,30 @@ class NanoSampler:
                 words = Words(weights, vocabulary.load())
                 self._voice = Voice(weights, Body(weights), words)
             return self._voice
+
+
+def check_there() -> None:
+    """See whether all is installed that it needs.
+
+    Raises:
+        MissingExtra: it is not.
+    """
+    for module in ("numpy", "openai_harmony"):
+        need(module, "embedded", _WHAT)
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is another model's.
+
+    Raises:
+        ModelNotFound: it is.
+    """
+    if name not in NAMES:
+        raise ModelNotFound(
+            f"the embedded model is no {name!r}: it is called {NANO}; name it with --model, or say "
+            "where the server of the other one is: --base-url",
+            (NANO,),
+        )
 
 
 def nano(path: Path | None = None) -> HarmonyModel:
