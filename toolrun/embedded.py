@@ -48,7 +48,7 @@ def without_server(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     beside = {key: value for layer in layers[at:] for key, value in layer.items()}
     if "base_url" in beside:
         return {}
-    wrong = [key for key in _OF_A_SERVER if key in beside]
+    wrong: list[str] = [key for key in _OF_A_SERVER if key in beside]
     wrong += ["via"] if beside.get("via") not in _DIRECTLY else []
     if wrong:
         raise ConfigError(

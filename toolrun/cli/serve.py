@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Group, Parameter
 
 from toolrun.cli.options import Common, SessionOptions, settings
+from toolrun.embedded import is_embedded
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from toolrun.config import Config
     from toolrun.serve.keys import Keys
     from toolrun.serve.memory import ReasoningMemory
+    from toolrun.serve.passing import Behind
 
 KEYS: Final = "TOOLRUN_SERVE_KEYS"
 """The variable that has API keys, separated by commas."""
@@ -150,8 +152,6 @@ def _check_hidden(keys: Path, config: Config) -> None:
 async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: socket) -> Exit:
     from toolrun.cli.exits import Exit
     from toolrun.cli.options import recording, session_options
-    from toolrun.models.chat import ChatModel
-    from toolrun.models.ways import Server
     from toolrun.runtime import Runtime
     from toolrun.serve.front import Front, Serving
     from toolrun.serve.listen import listen
@@ -168,10 +168,7 @@ async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: s
         quota=Quota(options.in_flight, options.requests_per_minute, options.tokens_per_minute),
         max_body=options.max_body,
     )
-    servers = [
-        ChatModel(url, api_key=config.api_key, dialect=Server(url, dialect=config.dialect).known)
-        for url in config.base_urls
-    ]
+    servers = _behind(config)
     async with _memory(config) as memory, Runtime(**of_sessions) as runtime:
         front = Front(runtime, servers, keys, serving, memory)
         try:
@@ -180,6 +177,24 @@ async def _serve(options: ServeOptions, config: Config, keys: Keys, listening: s
             for server in servers:
                 await server.aclose()
     return Exit.ANSWER if ended else Exit.INTERRUPTED
+
+
+def _behind(config: Config) -> list[Behind]:
+    """The servers behind the front; the embedded model, where that is meant.
+
+    Raises:
+        ConfigError: there is no such dialect.
+        MissingExtra: what the embedded model needs is not installed.
+    """
+    if is_embedded(config.base_url):
+        from toolrun.serve.embedded import Embedded
+
+        return [Embedded()]
+    from toolrun.models.chat import ChatModel
+    from toolrun.models.ways import Server
+
+    known = Server("", dialect=config.dialect).known
+    return [ChatModel(url, api_key=config.api_key, dialect=known) for url in config.base_urls]
 
 
 @asynccontextmanager

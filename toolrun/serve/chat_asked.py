@@ -132,7 +132,7 @@ def turn_asked(body: Mapping[str, Any]) -> TurnAsked:
     try:
         asked = msgspec.convert(given, _Asked)
     except msgspec.ValidationError as error:
-        raise _misfit(error) from None
+        raise misfit(error) from None
     history, text = _spoken(asked.messages)
     stop = (asked.stop,) if isinstance(asked.stop, str) else asked.stop and tuple(asked.stop)
     return TurnAsked(
@@ -190,7 +190,8 @@ def _has_pattern(value: object) -> bool:
     return isinstance(value, list) and any(map(_has_pattern, value))
 
 
-def _misfit(error: msgspec.ValidationError) -> Failure:
+def misfit(error: msgspec.ValidationError) -> Failure:
+    """The failure of a body that does not fit, by what msgspec says of it."""
     text = str(error)
     found = _WHERE.search(text)
     name = found[1] if found else None

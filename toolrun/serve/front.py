@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from toolrun.events import Event
-    from toolrun.models.chat import ChatModel
     from toolrun.runtime import Runtime
     from toolrun.serve.exchange import Exchange
     from toolrun.serve.keys import Keys
     from toolrun.serve.memory import ReasoningMemory
+    from toolrun.serve.passing import Behind
     from toolrun.serve.told import Told
 
 MAX_BODY = 4 * 1024 * 1024
@@ -85,7 +85,7 @@ class Front:
     def __init__(
         self,
         runtime: Runtime,
-        servers: Sequence[ChatModel],
+        servers: Sequence[Behind],
         keys: Keys,
         serving: Serving,
         memory: ReasoningMemory | None = None,

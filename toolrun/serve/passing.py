@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import math
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import anyio
 import msgspec
@@ -26,7 +26,7 @@ from toolrun.serve.sending import KEEP_ALIVE_SECONDS, ClientGone
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from toolrun.models.chat import ChatModel
+    from toolrun.models.dialects import Dialect
     from toolrun.serve.handing import Handing
     from toolrun.serve.memory import ReasoningMemory, Step
 
@@ -39,6 +39,44 @@ KEPT_BACK: Final[Mapping[str, str]] = {
 }
 """vLLM's fields that steer the server and not the sampling, and why no client may set them."""
 _NOT_A_REPLY = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+
+class Door(Protocol):
+    """The way to a server; see `toolrun.models.door.Door`."""
+
+    @property
+    def base_url(self) -> str:
+        """Tells servers apart."""
+        ...
+
+    async def get(self, path: str) -> bytes:
+        """The body of a GET."""
+        ...
+
+    async def post(self, path: str, body: bytes) -> bytes:
+        """The whole reply to a body."""
+        ...
+
+    async def stream(self, path: str, body: bytes, on_read: Callable[[bytes], bool]) -> bool:
+        """Have `on_read` take the reply as it comes, until that says that it is all."""
+        ...
+
+
+class Behind(Protocol):
+    """What a step is passed on to: a server (`ChatModel`), or the embedded model."""
+
+    @property
+    def door(self) -> Door:
+        """The way there."""
+        ...
+
+    async def dialect(self) -> Dialect:
+        """How it differs from others."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the way."""
+        ...
 
 
 class Passing:
@@ -54,7 +92,7 @@ class Passing:
         counts: steps whose reasoning was put "back", was "missing", or was "remembered".
     """
 
-    def __init__(self, servers: Sequence[ChatModel], model: str, memory: ReasoningMemory) -> None:
+    def __init__(self, servers: Sequence[Behind], model: str, memory: ReasoningMemory) -> None:
         self._servers = servers
         self._model = model
         self._memory = memory
@@ -84,7 +122,7 @@ class Passing:
             ServerError: there is no reply.
         """
 
-        async def sample(server: ChatModel) -> bytes:
+        async def sample(server: Behind) -> bytes:
             return await server.door.post(PATH, await self._body(server, asked, owner))
 
         return await self._taken(await self._somewhere(asked, owner, sample), handing, owner)
@@ -112,7 +150,7 @@ class Passing:
         ahead = _Ahead()
         failed: list[Exception] = []
 
-        async def sample(server: ChatModel) -> bytes:
+        async def sample(server: Behind) -> bytes:
             await self._pump(server, await self._body(server, asked, owner), ahead)
             return b""
 
@@ -139,7 +177,7 @@ class Passing:
         if not handing.finished:
             raise MalformedOutput("the stream stopped without a finish_reason", "broken-stream")
 
-    async def _body(self, server: ChatModel, asked: dict[str, Any], owner: str) -> bytes:
+    async def _body(self, server: Behind, asked: dict[str, Any], owner: str) -> bytes:
         """The request as it goes to a server.
 
         Raises:
@@ -169,7 +207,7 @@ class Passing:
         self,
         asked: dict[str, Any],
         owner: str,
-        sample: Callable[[ChatModel], Awaitable[bytes]],
+        sample: Callable[[Behind], Awaitable[bytes]],
     ) -> bytes:
         """The reply of the first server that is well, in the order of this conversation."""
         *others, last = _ranked(self._servers, asked, owner)
@@ -180,7 +218,7 @@ class Passing:
                 continue
         return await sample(last)
 
-    async def _pump(self, server: ChatModel, body: bytes, ahead: _Ahead) -> None:
+    async def _pump(self, server: Behind, body: bytes, ahead: _Ahead) -> None:
         splitter, came = EventSplitter(), False
 
         def on_read(read: bytes) -> bool:
@@ -276,7 +314,7 @@ def messages_of(asked: dict[str, Any]) -> list[dict[str, Any]]:
     return messages
 
 
-def _ranked(servers: Sequence[ChatModel], asked: dict[str, Any], owner: str) -> list[ChatModel]:
+def _ranked(servers: Sequence[Behind], asked: dict[str, Any], owner: str) -> list[Behind]:
     """The servers in the order in which a conversation asks them: the one with its prefix first.
 
     Rendezvous hashing, as `models.fleet` has it; a conversation is told by how it begins.
@@ -287,7 +325,7 @@ def _ranked(servers: Sequence[ChatModel], asked: dict[str, Any], owner: str) -> 
     first = next((n for n, each in enumerate(messages) if each.get("role") == "user"), 0)
     begins = msgspec.json.encode((owner, messages[: first + 1]))
 
-    def score(server: ChatModel) -> bytes:
+    def score(server: Behind) -> bytes:
         return hashlib.blake2b(server.door.base_url.encode() + begins).digest()
 
     return sorted(servers, key=score)

@@ -91,8 +91,9 @@ class NanoSampler:
 
         if len(request.prompt) >= CONTEXT:
             raise ContextTooLong(
-                f"the prompt has {len(request.prompt)} tokens; the embedded model takes {CONTEXT} "
-                "with its reply. Begin a new session, or give it fewer tools",
+                f"the embedded model's maximum context length is {CONTEXT} tokens, and the prompt "
+                f"contains {len(request.prompt)} input tokens. Begin a new session, or give it "
+                "fewer tools",
                 tokens=len(request.prompt),
                 length=CONTEXT,
             )
