@@ -128,7 +128,7 @@ async def test_a_step_can_be_cancelled(sampler: NanoSampler) -> None:
 
 
 async def test_a_prompt_without_room_for_a_reply_is_refused(sampler: NanoSampler) -> None:
-    with pytest.raises(ContextTooLong, match="takes 4096") as caught:
+    with pytest.raises(ContextTooLong, match="length is 4096 tokens") as caught:
         await sampler.sample(request([7] * 4096))
     assert (caught.value.tokens, caught.value.length) == (4096, 4096)
 
