@@ -27,8 +27,8 @@ _DIRECTLY: Final = (None, "auto", "harmony")
 
 
 def is_embedded(base_url: str | Sequence[str] | None) -> bool:
-    """Whether a base URL stands for the embedded model."""
-    return base_url == EMBEDDED
+    """Whether a base URL, or the only one of a list, stands for the embedded model."""
+    return base_url == EMBEDDED or (not isinstance(base_url, str) and base_url == (EMBEDDED,))
 
 
 def without_server(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import anyio
 import msgspec
 from msgspec import structs
 
+from toolrun.embedded import is_embedded
 from toolrun.errors import ConfigError, SessionBusy, StoreError, ToolsChanged
 from toolrun.models.sent import taken_as_sent
 from toolrun.opening import check_name, open_again
@@ -163,7 +164,10 @@ class Resuming:
 
     def _whole(self, state: State) -> Options:
         """The options of the session: what is pinned, and what was said here."""
-        return cast("Options", {**pinned(self._runtime, state), **self._options})
+        kept = pinned(self._runtime, state)
+        if self._options.get("model") is not None:
+            kept.pop("base_url", None)
+        return cast("Options", {**kept, **self._options})
 
     def _tools_changed(self, parts: Parts) -> dict[str, Any]:
         """What differs in the tools, where that was said to be fine.
@@ -219,6 +223,8 @@ def pinned(runtime: Runtime, state: State) -> dict[str, Any]:
     model = runtime.option("model")
     if model is None or isinstance(model, str):
         kept["model"] = settings.model
+        if is_embedded(settings.base_url):  # no server anywhere has it
+            kept["base_url"] = settings.base_url
     return kept
 
 

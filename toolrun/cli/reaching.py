@@ -39,6 +39,23 @@ def start_command(model: str, url: str = "") -> str:
     return f"vllm serve {model}{where} {PARSER_FLAGS} --enable-prompt-tokens-details"
 
 
+def toy_hint() -> str:
+    """What needs no server, and how one gets it."""
+    from toolrun.embedded import NANO
+    from toolrun.extras import has
+
+    there = has("numpy") and has("openai_harmony")
+    first = "" if there else " (first: pip install 'toolrun[embedded]')"
+    return f"or try the toy model that comes with toolrun, without a server: --model {NANO}{first}"
+
+
+def unserved(error: ServerUnreachable) -> ServerUnreachable:
+    """The same error of a server, with what needs none."""
+    told = ServerUnreachable(f"{error}\n{toy_hint()}", answered=error.answered)
+    told.__cause__ = error
+    return told
+
+
 def unreached(failed: Sequence[tuple[str, ServerError]], config: Config) -> ServerError:
     """The error of servers none of which is there, with what to do; else the first error.
 
@@ -57,6 +74,7 @@ def unreached(failed: Sequence[tuple[str, ServerError]], config: Config) -> Serv
         f"no server answers. Tried:\n{tried}\n"
         f"Start vLLM{machine} with\n    {command}\n"
         "or say where a server runs: --base-url URL, TOOLRUN_BASE_URL, or base_url in toolrun.toml"
+        f"\n{toy_hint()}"
     )
     told.__cause__ = first
     return told

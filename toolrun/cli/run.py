@@ -20,7 +20,7 @@ from toolrun.cli.options import (
     session_options,
     settings,
 )
-from toolrun.errors import ConfigError
+from toolrun.errors import ConfigError, ServerUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -89,7 +89,12 @@ def run(
         keeping.url(config),
         given(options),
     )
-    return anyio.run(_run, config, asked, mask)
+    try:
+        return anyio.run(_run, config, asked, mask)
+    except ServerUnreachable as error:
+        from toolrun.cli.reaching import unserved
+
+        raise unserved(error) from error
 
 
 class _Asked(Struct, frozen=True):

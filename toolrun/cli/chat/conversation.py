@@ -14,7 +14,7 @@ from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
-from toolrun.errors import LeaseLost, ToolrunError
+from toolrun.errors import LeaseLost, ServerUnreachable, ToolrunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -213,7 +213,6 @@ class Conversation:
 
     async def _open(self) -> bool:
         """Open the session to begin with; False where the person picked none."""
-        from toolrun.cli.about import server_name
         from toolrun.cli.chat.banner import welcome
         from toolrun.cli.chat.sessions import first, left, showing
         from toolrun.cli.chat.sessions.start import keeping_of
@@ -225,7 +224,8 @@ class Conversation:
         tools = load_tools(config.tools, config)
         self.keeping = keeping_of(start, config)
         options = {**session_options(config), "tools": tools, "folder": Path.cwd()}
-        self.runtime = Runtime(**options, store=self.keeping)
+        options["store"] = self.keeping
+        self.runtime = Runtime(**options)
         if start.goes_on:
             found = await first.begun_with(self, start)
             if found is None:
@@ -237,7 +237,7 @@ class Conversation:
             if start.new is not None:
                 await self.keeping.check_free(start.new)
             self._settle()
-            server = await server_name(config)
+            server = await self._server(options)
             self.session = await self.runtime.session(start.new).__aenter__()
         self._settle()
         for style, text in welcome(self.config, server, self.tools):
@@ -248,6 +248,29 @@ class Conversation:
             await left.offer(self)
         self._warming = asyncio.get_running_loop().create_task(self._warm())
         return True
+
+    async def _server(self, options: dict[str, Any]) -> str:
+        """What answers; where nothing does, the embedded model, if the person wants it.
+
+        Args:
+            options: of the runtime, which is another one then.
+
+        Raises:
+            ServerError: nothing answers, or not like this.
+        """
+        from toolrun.cli.about import server_name
+        from toolrun.cli.chat.sessions.embedded import offered
+        from toolrun.runtime import Runtime
+
+        try:
+            return await server_name(self.config)
+        except ServerUnreachable as error:
+            if (toy := await offered(self, error)) is None:
+                raise
+            self.config = toy
+            given = {"model": toy.model, "base_url": toy.base_url}
+            self.runtime = Runtime(**{**options, **given})
+            return await server_name(toy)
 
     async def _warm(self) -> None:
         """Open the store while the person thinks of something to say."""

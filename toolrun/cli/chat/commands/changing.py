@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from toolrun.cli.chat.commands.command import Command, words
 from toolrun.cli.chat.commands.words import nearest, one_of
 from toolrun.cli.chat.stopping import stoppable
+from toolrun.embedded import EMBEDDED, NANO, WHAT, is_embedded
 from toolrun.errors import ConfigError, ServerError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from toolrun.cli.chat.conversation import Conversation
-    from toolrun.config import Config
     from toolrun.options import Settings
 
 EFFORTS: Final = ("low", "medium", "high")
@@ -25,8 +29,12 @@ def settings_now(talk: Conversation) -> Settings:
     return settings_of(talk.session.state)
 
 
-async def served_here(talk: Conversation) -> list[str] | None:
+async def served_here(talk: Conversation, urls: Sequence[str] | None = None) -> list[str] | None:
     """The models that the server has; None where the person stopped that.
+
+    Args:
+        talk: who is asked.
+        urls: of the servers; those of the session where None.
 
     Raises:
         ServerError: no server answers.
@@ -34,7 +42,7 @@ async def served_here(talk: Conversation) -> list[str] | None:
     served: list[str] = []
 
     async def look() -> None:
-        served.extend(await _served(talk.config))
+        served.extend(await _served(urls or talk.config.base_urls, talk.config.api_key))
 
     if await stoppable(talk, look):
         return served
@@ -54,26 +62,63 @@ def check_served(name: str, served: list[str]) -> None:
 
 
 async def _model(talk: Conversation, rest: str) -> None:
-    now, served = settings_now(talk).model, await served_here(talk)
+    now, home = settings_now(talk), _home(talk)
+    try:
+        served = await served_here(talk, home)
+    except ServerError:
+        if rest != NANO:
+            raise
+        served = []
     if served is None:
         return
+    embedded = is_embedded(home) or NANO not in served
     if not rest:
-        from toolrun.cli.chat.view.blocks import table
-
-        rows = [(each, "this one" if each == now else "") for each in served]
-        talk.face.put(table(rows, title="models that are served"))
-        if now not in served:
-            talk.face.say(f"the model of this session, {now}, is not among them")
-        return
-    check_served(rest, served)
-    if rest == now:
-        talk.face.say(f"the model is {now} already")
-        return
-    await talk.reopen(model=rest)
-    talk.face.say(f"the model is {rest} from now on; what was said goes with it")
+        _list(talk, served, now.model)
+    elif rest == now.model:
+        talk.face.say(f"the model is {rest} already")
+    elif rest == NANO and embedded:
+        await _move(talk, rest, EMBEDDED)
+    else:
+        check_served(rest, served)
+        await _move(talk, rest, home)
 
 
-async def _served(config: Config) -> list[str]:
+async def _move(talk: Conversation, name: str, base_url: str | Sequence[str]) -> None:
+    """Go on with another model, of another server perhaps."""
+    from toolrun.cli.about import server_name
+
+    before = talk.config.base_url
+    if is_embedded(base_url):
+        await server_name(structs.replace(talk.config, model=name, base_url=EMBEDDED))
+    one = base_url if isinstance(base_url, str) or len(base_url) > 1 else base_url[0]
+    await talk.reopen(model=name, base_url=one)
+    if is_embedded(before) or is_embedded(base_url):
+        talk.meter.server = await server_name(talk.config)
+        talk.face.status(talk.meter.status())
+    what = f"{WHAT}, " if is_embedded(base_url) else ""
+    talk.face.say(f"the model is {name} from now on, {what}what was said goes with it")
+
+
+def _list(talk: Conversation, served: Sequence[str], now: str) -> None:
+    """The models that one can go on with."""
+    from toolrun.cli.chat.view.blocks import table
+
+    rows = [(each, "this one" if each == now else "") for each in served]
+    talk.face.put(table(rows, title="models that are served"))
+    if NANO not in served:
+        this = ", this one" if now == NANO else ""
+        talk.face.say(f"{NANO}: {WHAT}; it needs no server{this}")
+    elif now not in served:
+        talk.face.say(f"the model of this session, {now}, is not among them")
+
+
+def _home(talk: Conversation) -> tuple[str, ...]:
+    """The servers that the conversation began with, whatever its session has now."""
+    urls = talk.runtime.option("base_url") or talk.config.base_urls
+    return (urls,) if isinstance(urls, str) else tuple(urls)
+
+
+async def _served(urls: Sequence[str], api_key: str | None) -> list[str]:
     """The models of the first server that answers.
 
     Raises:
@@ -82,8 +127,10 @@ async def _served(config: Config) -> list[str]:
     from toolrun.models.door import Door
 
     failed: ServerError | None = None
-    for url in config.base_urls:
-        door = Door(url, api_key=config.api_key)
+    for url in urls:
+        if is_embedded(url):
+            return [NANO]
+        door = Door(url, api_key=api_key)
         try:
             return await door.models()
         except ServerError as error:
@@ -139,13 +186,14 @@ COMMANDS = (
     Command(
         name="/model",
         topic="Model",
-        summary="the models that the server has, or go on with another",
+        summary="the models that there are, or go on with another",
         usage="[NAME]",
         more=(
             "The conversation goes on with the other model as it is; the server's cache of the "
-            "prompt does not. The server is asked what it has."
+            "prompt does not. The server is asked what it has; nano is the toy that comes with "
+            "toolrun, and needs none."
         ),
-        examples=("/model", "/model openai/gpt-oss-120b"),
+        examples=("/model", "/model openai/gpt-oss-120b", "/model nano"),
         run=_model,
     ),
     Command(

@@ -14,6 +14,7 @@ from toolrun.cli.chat.sessions.left import chosen, is_asked
 from toolrun.cli.chat.stopping import stoppable
 from toolrun.cli.screen import WARNING
 from toolrun.copying import before_running_turn, copied
+from toolrun.embedded import is_embedded
 from toolrun.errors import (
     ConfigError,
     SessionBusy,
@@ -188,9 +189,11 @@ async def _asked(
 def settled(config: Config, state: State) -> Config:
     """The settings, with those that a session has of its own."""
     mine = settings_of(state)
+    moved = is_embedded(mine.base_url) or is_embedded(config.base_url)
     return structs.replace(
         config,
         model=mine.model,
+        base_url=mine.base_url if moved else config.base_url,
         effort=mine.effort,
         instructions=mine.instructions,
         profile=mine.profile,
@@ -236,7 +239,7 @@ async def changed(talk: Conversation, *, adopt: bool = False, **options: Any) ->
 
 def deployed(options: dict[str, Any]) -> dict[str, Any]:
     """Those of the options that no session keeps: they have to be given again."""
-    kept = (*PINNED, "model", "messages")
+    kept = (*PINNED, "model", "base_url", "messages")
     return {name: value for name, value in options.items() if name not in kept}
 
 
