@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOG := $(VENV)/set-up.log
 PEERS := .venv-peers
+DEMO := .venv-demo
 
 # The interpreter to build on: `make PYTHON=/path/to/python` decides, else the first that fits.
 # 3.11 stands first because it is what CI runs. A shim that cannot start is passed over.
@@ -24,6 +25,8 @@ PICK = python=; for name in $(or $(PYTHON),python3.11 python3.12 python3.13 pyth
 
 # What is compiled is kept, also where the environment says not to: tests start many processes.
 export PYTHONDONTWRITEBYTECODE :=
+
+PIP_INSTALL := install --disable-pip-version-check --no-deps --no-compile
 
 # Runs a command quietly: its output is shown only if it fails.
 QUIETLY = quietly() { "$$@" >>$(LOG) 2>&1 || { cat $(LOG) >&2; \
@@ -64,7 +67,47 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	echo "toolrun: set up in $$(took) s"
 
 .PHONY: demo
-demo: ## A real turn on a real vLLM (CPU, tiny scripted model), before your eyes
+demo: $(DEMO)/.set-up ## A session on the embedded model, before your eyes: no server, no GPU
+	@$(DEMO)/bin/python -m toolrun demo
+
+# Not $(VENV): that takes longer to make than the demo to watch. Several pips at once: each of them
+# mostly reads lists of files, on one core. What is used gets compiled then; most is not used.
+$(DEMO)/.set-up: pyproject.toml requirements-demo.txt
+	@$(PICK); began=$$(date +%s); took() { echo $$(( $$(date +%s) - began )); }; \
+	rm -rf $(DEMO); \
+	echo "toolrun: demo, set-up 1/2: an environment in $(DEMO), with $$($$python --version) ($$python)"; \
+	if command -v uv >/dev/null 2>&1; then \
+	    uv venv --quiet --python "$$python" $(DEMO) || exit 1; \
+	    install() { uv pip install --no-deps --python $(DEMO)/bin/python -r $$1; }; \
+	elif "$$python" -m pip --python "$$python" --version >/dev/null 2>&1 && \
+	    "$$python" -m venv --without-pip $(DEMO) >/dev/null 2>&1; then \
+	    install() { "$$python" -m pip --python $(DEMO)/bin/python $(PIP_INSTALL) -r $$1; }; \
+	elif "$$python" -m venv $(DEMO) >/dev/null 2>&1; then \
+	    install() { $(DEMO)/bin/python -m pip $(PIP_INSTALL) -r $$1; }; \
+	else \
+	    rm -rf $(DEMO); \
+	    echo "$$python cannot make a venv. On Debian: apt-get install python3-venv" >&2; \
+	    exit 1; \
+	fi; \
+	packages=$$(grep -c == requirements-demo.txt); \
+	echo "toolrun: demo, set-up 2/2: $$packages pinned packages (about 20 s; $$(took) s so far)"; \
+	awk '/==/ { print > "$(DEMO)/part-" NR % 3 ".txt" }' requirements-demo.txt; \
+	for part in 0 1 2; do \
+	    { install $(DEMO)/part-$$part.txt >$(DEMO)/part-$$part.log 2>&1 || \
+	        touch $(DEMO)/part-$$part.failed; } & \
+	done; wait; \
+	for part in 0 1 2; do \
+	    if [ -e $(DEMO)/part-$$part.failed ]; then \
+	        cat $(DEMO)/part-$$part.log >&2; \
+	        echo "toolrun: failed: to install the packages of $(DEMO)/part-$$part.txt" >&2; exit 1; \
+	    fi; \
+	done; \
+	pwd >"$$($(DEMO)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/toolrun.pth"; \
+	touch $@; \
+	echo "toolrun: set up in $$(took) s"
+
+.PHONY: demo-vllm
+demo-vllm: ## A real turn on a real vLLM (CPU, tiny scripted model): fetches 2.5 GB at first
 	@$(MAKE) --no-print-directory -j2 $(STAMP) rig
 	@$(BIN)/python -m tests.rig demo
 
@@ -139,16 +182,22 @@ vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
 	@$(BIN)/python -m tests.rig serve
 
 .PHONY: pins
-pins: ## Renew requirements-dev.txt from pyproject.toml (needs uv)
+pins: ## Renew requirements-dev.txt and -demo.txt from pyproject.toml (needs uv)
 	@{ echo "# Every package of the development environment, pinned, for any Python >= 3.11."; \
 	echo "# Made from pyproject.toml by \`make pins\`; the ranges that users get stand there."; \
 	uv pip compile pyproject.toml --quiet --upgrade --extra all --group dev --universal \
 	    --python-version 3.11 --no-annotate --no-header \
 	    --no-emit-index-url --no-emit-find-links; } >requirements-dev.new
+	@{ echo "# What the demo needs, pinned: toolrun with its extra embedded. Made by \`make pins\`; the same"; \
+	echo "# versions as in requirements-dev.txt, in an environment of its own: nobody waits for the rest."; \
+	uv pip compile pyproject.toml --quiet --extra embedded -c requirements-dev.new --universal \
+	    --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links; } >requirements-demo.new
 	@mv requirements-dev.new requirements-dev.txt
+	@mv requirements-demo.new requirements-demo.txt
 
 .PHONY: clean
 clean: ## Remove the environment, caches and builds of this folder
-	@rm -rf $(VENV) $(PEERS) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
-	    .hypothesis .import_linter_cache requirements-dev.new
+	@rm -rf $(VENV) $(PEERS) $(DEMO) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
+	    .hypothesis .import_linter_cache requirements-d*.new
 	@find toolrun tests -name __pycache__ -prune -exec rm -rf {} +

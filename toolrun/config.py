@@ -18,7 +18,7 @@ import msgspec
 from msgspec import Struct
 
 from toolrun import resources
-from toolrun.embedded import without_server
+from toolrun.embedded import NANO, without_server
 from toolrun.errors import ConfigError
 from toolrun.limits import Limits, Prices
 from toolrun.values import Sampling
@@ -118,13 +118,18 @@ class Config(Struct, frozen=True, kw_only=True):
 
 
 def load_config(
-    path: Path | None = None, *, env: Mapping[str, str] | None = None, **arguments: Any
+    path: Path | None = None,
+    *,
+    env: Mapping[str, str] | None = None,
+    embedded: bool = False,
+    **arguments: Any,
 ) -> Config:
     """Put the settings together.
 
     Args:
         path: the file; `toolrun.toml` in the current folder, where there is one, if None.
         env: the environment; this process's if None. An empty variable counts as not set.
+        embedded: whether the embedded model is meant where neither a model nor a server is named.
         **arguments: by key; those of a table with an underscore (`limits_steps`). None stands for
             not given.
 
@@ -135,11 +140,13 @@ def load_config(
     merged: dict[str, Any] = {}
     limits: dict[str, Any] = {}
     recording: dict[str, Any] = {}
-    layers = (
+    layers = [
         _from_file(path),
         _from_environment(os.environ if env is None else env),
         _from_arguments(arguments),
-    )
+    ]
+    if embedded and not any(key in layer for layer in layers for key in ("model", "base_url")):
+        layers.insert(0, {"model": NANO})
     for layer in layers:
         limits |= layer.get(_NESTED, {})
         recording |= _recording(layer)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PINS = ROOT / "requirements-dev.txt"
+DEMO_PINS = ROOT / "requirements-demo.txt"
 SHIPPED = {
     "schemas": {path.name for path in (ROOT / "schemas").iterdir()},
     "sandboxes": {path.name for path in (ROOT / "sandboxes").iterdir()},
@@ -110,7 +111,12 @@ def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
 
     assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile"} <= names
-    assert {"requirements-dev.txt", "schemas/config.schema.json", "sandboxes/pure.toml"} <= names
+    assert {
+        "requirements-dev.txt",
+        "requirements-demo.txt",
+        "schemas/config.schema.json",
+        "sandboxes/pure.toml",
+    } <= names
     assert {"toolrun/turn.py", "tests/conftest.py", "docs/index.md"} <= names
 
 
@@ -179,8 +185,8 @@ def _imported(python: Path, code: str, cwd: Path) -> set[str]:
     return set(_run(python, "-c", script, cwd=cwd).split())
 
 
-def _pinned() -> dict[str, Requirement]:
-    lines = [line for line in PINS.read_text().splitlines() if line and line[0] != "#"]
+def _pinned(pins: Path = PINS) -> dict[str, Requirement]:
+    lines = [line for line in pins.read_text().splitlines() if line and line[0] != "#"]
     return {_plain(each.name): each for each in map(Requirement, lines)}
 
 
@@ -211,7 +217,20 @@ def test_every_dependency_is_pinned_within_its_range(wanted: Requirement) -> Non
     assert exact.version in wanted.specifier
 
 
-def test_the_pins_name_no_machine_and_no_host() -> None:
-    text = PINS.read_text()
+def test_the_demo_has_all_that_it_needs_of_the_same_versions() -> None:
+    project: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["embedded"]]
+
+    assert {_plain(Requirement(line).name) for line in wanted} <= _pinned(DEMO_PINS).keys()
+    assert _versions(DEMO_PINS) < _versions(PINS)
+
+
+def _versions(pins: Path) -> set[str]:
+    return set(re.findall(r"^[^#\s]+==\S+", pins.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("pins", [PINS, DEMO_PINS], ids=lambda pins: pins.stem)
+def test_the_pins_name_no_machine_and_no_host(pins: Path) -> None:
+    text = pins.read_text()
 
     assert not re.search(r"https?://|file:|@|^-|/", text.partition("\n\n")[2] or text, re.MULTILINE)

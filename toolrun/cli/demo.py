@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -12,16 +14,19 @@ import msgspec
 from cyclopts import Parameter
 
 from toolrun.cli.options import Common, SessionOptions, open_session, recording, settings
+from toolrun.embedded import is_embedded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from toolrun.answer import Answer
     from toolrun.cli.narrate import Narrator
     from toolrun.config import Config
-    from toolrun.models.proof import Proof
+    from toolrun.models.harmony.model import HarmonyModel
 
-_PROMPT: Final = "How many words does notes.md have?"
+_PROMPT: Final = (
+    "Think of a secret number and tell nobody. Count the words of notes.md. "
+    "Then call reveal with your number."
+)
 _NOTES: Final = """# On thinking between calls
 
 A model that calls a tool has a reason for the call.
@@ -39,10 +44,12 @@ def demo(
     ] = None,
     common: Annotated[Any, Parameter(parse=False)] = None,
 ) -> int:
-    """Run one session on your server, explained step by step, with proof and replay.
+    """Run one session, explained step by step, with proof and replay.
 
-    Without --tools it has word_count, without --workspace a folder with one file, notes.md. Ends
-    with 1 where the proof or the replay fails.
+    Its model is the embedded one, a toy with real wiring that needs no server (toolrun[embedded]),
+    unless a server is named: --base-url, TOOLRUN_BASE_URL, or base_url in toolrun.toml. Without
+    --tools it has word_count and reveal, without --workspace a folder with one file, notes.md.
+    Ends with 1 where the proof or the replay fails.
 
     Args:
         prompt: What to ask; it should need a tool.
@@ -54,7 +61,7 @@ def demo(
 
     from toolrun.cli.options import prompt_of
 
-    config, _ = settings(options, common or Common())
+    config, _ = settings(options, common or Common(), embedded=True)
     text = prompt_of(prompt)
     with _workspace(config.workspace) as workspace:
         return anyio.run(_demo, _fitted(config, workspace), text, server_note)
@@ -64,9 +71,10 @@ def _fitted(config: Config, workspace: Path) -> Config:
     """The settings with what the demo needs: token ids for the proof, a tool, a workspace."""
     tools = config.tools or (str(Path(__file__).with_name("demo_tools.py")),)
     profile = config.profile if config.profile != "pure" else "workspace-ro"
+    body = {} if is_embedded(config.base_url) else {"return_token_ids": True}
     return msgspec.structs.replace(
         config,
-        extra_body={"return_token_ids": True, **config.extra_body},
+        extra_body={**body, **config.extra_body},
         workspace=workspace,
         profile=profile,
         tools=tools,
@@ -86,6 +94,7 @@ def _workspace(given: Path | None) -> Iterator[Path]:
 
 async def _demo(config: Config, prompt: str, note: str | None) -> int:
     from toolrun.cli.about import may_touch, server_name, tool_lines
+    from toolrun.cli.demo_proof import prove, without
     from toolrun.cli.load_tools import load_tools
     from toolrun.cli.narrate import Narrator
     from toolrun.cli.screen import Screen
@@ -97,14 +106,17 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
     assert config.workspace is not None
     narrator = Narrator(Screen.of(sys.stdout), config.workspace)
     narrator.say(
-        f"{config.model} on {', '.join(config.base_urls)} ({server})",
+        *_asked(config, server),
         *([note] if note else []),
         *(f"tool {each}: {each.description}" for each in lines),
         f"sandbox {may_touch(lines, config)}",
     )
-    record = recording(config, config.trace or True)
+    embedded = _embedded(config)
+    more: dict[str, Any] = {"tools": tools, "trace": recording(config, config.trace or True)}
+    if embedded is not None:
+        more["model"] = embedded
     with Interrupts() as interrupts:
-        async with open_session(config, tools=tools, trace=record) as session:
+        async with open_session(config, **more) as session:
             try:
                 turn = session.stream(prompt)
                 answer = await watch(session, turn, narrator.show, interrupts, narrator.close)
@@ -112,49 +124,33 @@ async def _demo(config: Config, prompt: str, note: str | None) -> int:
                 narrator.close()
             path = session.trace_path
     assert path is not None
-    proved = await _prove(config, answer, narrator)
+    proved = await prove(config, embedded, answer, narrator)
+    if embedded is not None:
+        await without(config, embedded, session, narrator)
     same = await _replay(path, narrator)
+    narrator.say("What it took", *narrator.figures())
     narrator.close()
     return 0 if answer.status == "finished" and proved and same else 1
 
 
-async def _prove(config: Config, answer: Answer, narrator: Narrator) -> bool:
-    from toolrun.errors import ServerError
-    from toolrun.models.door import Door
-    from toolrun.models.proof import prove_reasoning
-
-    title = "The proof: is the reasoning of step 1 in the prompt that step 2 was sampled from?"
-    if len(answer.steps) < 2 or not answer.steps[0].reasoning:  # noqa: PLR2004
-        narrator.say(title, "There is nothing to prove: no step with reasoning called a tool.")
-        return False
-    door = Door(config.base_urls[0], api_key=config.api_key)
-    try:
-        proof = await prove_reasoning(door, config.model, *answer.steps[:2])
-    except ServerError as error:
-        narrator.say(title, f"It could not be proved: {error}")
-        return False
-    finally:
-        await door.aclose()
-    narrator.say(title, *_told(proof))
-    return proof.found
-
-
-def _told(proof: Proof) -> list[str]:
-    if not proof.found:
-        return [
-            f"NO. It is not among the {proof.prompt_tokens:,} tokens of that prompt.",
-            f"Compared: {proof.how}.",
-            f"The prompt ends with: {proof.excerpt}",
-        ]
-    last = proof.position + proof.tokens - 1
+def _asked(config: Config, server: str) -> list[str]:
+    """Who is sampled: a heading, and what is to be known of it."""
+    if not is_embedded(config.base_url):
+        return [f"{config.model} on {', '.join(config.base_urls)} ({server})"]
     return [
-        (
-            f"YES: all {proof.tokens} tokens of it, in the analysis channel, as tokens "
-            f"{proof.position} to {last} of {proof.prompt_tokens:,}."
-        ),
-        f"Compared: {proof.how}.",
-        f"There the prompt reads: {proof.excerpt}",
+        server,
+        "It has the architecture and the vocabulary of gpt-oss, and nine million parameters that",
+        "have learned to call tools and to read results. It knows nothing: judge no agent by it.",
+        "It is sampled in this process. There is no server, no GPU and no download.",
     ]
+
+
+def _embedded(config: Config) -> HarmonyModel | None:
+    if not is_embedded(config.base_url):
+        return None
+    from toolrun.models.nano.sampler import nano
+
+    return nano()
 
 
 async def _replay(path: Path, narrator: Narrator) -> bool:
@@ -165,6 +161,13 @@ async def _replay(path: Path, narrator: Narrator) -> bool:
         "The replay: the same session from its trace, without any server, model or tool",
         f"{verdict[0].upper()}{verdict[1:]}.",
         f"The trace is {path}",
-        f"See it again: toolrun replay {path}",
+        f"See it again: {_command()} replay {path}",
     )
     return same
+
+
+def _command() -> str:
+    """How to type toolrun here, where it may lie in an environment that is not on the PATH."""
+    if shutil.which("toolrun") is not None:
+        return "toolrun"
+    return f"{os.path.relpath(sys.executable)} -m toolrun"

@@ -23,9 +23,12 @@ class Narrator:
         self._workspace = workspace
         self._steps = 0
         self._texted = False
+        self._asked = self._answered = 0.0
+        self._sampled = list[ev.StepFinished]()
 
     def show(self, event: ev.Event) -> None:
         """Show one event, after its heading."""
+        self._timed(event)
         if (heading := self._heading(event)) is not None:
             self._renderer.close()
             self._screen.line(s.ANSWER, "\n")
@@ -43,6 +46,28 @@ class Narrator:
     def close(self) -> None:
         """End what is being written."""
         self._renderer.close()
+
+    def figures(self) -> list[str]:
+        """How long the model took: to its first token, and for each of the others."""
+        tokens = sum(each.usage.completion_tokens for each in self._sampled)
+        rest = sum(each.seconds - (each.first_token or 0) for each in self._sampled)
+        found = []
+        if self._answered:
+            found.append(f"First token: {self._answered - self._asked:.1f} s after the question.")
+        if tokens and rest > 0:
+            found.append(f"Then {tokens / rest:,.0f} tokens/s: {tokens:,} in {rest:.1f} s.")
+        return found or ["Nothing was sampled."]
+
+    def _timed(self, event: ev.Event) -> None:
+        match event:
+            case ev.UserMessage():
+                self._asked = event.time
+            case ev.ReasoningDelta() | ev.TextDelta() if not self._answered:
+                self._answered = event.time
+            case ev.StepFinished():
+                self._sampled.append(event)
+            case _:
+                pass
 
     def _heading(self, event: ev.Event) -> str | None:
         match event:

@@ -171,7 +171,11 @@ class SessionOptions(ToolOptions, ServerOptions):
 
 
 def settings(
-    options: ToolOptions | ServerOptions | None, common: Common, store: str | None = None
+    options: ToolOptions | ServerOptions | None,
+    common: Common,
+    store: str | None = None,
+    *,
+    embedded: bool = False,
 ) -> tuple[Config, Mask]:
     """The settings that hold, and what masks their secrets; logging is set up by them.
 
@@ -179,6 +183,7 @@ def settings(
         options: of the command line.
         common: what every command has.
         store: the URL of a store, of the command line.
+        embedded: see `load_config`.
 
     Raises:
         ConfigError: a setting does not fit.
@@ -192,7 +197,8 @@ def settings(
         given["base_url"] = urls[0]
     if given.get("extra_body") is not None:
         given["extra_body"] = _object(given["extra_body"], "--extra-body")
-    config = load_config(common.config, log_level=common.log_level, store=store, **given)
+    given |= {"log_level": common.log_level, "store": store}
+    config = load_config(common.config, embedded=embedded, **given)
     mask = Mask([config.api_key, *map(os.environ.get, config.secrets)])
     set_up(config.log_level, mask)
     return config, mask
