@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from cyclopts import Parameter
 
 from toolrun.cli.options import Common, ServerOptions, settings
+from toolrun.embedded import is_embedded
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def doctor(
 
     Green: it works. Yellow: it works with a limit, or could not be told. Red: toolrun will not work
     well with it, and the command ends with 1. A server that nobody answers at ends it with 5.
+    --model nano, without a URL, checks the embedded model.
 
     Args:
         url: Base URL; that of the settings by default. Without a path, /v1 is meant.
@@ -41,7 +43,12 @@ def doctor(
 
     config, _ = settings(options or ServerOptions(), common or Common())
     base_url = _only(config.base_url) if url is None else _with_path(url)
-    report = anyio.run(_examined, config, base_url, as_json)
+    if is_embedded(base_url):
+        from toolrun.models.doctor.embedded import examine_embedded
+
+        report = anyio.run(examine_embedded)
+    else:
+        report = anyio.run(_examined, config, base_url, as_json)
     if as_json:
         import msgspec
 

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from toolrun.cli.screen import visible
+from toolrun.embedded import is_embedded
 from toolrun.models.doctor import CHECKS
 
 if TYPE_CHECKING:
@@ -68,7 +69,10 @@ def show(report: Report, file: TextIO) -> None:
     counts = {each: sum(check.verdict == each for check in report.checks) for each in _GLYPHS}
     told = ", ".join(f"{count} {each}" for each, count in counts.items() if count)
     by = "" if report.via == "chat" else f'; via="auto" samples it by {report.via}'
-    console.print(Text(visible(f"{report.server} at {report.url}: {told}{by}")))
+    where = f"{report.server} at {report.url}"
+    if is_embedded(report.url):
+        where, by = report.server, "; it needs no server"
+    console.print(Text(visible(f"{where}: {told}{by}")))
 
 
 def table(report: Report, console: Console) -> Table:

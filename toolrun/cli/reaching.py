@@ -46,7 +46,10 @@ def toy_hint() -> str:
 
     there = has("numpy") and has("openai_harmony")
     first = "" if there else " (first: pip install 'toolrun[embedded]')"
-    return f"or try the toy model that comes with toolrun, without a server: --model {NANO}{first}"
+    return (
+        f"or try the toy model that comes with toolrun, without a server: --model {NANO} and no "
+        f"--base-url{first}"
+    )
 
 
 def unserved(error: ServerUnreachable) -> ServerUnreachable:

@@ -61,6 +61,7 @@ class HarmonyModel:
         logprobs: whether each sampled token's log-probability is wanted (`AssistantMessage`).
         stop_at_call: whether `<|call|>` ends a step, as the model was trained with; False lets it
             make several calls in one.
+        date: YYYY-MM-DD, of all prompts, whatever the session's is.
 
     Raises:
         MissingExtra: no harmony library is installed.
@@ -77,6 +78,7 @@ class HarmonyModel:
         keep_reasoning: Literal["turn", "all"] = "turn",
         logprobs: bool = False,
         stop_at_call: bool = True,
+        date: str | None = None,
     ) -> None:
         if keep_reasoning not in ("turn", "all"):
             raise ConfigError(f"keep_reasoning must be 'turn' or 'all', not {keep_reasoning!r}")
@@ -86,6 +88,7 @@ class HarmonyModel:
         self._keep_all = keep_reasoning == "all"
         self._logprobs = logprobs
         self._stop_at_call = stop_at_call
+        self._date = date
         self._renderer: Renderer | None = None
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
@@ -96,6 +99,8 @@ class HarmonyModel:
             ContextTooLong: the conversation no longer fits.
             ConfigError: harmony's vocabulary cannot be loaded, or a setting is not harmony's.
         """
+        if self._date is not None:
+            request = structs.replace(request, date=self._date)
         renderer = self._renderer or await self._load()
         history = history_of(request, renderer, keep_all=self._keep_all)
         prompt = history.prompt(request)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -20,6 +21,7 @@ from toolrun.models.harmony.model import HarmonyModel
 from toolrun.models.harmony.tokens import Sampled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from toolrun.models.harmony.tokens import OnTokens, TokenRequest
@@ -30,8 +32,11 @@ NAMES: Final = (NAME, NANO)
 _WHAT = "the embedded model"
 _PIECE = 4
 """How many tokens come at once: 20 ms of work, after which a step can be cancelled."""
+_DATE = "2026-01-01"
+"""In its prompts, whatever the day: what it says must not change with that."""
 _KEPT = 4
 """Of how many conversations the keys and values are kept: 16 KB a token each."""
+_loading = threading.Lock()
 
 
 class NanoSampler:
@@ -47,8 +52,6 @@ class NanoSampler:
     def __init__(self, path: Path | None = None) -> None:
         check_there()
         self._path = path
-        self._voice: Voice | None = None
-        self._loading = threading.Lock()
         self._pasts: deque[Past] = deque(maxlen=_KEPT)
 
     async def sample(self, request: TokenRequest, on_tokens: OnTokens | None = None) -> Sampled:
@@ -61,15 +64,17 @@ class NanoSampler:
         """
         check_name(request.model or NAME)
         run = await anyio.to_thread.run_sync(self._begun, request)
-        while run.reason is None:
+        stops, end = request.sampling.stop or (), None
+        while run.reason is None and end is None:
             came = await anyio.to_thread.run_sync(run.advance, _PIECE)
+            end = _end(run.said, len(came), stops) if stops else None
             if came and on_tokens is not None:
-                on_tokens(came)
+                on_tokens(came if end is None else came[: end - len(run.said) or None])
         self._pasts.append(run.past())
         return Sampled(
-            tuple(run.said),
-            logprobs=tuple(run.logprobs) if request.logprobs else None,
-            finish_reason=run.reason,
+            tuple(run.said[:end]),
+            logprobs=tuple(run.logprobs[:end]) if request.logprobs else None,
+            finish_reason="stop" if end is not None else run.reason,
             prompt_tokens=len(request.prompt),
             cached_tokens=run.cached,
         )
@@ -77,7 +82,7 @@ class NanoSampler:
     async def context_length(self, name: str) -> int:
         """Tokens that it takes, prompt and reply together."""
         del name
-        from toolrun.models.nano.body import CONTEXT
+        from toolrun.models.nano.cache import CONTEXT
 
         return CONTEXT
 
@@ -86,7 +91,7 @@ class NanoSampler:
         self._pasts.clear()
 
     def _begun(self, request: TokenRequest) -> Run:
-        from toolrun.models.nano.body import CONTEXT
+        from toolrun.models.nano.cache import CONTEXT
         from toolrun.models.nano.run import Run
 
         if len(request.prompt) >= CONTEXT:
@@ -103,18 +108,33 @@ class NanoSampler:
         return Run(voice, request.prompt, request.stop, request.sampling, past, logprobs=wanted)
 
     def voice(self) -> Voice:
-        """The model, read at the first use; it takes under a second."""
-        from toolrun.models.nano.body import Body
-        from toolrun.models.nano.run import Voice
-        from toolrun.models.nano.weights import FILE, read
-        from toolrun.models.nano.words import Words
+        """The model, read at its first use in this process; it takes under a second."""
+        from toolrun.models.nano.weights import FILE
 
-        with self._loading:
-            if self._voice is None:
-                weights = read(self._path or FILE)
-                words = Words(weights, vocabulary.load())
-                self._voice = Voice(weights, Body(weights), words)
-            return self._voice
+        with _loading:
+            return _read(self._path or FILE)
+
+
+@lru_cache(maxsize=2)
+def _read(path: Path) -> Voice:
+    """A model; nothing in it changes, so that all who sample it share it."""
+    from toolrun.models.nano.body import Body
+    from toolrun.models.nano.run import Voice
+    from toolrun.models.nano.weights import read
+    from toolrun.models.nano.words import Words
+
+    weights = read(path)
+    return Voice(weights, Body(weights), Words(weights, vocabulary.load()))
+
+
+def _end(said: Sequence[int], new: int, stops: Sequence[str]) -> int | None:
+    """After how many tokens one of the texts was said that end a step; None where none was."""
+    encoding = vocabulary.load()
+    for end in range(len(said) - new + 1, len(said) + 1):
+        text = encoding.decode(said[:end])
+        if any(stop in text for stop in stops):
+            return end
+    return None
 
 
 def check_there() -> None:
@@ -150,4 +170,4 @@ def nano(path: Path | None = None) -> HarmonyModel:
     Raises:
         MissingExtra: numpy or a harmony library is not installed.
     """
-    return HarmonyModel(NanoSampler(path), name=NAME)
+    return HarmonyModel(NanoSampler(path), name=NAME, date=_DATE)

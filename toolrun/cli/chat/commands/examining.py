@@ -9,6 +9,7 @@ from toolrun.cli.chat.commands.command import Command
 from toolrun.cli.chat.commands.words import nothing_more
 from toolrun.cli.chat.stopping import stoppable
 from toolrun.cli.screen import BAD, GOOD, WARNING, Style
+from toolrun.embedded import is_embedded
 
 if TYPE_CHECKING:
     from toolrun.cli.chat.conversation import Conversation
@@ -20,9 +21,20 @@ _STYLES: Final[dict[Verdict, Style]] = {"green": GOOD, "yellow": WARNING, "red":
 async def _doctor(talk: Conversation, rest: str) -> None:
     nothing_more(rest, "/doctor")
     for url in talk.config.base_urls:
-        if not await stoppable(talk, lambda url=url: _examined(talk, url)):  # type: ignore[misc]
+        if is_embedded(url):
+            await _examined_here(talk)
+        elif not await stoppable(talk, lambda url=url: _examined(talk, url)):  # type: ignore[misc]
             talk.face.say("stopped")
             return
+
+
+async def _examined_here(talk: Conversation) -> None:
+    from toolrun.models.doctor.embedded import examine_embedded
+
+    report = await examine_embedded()
+    for check in report.checks:
+        talk.face.say(f"{check.name}: {check.saw}", _STYLES[check.verdict])
+    talk.face.say(_summary(report), GOOD if report.works else BAD)
 
 
 async def _examined(talk: Conversation, url: str) -> None:
@@ -50,7 +62,8 @@ async def _examined(talk: Conversation, url: str) -> None:
 def _summary(report: Report) -> str:
     verdicts = [check.verdict for check in report.checks]
     counts = [f"{verdicts.count(each)} {each}" for each in _STYLES if each in verdicts]
-    return f"{report.server} at {report.url}: {', '.join(counts)}"
+    where = "" if is_embedded(report.url) else f" at {report.url}"
+    return f"{report.server}{where}: {', '.join(counts)}"
 
 
 COMMANDS = (
