@@ -3,6 +3,8 @@
 - `vllm`: a running server; the test runs once for each version of `RELEASES`, or of
   `TOOLRUN_VLLM_VERSIONS` (separated by commas or blanks).
 - `vllm32`: the running server of the latest version, for what does not differ by version.
+- `nano_vllm`, `nano_vllm32`: the same with the embedded model, sampled and not scripted. They run
+  for the tests of a module: no run is to hold four servers to its end.
 - `inside`: a process that has toolrun and that version's vLLM, its engines started.
 - `clients`: the environments of other frameworks, in which scripts run. `litellm_proxy`: LiteLLM's
   proxy in front of `vllm32`.
@@ -14,13 +16,15 @@ start when the first test asks for one, all that the collected tests need at onc
 until the end of the test run. Tests share them: tell apart what you count.
 
 `TOOLRUN_VLLM_URLS="0.32.0=http://127.0.0.1:8000"` names servers that run already (`make vllm`):
-they are taken instead.
+they are taken instead. `nano-0.32.0=...` names one that serves the embedded model.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from contextlib import ExitStack
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -34,11 +38,13 @@ from tests.rig.server import ServerFailedError, VllmServer
 from tests.rig.versions import LATEST, OLDEST, RELEASES, release
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from playwright.sync_api import Browser
 
-_SERVERS: Final = frozenset({"vllm_version", "vllm32", "oracle32", "clients"})
+_SERVERS: Final = frozenset({"vllm_version", "vllm32", "nano_vllm32", "oracle32", "clients"})
+_NANO: Final = frozenset({"nano_vllm", "nano_vllm32"})
+_RUNNING_NANO: Final = "nano-"
 _LATEST: Final = frozenset({"vllm32", "oracle32"})
 _OWN: Final = ("tests/integration/test_own_server", "tests/integration/test_prefix_cache")
 _needed: Final[set[str]] = set()
@@ -54,15 +60,22 @@ def wanted_versions() -> tuple[str, ...]:
     return tuple(release(name).vllm for name in names if name) or tuple(RELEASES)
 
 
-def running_servers() -> dict[str, str]:
+def running_servers(*, nano: bool = False) -> dict[str, str]:
     """The servers of this machine that run already, as the environment names them: their roots.
+
+    Args:
+        nano: those that serve the embedded model, not the scripted one.
 
     Raises:
         ValueError: the environment names a version that the rig does not serve.
     """
     names = os.environ.get("TOOLRUN_VLLM_URLS", "").split()
-    pairs = (name.partition("=") for name in names)
-    return {release(version).vllm: root.rstrip("/") for version, _, root in pairs}
+    pairs = [name.partition("=") for name in names]
+    return {
+        release(name.removeprefix(_RUNNING_NANO)).vllm: root.rstrip("/")
+        for name, _, root in pairs
+        if name.startswith(_RUNNING_NANO) is nano
+    }
 
 
 @pytest.hookimpl(tryfirst=True)  # before `-m` deselects
@@ -87,9 +100,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 def _version_of(item: pytest.Item) -> str | None:
     """The version of the shared server that a test needs; None where it starts its own."""
+    names = set(getattr(item, "fixturenames", ()))
+    if names & _NANO and "vllm" not in names:
+        return None
     if (spec := getattr(item, "callspec", None)) is not None and "vllm_version" in spec.params:
         return str(spec.params["vllm_version"])
-    return None if _LATEST.isdisjoint(getattr(item, "fixturenames", ())) else LATEST
+    return None if _LATEST.isdisjoint(names) else LATEST
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> LoadScopeScheduling | None:
@@ -175,6 +191,33 @@ def vllm(vllm_servers: Servers, vllm_version: str) -> VllmServer:
 @pytest.fixture(scope="session")
 def vllm32(vllm_servers: Servers) -> VllmServer:
     return vllm_servers.get(LATEST)
+
+
+@pytest.fixture(scope="module")
+def nano_servers(pytestconfig: pytest.Config) -> Iterator[Callable[[str], VllmServer]]:
+    """Gives the server of the embedded model by vLLM's version; starts it when first asked."""
+    report = pytestconfig.pluginmanager.get_plugin("terminalreporter")
+    with ExitStack() as stack:
+
+        @cache
+        def get(version: str) -> VllmServer:
+            if root := running_servers(nano=True).get(version):
+                return VllmServer(version, nano=True, port=int(root.rpartition(":")[2]))
+            said = report and (lambda line: report.write_line(f"[rig] {line}"))
+            server = VllmServer(version, nano=True, progress=said or (lambda _: None))
+            return stack.enter_context(server)
+
+        yield get
+
+
+@pytest.fixture(scope="module")
+def nano_vllm(nano_servers: Callable[[str], VllmServer], vllm_version: str) -> VllmServer:
+    return nano_servers(vllm_version)
+
+
+@pytest.fixture(scope="module")
+def nano_vllm32(nano_servers: Callable[[str], VllmServer]) -> VllmServer:
+    return nano_servers(LATEST)
 
 
 @pytest.fixture(scope="session")

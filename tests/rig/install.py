@@ -18,7 +18,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.rig.parts import Part
-from tests.rig.versions import REPOSITORY, RIG, release
+from tests.rig.versions import NANO_CONTEXT, REPOSITORY, RIG, release
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ _NANO = "toolrun/models/nano"
 _NANO_CODE = (
     *("tests/rig/make_model.py", "tests/rig/chat.jinja"),
     *(f"tests/rig/nano/{name}.py" for name in ("folder", "vocabulary", "spelling")),
-    *(f"{_NANO}/{name}.py" for name in ("codes", "weights", "body")),
+    *(f"{_NANO}/{name}.py" for name in ("codes", "weights")),
 )
 """What makes the embedded model's folder."""
 _TAIL = 40
@@ -119,7 +119,8 @@ def install_nano(version: str, progress: Progress) -> Path:
     return Part(
         "nano",
         (
-            *(installation.model.name, hashlib.sha256(weights.read_bytes()).hexdigest()),
+            *(installation.model.name, str(NANO_CONTEXT)),
+            hashlib.sha256(weights.read_bytes()).hexdigest(),
             *((REPOSITORY / name).read_text() for name in _NANO_CODE),
         ),
         partial(_build_nano, installation=installation, weights=weights),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tests.rig.install import install, install_nano
 from tests.rig.libraries import library_folder
 from tests.rig.scripts import marker
-from tests.rig.versions import LATEST, MODEL, NANO, REPOSITORY, RIG, START_DATE
+from tests.rig.versions import LATEST, MODEL, NANO, NANO_CONTEXT, REPOSITORY, RIG, START_DATE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 CONTEXT: Final = 8192
 """The longest prompt and answer together, in tokens, of the scripted model."""
-NANO_CONTEXT: Final = 4096
-"""The same of the embedded model: its own, `toolrun.models.nano.body.CONTEXT`."""
 
 _PARSERS: Final = (
     *("--tool-call-parser", "openai", "--enable-auto-tool-choice"),

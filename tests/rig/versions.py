@@ -26,6 +26,9 @@ MODEL: Final = "openai/gpt-oss-20b"
 NANO: Final = "toolrun-nano"
 """The name under which the embedded model is served: that of toolrun's own `toolrun serve`."""
 
+NANO_CONTEXT: Final = 4096
+"""How many tokens it takes, reply included: as many as where numpy samples it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Release:

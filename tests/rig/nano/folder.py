@@ -18,7 +18,7 @@ import torch
 from tests.rig.make_model import save_tokenizer
 from tests.rig.nano import vocabulary
 from tests.rig.nano.spelling import VOCABULARY
-from toolrun.models.nano.body import CONTEXT
+from tests.rig.versions import NANO_CONTEXT
 from toolrun.models.nano.weights import Weights, read
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def config(weights: Weights) -> Any:
         num_key_value_heads=s.kv_heads,
         vocab_size=VOCABULARY,
         sliding_window=s.window,
-        max_position_embeddings=CONTEXT,
+        max_position_embeddings=NANO_CONTEXT,
         eos_token_id=_RETURN,
         pad_token_id=_PAD,
         bos_token_id=_BOS,
@@ -84,7 +84,7 @@ def config(weights: Weights) -> Any:
             "rope_type": "yarn",
             "rope_theta": s.theta,
             "factor": 1.0,
-            "original_max_position_embeddings": CONTEXT,
+            "original_max_position_embeddings": NANO_CONTEXT,
             "beta_fast": 32.0,
             "beta_slow": 1.0,
             "truncate": False,
