@@ -67,14 +67,21 @@ class Clients:
     python: Path
     strands: Path
 
-    def run(self, script: str, *words: str, env: Mapping[str, str] | None = None) -> Any:
+    def run(
+        self,
+        script: str,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        seconds: float = _SCRIPT_S,
+    ) -> Any:
         """Run a script of `tests/integration/clients` and give what its last line says, as JSON.
 
         Raises:
             ClientError: it failed.
+            subprocess.TimeoutExpired: it took longer than these seconds.
         """
         python = self.strands if script.startswith("strands") else self.python
-        return self.run_file(SCRIPTS / script, *words, env=env, python=python)
+        return self.run_file(SCRIPTS / script, *words, env=env, python=python, seconds=seconds)
 
     def run_file(
         self,
@@ -82,6 +89,7 @@ class Clients:
         *words: str,
         env: Mapping[str, str] | None = None,
         python: Path | None = None,
+        seconds: float = _SCRIPT_S,
     ) -> Any:
         """The same for any file."""
         done = subprocess.run(
@@ -91,7 +99,7 @@ class Clients:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_SCRIPT_S,
+            timeout=seconds,
         )
         if done.returncode:
             raise ClientError(f"{path.name} ended with {done.returncode}:\n{done.stderr}")

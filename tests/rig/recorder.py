@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_SECONDS = 60.0
-
 
 @dataclass(frozen=True)
 class Sampled:
@@ -75,6 +73,7 @@ def recording(root: str) -> Iterator[Recorder]:
 class _Handler(BaseHTTPRequestHandler):
     behind: str
     kept: Recorder
+    seconds = 60.0
 
     def do_GET(self) -> None:
         self._pass(None)
@@ -96,7 +95,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.behind + self.path, body, {"content-type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=_SECONDS) as reply:
+            with urllib.request.urlopen(request, timeout=self.seconds) as reply:
                 status, kind, read = reply.status, reply.headers.get_content_type(), reply.read()
         except urllib.error.HTTPError as error:
             status, kind, read = error.code, error.headers.get_content_type(), error.read()
