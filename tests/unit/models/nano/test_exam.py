@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
 
+from tests.rig.nano import evaluate
 from tests.rig.nano.cases import CHAT, MISSING, NO_TOOL, ONE, TWO, Case
 from tests.rig.nano.evaluate import DEVELOPMENT, EXAM, Verdict, failures, interval, summary
 from tests.rig.nano.tools import families
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SILENT = {NO_TOOL, MISSING, CHAT}
 
@@ -94,6 +98,24 @@ def test_a_summary_tells_totals_and_nothing_of_a_request() -> None:
     assert "SAID" not in told
     assert not any(case.ask in told for case in EXAM if len(case.ask) > 10)
     assert len(failures("exam", some)) == len(EXAM) - sum(c.kind == ONE for c in EXAM)
+
+
+@pytest.mark.parametrize("more", [[], ["--exam-too"]])
+def test_failures_of_the_exam_are_written_only_where_that_is_asked_for(
+    more: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wrong(_: Path, case: Case) -> Verdict:
+        return Verdict(case, tool=False, arguments=False, answer=False, said=["SAID"])
+
+    written = tmp_path / "wrong.txt"
+    monkeypatch.setattr(evaluate, "_judge", wrong)
+    arguments = ["evaluate", "FILE", "--count", "0", "--wrong", str(written), *more]
+    monkeypatch.setattr("sys.argv", arguments)
+    monkeypatch.setattr(evaluate, "_compared", lambda *_: [])
+    evaluate.main()
+    counted = Counter(re.findall(r"^\[(exam|development), ", written.read_text(), re.MULTILINE))
+    assert counted["development"] == len(DEVELOPMENT)
+    assert counted["exam"] == (len(EXAM) if more else 0)
 
 
 @pytest.mark.parametrize(
