@@ -1,6 +1,7 @@
 """What do the README and the docs say of what becomes of errands, and how is that written anew?
 
-`python -m tests.rig.nano.frameworks --write` measures, and writes the table between two marks.
+`python -m tests.rig.nano.frameworks --write` measures, and writes the tables between two marks: a
+short one into the README, the whole one into the docs.
 """
 
 from __future__ import annotations
@@ -20,20 +21,20 @@ if TYPE_CHECKING:
 
     from tests.rig.nano.errands import Errand, Verdict
 
-PAGES: Final = (
-    REPOSITORY / "README.md",
-    REPOSITORY / "docs/explanation/why-reasoning-must-survive.md",
-)
+README: Final = REPOSITORY / "README.md"
+PAGE: Final = REPOSITORY / "docs/explanation/why-reasoning-must-survive.md"
 _BEGIN: Final = "<!-- Written by python -m tests.rig.nano.frameworks --write -->\n"
 _END: Final = "<!-- Here it ends. -->\n"
 _HEAD: Final = (
     "client",
-    "sends back",
-    "first reasoning in later prompts",
-    "a secret of step 1, told at the end",
-    "a result of step 1, told at the end",
-    "told, where all before went right",
+    "sends it back as",
+    "a secret of step 1 is known at the end",
+    "a result of step 1 is",
+    "prompts that have it",
+    "known, where all before went right",
 )
+_SHORT: Final = 4
+"""So many columns has the README."""
 
 
 class Share(Struct, frozen=True):
@@ -73,8 +74,8 @@ class Row(Struct, frozen=True):
         return (
             self.client,
             ", ".join(f"`{field}`" for field in self.fields) or "nothing",
-            f"{back} of {prompts}",
             *(str(self.done[kind]) for kind in KINDS),
+            f"{back} of {prompts}",
             str(self.prepared),
         )
 
@@ -91,9 +92,9 @@ def row(name: str, versions: Mapping[str, str], ran: Iterable[tuple[Errand, Verd
         back, prompts = back + verdict.back[0], prompts + verdict.back[1]
         prepared, told = prepared + verdict.prepared, told + (verdict.prepared and verdict.done)
         fields |= verdict.fields
-    version = "".join(f", {package} {number}" for package, number in versions.items())
+    version = ", ".join(f"{package} {number}" for package, number in versions.items())
     return Row(
-        f"{name}{version}",
+        f"{name} ({version})" if version else name,
         tuple(sorted(fields)),
         (back, prompts),
         {kind: Share(done[kind], counts[kind]) for kind in KINDS},
@@ -101,23 +102,22 @@ def row(name: str, versions: Mapping[str, str], ran: Iterable[tuple[Errand, Verd
     )
 
 
-def table(rows: Sequence[Row]) -> str:
-    """The rows as Markdown."""
+def table(rows: Sequence[Row], columns: int = len(_HEAD)) -> str:
+    """The rows as Markdown, with their first columns."""
     lines = [_HEAD, *(each.cells() for each in rows)]
-    first, *rest = (f"| {' | '.join(cells)} |" for cells in lines)
-    return "\n".join([first, "|---" * len(_HEAD) + "|", *rest, ""])
+    first, *rest = (f"| {' | '.join(cells[:columns])} |" for cells in lines)
+    return "\n".join([first, "|---" * columns + "|", *rest, ""])
 
 
-def write(text: str, pages: Sequence[Path] = PAGES) -> None:
-    """Put a table between the marks of pages.
+def write(rows: Sequence[Row], readme: Path = README, page: Path = PAGE) -> None:
+    """Put the tables between the marks of the pages.
 
     Raises:
         ValueError: a page has no marks.
     """
-    for page in pages:
-        old = page.read_text(encoding="utf-8")
-        head, begin, rest = old.partition(_BEGIN)
+    for each, text in ((readme, table(rows, _SHORT)), (page, table(rows))):
+        head, begin, rest = each.read_text(encoding="utf-8").partition(_BEGIN)
         _, end, tail = rest.partition(_END)
         if not (begin and end):
-            raise ValueError(f"{page} lacks the marks {_BEGIN.strip()} and {_END.strip()}")
-        page.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+            raise ValueError(f"{each} lacks the marks {_BEGIN.strip()} and {_END.strip()}")
+        each.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")

@@ -32,7 +32,7 @@ _CHOOSE: Final = (
     "Choose a {k} and keep it to yourself",
     "Pick a {k} in your head, don't say which",
 )
-_CITIES: Final = [
+_CITIES: Final = (
     "Madrid",
     "Berlin",
     "Seoul",
@@ -43,7 +43,7 @@ _CITIES: Final = [
     "Lisbon",
     "Sydney",
     "Toronto",
-]
+)
 _ASKS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "get_weather": (("check the weather in {}", "tell me the weather in {}"), _CITIES),
     "get_time": (("tell me the time in {}", "look up the local time in {}"), _CITIES),
@@ -68,7 +68,7 @@ _TELL: Final = (
 )
 _THEN: Final = (". Then ", ". After that ", ". Now ")
 _LAST: Final = (". At last ", ". When that is done, ", ". Then ")
-_WORDS: Final = [
+_WORDS: Final = (
     "table",
     "river",
     "window",
@@ -80,7 +80,7 @@ _WORDS: Final = [
     "bridge",
     "candle",
     "forest",
-]
+)
 _SAID_SECRET: Final = re.compile(r"\bMy (\w+) is (\S+?)\.(?:\s|$)")
 
 

@@ -56,15 +56,15 @@ class Client(Struct, frozen=True):
 
 
 CLIENTS: Final = (
-    Client("toolrun, `Session`", "toolrun_errands.py"),
-    Client("toolrun, the reasoning taken out on the way", "toolrun_errands.py", drops=True),
-    Client("openai, the message appended as it came", "openai_errands.py", ("appended",)),
-    Client("openai, messages of `content` and `tool_calls`", "openai_errands.py", ("rebuilt",)),
+    Client("toolrun `Session`", "toolrun_errands.py"),
+    Client("the same, the reasoning taken out on the way", "toolrun_errands.py", drops=True),
+    Client("a loop that appends the reply's message", "openai_errands.py", ("appended",)),
+    Client("a loop that appends its content and calls", "openai_errands.py", ("rebuilt",)),
     Client("OpenAI Agents SDK, Chat Completions", "agents_sdk_errands.py"),
-    Client("LangChain, `create_agent`", "langchain_errands.py"),
-    Client("LangChain through `toolrun serve`", "langchain_errands.py", served=True),
-    Client("smolagents, `ToolCallingAgent`", "smolagents_errands.py"),
-    Client("smolagents through `toolrun serve`", "smolagents_errands.py", served=True),
+    Client("LangChain `create_agent`", "langchain_errands.py"),
+    Client("the same through `toolrun serve`", "langchain_errands.py", served=True),
+    Client("smolagents `ToolCallingAgent`", "smolagents_errands.py"),
+    Client("the same through `toolrun serve`", "smolagents_errands.py", served=True),
 )
 
 
@@ -105,11 +105,11 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="errands of each kind")
     parser.add_argument("--url", default="", help="of a server that runs already, serving it")
     parser.add_argument("--write", action="store_true", help="write the table into the pages")
-    parser.add_argument("--only", default="", help="clients whose name has this")
+    parser.add_argument("--only", default="", help="clients whose script's name begins so")
     options = parser.parse_args()
     clients = install_clients(_say)
     errands = [errand for kind in KINDS for errand in make(kind, options.count)]
-    some = [each for each in CLIENTS if options.only in each.name]
+    some = [each for each in CLIENTS if each.script.startswith(options.only)]
     begin = time.monotonic()
 
     def one(client: Client) -> Row:
@@ -121,10 +121,9 @@ def main() -> None:
     with _server(options.url) as root, ThreadPoolExecutor(len(some)) as pool:
         rows = list(pool.map(one, some))
     _say(f"{len(some) * len(errands)} errands in {time.monotonic() - begin:.0f} s")
-    text = table(rows)
-    _say(f"\n{text}")
+    _say(f"\n{table(rows)}")
     if options.write:
-        write(text)
+        write(rows)
 
 
 if __name__ == "__main__":

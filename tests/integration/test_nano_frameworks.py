@@ -1,0 +1,46 @@
+"""Do other people's agents get an answer from the embedded model, by a server of its own?
+
+They are asked nothing that the model could get wrong: what is tested is the wire.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.rig import leaks
+from toolrun.testing import NanoServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.rig.clients import Clients
+
+QUESTION: Final = "How warm is it in Paris in C?"
+FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
+    "LangChain": ("langchain_agent.py",),
+    "LangChain, streamed": ("langchain_agent.py", "stream"),
+    "Agents SDK, Chat Completions": ("agents_plain.py", "chat"),
+    "Agents SDK, Responses": ("agents_plain.py", "responses"),
+    "Agents SDK, LiteLLM": ("agents_plain.py", "litellm"),
+    "Strands, streamed": ("strands_agent.py",),
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[NanoServer]:
+    with NanoServer() as server:
+        leaks.KNOWN.add(server.pid, server.fds)
+        yield server
+
+
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+@pytest.mark.timeout(300, func_only=True)
+def test_a_framework_runs_its_tool_and_gets_an_answer(
+    clients: Clients, server: NanoServer, framework: str
+) -> None:
+    script, *how = FRAMEWORKS[framework]
+    said = clients.run(script, server.url, QUESTION, *how, env={"MODEL": "nano"})
+    assert "20 degrees" in said["answer"]
+    assert "Paris" in said["answer"]
