@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import importlib.util
 import os
 import shutil
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 import sniffio
 from hypothesis import settings
+from hypothesis.strategies import text
 
 from tests.rig import leaks
 from tests.rig.mock import MockServer
@@ -43,6 +45,10 @@ TRIO_WITH_THE_LOADS: Final = (
     "integration/test_fleet.py",
     "integration/test_fleet_load.py",
     "integration/test_other_servers.py",
+    "integration/test_replay.py",
+    "integration/test_resume.py",
+    "integration/test_service_bounds.py",
+    "integration/test_warm_call.py",
     "integration/test_workspace.py",
     "unit/context/",
     "unit/models/harmony/test_completions.py",
@@ -52,12 +58,17 @@ TRIO_WITH_THE_LOADS: Final = (
     "unit/models/test_mock_faults.py",
     "unit/otel/",
     "unit/sandbox/test_egress_proxy.py",
+    "unit/serve/test_embedded.py",
     "unit/sandbox/test_pool.py",
     "unit/sandbox/test_shortage.py",
+    "unit/serve/test_restore.py",
     "unit/store/",
     "unit/test_approvals.py",
+    "unit/test_journal.py",
     "unit/test_resume.py",
+    "unit/test_resume_trace.py",
     "unit/test_session_profiles.py",
+    "unit/test_stored.py",
     "unit/testing/test_stage_modes.py",
     "unit/testing/test_stage_of_traces.py",
     "unit/tools/builtin/",
@@ -86,6 +97,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         on_trio = spec is not None and spec.params.get("anyio_backend") == "trio"
         if on_trio and str(item.path).startswith(concerned):
             item.add_marker(pytest.mark.load)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Keep what all of them need: what Hypothesis knows of Unicode, and what was collected.
+
+    Thousands of tests are half a gigabyte that no collection of garbage need look through again.
+    """
+    if session.config.option.collectonly:
+        text().validate()  # leaves a file for the processes of the tests, each of which takes 2 s
+    else:
+        gc.freeze()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
