@@ -99,13 +99,14 @@ class HarmonyModel:
             ContextTooLong: the conversation no longer fits.
             ConfigError: harmony's vocabulary cannot be loaded, or a setting is not harmony's.
         """
+        asked = request  # with its own date: a replay has no model, and knows no other
         if self._date is not None:
             request = structs.replace(request, date=self._date)
         renderer = self._renderer or await self._load()
         history = history_of(request, renderer, keep_all=self._keep_all)
         prompt = history.prompt(request)
         if observe is not None:
-            observe(_sent(request))
+            observe(_sent(asked))
         began = time.perf_counter()
         parser = self._parser(request, renderer, observe)
         first: float | None = None
