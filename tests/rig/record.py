@@ -1,8 +1,8 @@
 """How are the moving pictures of the terminal made? `python -m tests.rig.record [NAME ...]`.
 
 Each is a real run: toolrun in a tmux, keys that are pressed one by one, a real vLLM whose model is
-scripted (of `TOOLRUN_VLLM_URLS`, else one that is started), tools in their sandboxes. Its screens
-become an SVG in docs/assets/. Not part of CI: look at them, and commit them.
+scripted (of `TOOLRUN_VLLM_URLS`, else one that is started) or the embedded model, tools in their
+sandboxes. Its screens become an SVG in docs/assets/. Not part of CI: look at them, and commit them.
 """
 
 from __future__ import annotations
@@ -128,8 +128,11 @@ def record(recording: Recording, url: str) -> str:
 
 
 @contextmanager
-def _server() -> Iterator[str]:
-    """The base URL of a real vLLM."""
+def _server(*, needed: bool) -> Iterator[str]:
+    """The base URL of a real vLLM; "" where nothing is asked of one."""
+    if not needed:
+        yield ""
+        return
     if (root := running_servers().get(LATEST)) is not None:
         yield f"{root}/v1"
         return
@@ -142,7 +145,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(recordings.ALL))
     names = parser.parse_args().names or list(recordings.ALL)
     ASSETS.mkdir(exist_ok=True)
-    with _server() as url:
+    with _server(needed=any(recordings.ALL[name].says for name in names)) as url:
         for name in names:
             svg = record(recordings.ALL[name], url)
             if len(svg) > _LARGEST:

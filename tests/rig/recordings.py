@@ -36,7 +36,7 @@ class Recording:
 
     Attributes:
         title: what stands in the bar of the window.
-        says: what the model samples, step by step.
+        says: what the model samples, step by step; nothing where it is the embedded one.
         act: what is typed.
         files: what lies in the folder that it is run in.
         still: only the last screen is kept.
@@ -59,6 +59,8 @@ class Recording:
 
     def settings(self, url: str) -> dict[str, str]:
         """The variables that have the model of a server say it."""
+        if not self.says:
+            return {}
         body = {"vllm_xargs": {"harmony": list(self.says)}}
         return {
             "TOOLRUN_BASE_URL": url,
@@ -127,6 +129,13 @@ def _run(hands: Hands) -> None:
     hands.looks(1)
 
 
+def _demo(hands: Hands) -> None:
+    hands.writes("toolrun demo")
+    hands.press("Enter")
+    hands.shows("tokens/s")
+    hands.looks(1)
+
+
 ALL: Final[dict[str, Recording]] = {
     "chat": Recording(
         "toolrun chat",
@@ -159,4 +168,5 @@ ALL: Final[dict[str, Recording]] = {
         },
         rows=14,
     ),
+    "demo": Recording("toolrun demo", (), _demo, folder="work", columns=112, rows=36),
 }

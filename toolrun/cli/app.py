@@ -33,7 +33,7 @@ _COMMANDS = {
     "trace": (_LOOK, "Check, show, compare and export recorded sessions."),
     "sessions": (_LOOK, "List, show and remove the sessions that a store keeps."),
     "init": (_SET_UP, "Make a project: a tool, settings, a test that passes."),
-    "demo": (_SET_UP, "One session on your server, explained step by step."),
+    "demo": (_SET_UP, "One session, explained step by step; it needs no server."),
     "doctor": (_SET_UP, "Check a server: what it keeps, loses, and what mends it."),
     "tools": (_SET_UP, "List, check, call and show the tools of a session."),
     "sandbox": (_SET_UP, "List, show, check profiles; run a command in a box."),

@@ -42,7 +42,7 @@ complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a replay -d 'Show a recorded s
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a trace -d 'Check, show, compare and export recorded sessions'
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a sessions -d 'List, show and remove the sessions that a store keeps'
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a init -d 'Make a project: a tool, settings, a test that passes'
-complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a demo -d 'One session on your server, explained step by step'
+complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a demo -d 'One session, explained step by step; it needs no server'
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a doctor -d 'Check a server: what it keeps, loses, and what mends it'
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a tools -d 'List, check, call and show the tools of a session'
 complete -c toolrun -n '__toolrun_at '"'"''"'"'' -a sandbox -d 'List, show, check profiles; run a command in a box'
