@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from toolrun.testing.conversation import AgentAssertionError as AgentAssertionError
     from toolrun.testing.listening import Events as Events
     from toolrun.testing.listening import capture as capture
+    from toolrun.testing.nano_server import NanoServer as NanoServer
     from toolrun.testing.replay import ReplayReport as ReplayReport
     from toolrun.testing.replay import replay_trace as replay_trace
     from toolrun.testing.scripted import ScriptedModel as ScriptedModel
@@ -43,6 +44,7 @@ _HOMES = {
     "toolrun.testing.conversation": ("AgentAssertionError",),
     "toolrun.testing.listening": ("Events", "capture"),
     "toolrun.testing.clock": ("FakeClock",),
+    "toolrun.testing.nano_server": ("NanoServer",),
     "toolrun.testing.replay": ("ReplayReport", "replay_trace"),
     "toolrun.testing.stage": ("Stage",),
     "toolrun.testing.stand_ins": ("stand_ins",),

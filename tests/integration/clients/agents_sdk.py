@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from openai import AsyncOpenAI
 
 if TYPE_CHECKING:
     from agents import Model
+
+MODEL = os.environ.get("MODEL", "openai/gpt-oss-20b")
 
 
 @function_tool
@@ -30,10 +33,10 @@ async def main(url: str, question: str, how: str) -> None:
     packages = ["openai-agents"]
     if how == "litellm":
         packages.append("litellm")
-        model = LitellmModel("hosted_vllm/openai/gpt-oss-20b", base_url=url, api_key="EMPTY")
+        model = LitellmModel(f"hosted_vllm/{MODEL}", base_url=url, api_key="EMPTY")
     else:
         client = AsyncOpenAI(base_url=url, api_key="EMPTY")
-        model = OpenAIChatCompletionsModel("openai/gpt-oss-20b", client)
+        model = OpenAIChatCompletionsModel(MODEL, client)
     agent = Agent(name="Weather", model=model, tools=[get_weather])
     result = await Runner.run(agent, question)
     versions = {name: version(name) for name in packages}

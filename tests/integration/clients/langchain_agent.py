@@ -6,12 +6,15 @@ Usage: BASE_URL QUESTION [stream]. Prints a line of JSON: the answer, and the ve
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib.metadata import version
 
 from langchain.agents import create_agent
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+
+MODEL = os.environ.get("MODEL", "openai/gpt-oss-20b")
 
 
 @tool
@@ -21,9 +24,7 @@ def get_weather(city: str, unit: str) -> str:
 
 
 def main(url: str, question: str, *how: str) -> None:
-    model = ChatOpenAI(
-        base_url=url, api_key="EMPTY", model="openai/gpt-oss-20b", streaming="stream" in how
-    )
+    model = ChatOpenAI(base_url=url, api_key="EMPTY", model=MODEL, streaming="stream" in how)
     agent = create_agent(model, tools=[get_weather])
     result = agent.invoke({"messages": [{"role": "user", "content": question}]})
     versions = {name: version(name) for name in ("langchain", "langchain-openai", "langgraph")}

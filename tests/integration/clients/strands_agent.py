@@ -6,11 +6,14 @@ Usage: BASE_URL QUESTION. Prints a line of JSON: the answer, and the version.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from importlib.metadata import version
 
 from strands import Agent, tool
 from strands.models.openai import OpenAIModel
+
+MODEL = os.environ.get("MODEL", "openai/gpt-oss-20b")
 
 
 @tool
@@ -25,9 +28,7 @@ def get_weather(city: str, unit: str) -> str:
 
 
 def main(url: str, question: str) -> None:
-    model = OpenAIModel(
-        client_args={"base_url": url, "api_key": "EMPTY"}, model_id="openai/gpt-oss-20b"
-    )
+    model = OpenAIModel(client_args={"base_url": url, "api_key": "EMPTY"}, model_id=MODEL)
     agent = Agent(model=model, tools=[get_weather], callback_handler=None)
     answer = str(agent(question)).strip()
     print(json.dumps({"answer": answer, "versions": {"strands-agents": version("strands-agents")}}))

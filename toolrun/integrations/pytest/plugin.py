@@ -15,10 +15,11 @@ import pytest
 from toolrun.integrations.pytest import marks
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
     from toolrun.integrations.pytest.fixtures import OpenSession, RecordedTrace
     from toolrun.integrations.pytest.scene import Scene
+    from toolrun.testing.nano_server import NanoServer
 
 MODES: Final = ("replay", "record", "refresh", "live")
 _MODE_INI: Final = "toolrun_trace_mode"
@@ -226,6 +227,15 @@ def toolrun_session(request: pytest.FixtureRequest) -> OpenSession:
 
     _marked_or_fail(request)
     return OpenSession()
+
+
+@pytest.fixture(scope="session")
+def nano_server() -> Iterator[NanoServer]:
+    """A server of the embedded model, for clients in any language: its `url` is a base URL."""
+    from toolrun.testing.nano_server import NanoServer
+
+    with NanoServer() as server:
+        yield server
 
 
 @pytest.fixture
