@@ -119,14 +119,19 @@ rig:
 
 .PHONY: test
 test: $(STAMP) ## Lint, types, import contract and every test that needs no large server
-	@$(MAKE) --no-print-directory -j2 lint compiled
-	@$(BIN)/python -m pytest -n 3 -m 'not vllm and not load'
+	@$(MAKE) --no-print-directory lint >$(VENV)/lint.log 2>&1 & lint=$$!; \
+	trap 'kill $$lint 2>/dev/null' INT TERM; \
+	$(MAKE) --no-print-directory compiled && \
+	    $(BIN)/python -m pytest -n 3 -m 'not vllm and not load'; tests=$$?; \
+	wait $$lint; lint=$$?; cat $(VENV)/lint.log; exit $$((tests ? tests : lint))
 
-# Each process of the tests would compile all of them anew, where several begin at once.
+# Each process of the tests would compile all of them anew, where several begin at once; the
+# processes that tests start compile what is missing, and do not keep it.
 .PHONY: compiled
 compiled: LOG := $(VENV)/compiled.log
 compiled: $(STAMP)
 	@$(QUIETLY); : >$(LOG); \
+	quietly $(BIN)/python -m compileall -q toolrun; \
 	quietly $(BIN)/python -m pytest --collect-only -qq -m 'not vllm and not load'
 
 .PHONY: coverage
