@@ -17,14 +17,13 @@ if TYPE_CHECKING:
 
     from tests.rig.clients import Clients
 
-QUESTION: Final = "How warm is it in Paris in C?"
+PLAIN: Final = "How warm is it in Paris?"
+UNIT: Final = "How warm is it in Paris in C?"
 FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
-    "LangChain": ("langchain_agent.py",),
-    "LangChain, streamed": ("langchain_agent.py", "stream"),
-    "Agents SDK, Chat Completions": ("agents_plain.py", "chat"),
-    "Agents SDK, Responses": ("agents_plain.py", "responses"),
-    "Agents SDK, LiteLLM": ("agents_plain.py", "litellm"),
-    "Strands, streamed": ("strands_agent.py",),
+    "LangChain, streamed": ("langchain_agent.py", UNIT, "stream"),
+    "Agents SDK, Responses": ("agents_plain.py", PLAIN, "responses"),
+    "Agents SDK, LiteLLM": ("agents_plain.py", PLAIN, "litellm"),
+    "Strands, streamed": ("strands_agent.py", UNIT),
 }
 
 
@@ -40,7 +39,7 @@ def server() -> Iterator[NanoServer]:
 def test_a_framework_runs_its_tool_and_gets_an_answer(
     clients: Clients, server: NanoServer, framework: str
 ) -> None:
-    script, *how = FRAMEWORKS[framework]
-    said = clients.run(script, server.url, QUESTION, *how, env={"MODEL": "nano"})
+    script, question, *how = FRAMEWORKS[framework]
+    said = clients.run(script, server.url, question, *how, env={"MODEL": "nano"})
     assert "20 degrees" in said["answer"]
     assert "Paris" in said["answer"]

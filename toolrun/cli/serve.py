@@ -98,6 +98,10 @@ def serve(
 
     chosen = serving or ServeOptions()
     config = _settings(options, common or Common(), chosen.store)
+    if is_embedded(config.base_url):
+        from toolrun.models.nano.sampler import check_there
+
+        check_there()
     keys = read_keys(chosen.api_key_file, os.environ.get(KEYS, ""))
     if chosen.api_key_file is not None:
         _check_hidden(chosen.api_key_file, config)

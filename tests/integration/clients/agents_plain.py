@@ -1,6 +1,6 @@
 """A conversation of two steps by the Agents SDK, with a tool whose schema nobody has embellished.
 
-Usage: BASE_URL QUESTION chat|litellm|responses. Prints a line of JSON: the answer.
+Usage: BASE_URL QUESTION litellm|responses. Prints a line of JSON: the answer.
 """
 
 from __future__ import annotations
@@ -10,13 +10,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agents import (
-    Agent,
-    FunctionTool,
-    OpenAIChatCompletionsModel,
-    OpenAIResponsesModel,
-    Runner,
-)
+from agents import Agent, FunctionTool, OpenAIResponsesModel, Runner
 from agents.extensions.models.litellm_model import LitellmModel
 from openai import AsyncOpenAI
 
@@ -34,9 +28,7 @@ async def main(url: str, question: str, how: str) -> None:
     if how == "litellm":
         model = LitellmModel("hosted_vllm/nano", base_url=url, api_key="EMPTY")
     else:
-        client = AsyncOpenAI(base_url=url, api_key="EMPTY")
-        kinds = {"chat": OpenAIChatCompletionsModel, "responses": OpenAIResponsesModel}
-        model = kinds[how]("nano", client)
+        model = OpenAIResponsesModel("nano", AsyncOpenAI(base_url=url, api_key="EMPTY"))
     city = {"type": "string", "description": "its name"}
     tool = FunctionTool(
         name="get_weather",

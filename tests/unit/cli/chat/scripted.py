@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from toolrun.cli.chat.conversation import Conversation
-from toolrun.cli.chat.sessions import first, left, taking_up
+from toolrun.cli.chat.sessions import embedded, first, left, taking_up
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.log import Mask
 from toolrun.config import Config
@@ -122,6 +122,7 @@ def there(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(left, "is_asked", lambda _: True)
     patch.setattr(taking_up, "is_asked", lambda _: True)
     patch.setattr(first, "is_asked", lambda _: True)
+    patch.setattr(embedded, "is_asked", lambda _: True)
 
 
 def talking(
