@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-pytestmark = pytest.mark.load
+pytestmark = [pytest.mark.load, pytest.mark.timeout(600)]
 STAGES = (
     "── toolrun-nano, a toy with real wiring",
     "» tool word_count [sandbox workspace-ro]: Count the words of a text file.",
@@ -55,7 +55,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("wheel")
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
-    subprocess.run(build, cwd=ROOT, check=True, timeout=100)
+    subprocess.run(build, cwd=ROOT, check=True, timeout=300)
     (wheel,) = folder.glob("*.whl")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
     packages = Path(sysconfig.get_path("purelib", vars={"base": str(folder / "venv")}))
@@ -63,9 +63,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (packages / "dependencies.pth").write_text("\n".join(ours))
     python = folder / "venv" / "bin" / "python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index"]
-    subprocess.run([*pip, "--ignore-installed", "--no-deps", str(wheel)], check=True, timeout=100)
     done = subprocess.run(
-        [*pip, f"{wheel}[embedded]"], check=True, timeout=100, capture_output=True, text=True
+        [*pip, f"{wheel}[embedded]"], check=True, timeout=300, capture_output=True, text=True
     )
     assert "numpy" in done.stdout  # what the extra asks for was looked for
     return python.parent
@@ -79,15 +78,14 @@ def test_it_runs_from_the_wheel_and_needs_no_network(installed: Path, tmp_path: 
         env=_environment(tmp_path),
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
         check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
     _shows_all(done.stdout)
-    where = [sys.executable, "-I", "-c", "import toolrun; print(toolrun.__file__)"]
-    where[0] = str(installed / "python")
-    ours = subprocess.run(where, capture_output=True, text=True, check=True, timeout=30)
+    where = [str(installed / "python"), "-I", "-c", "import toolrun; print(toolrun.__file__)"]
+    ours = subprocess.run(where, capture_output=True, text=True, check=True, timeout=300)
     assert Path(ours.stdout.strip()).is_relative_to(installed.parent)
 
 
@@ -133,7 +131,7 @@ def _make(clone: Path, home: Path, **more: str) -> subprocess.CompletedProcess[s
         env=_environment(home, **{**pips, **more}),
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=400,
         check=False,
     )
 
