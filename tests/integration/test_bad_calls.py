@@ -58,7 +58,13 @@ TOO_MUCH: dict[str, tuple[list[tuple[str, str]], str]] = {
 }
 
 
-@pytest.mark.parametrize("what", TOO_MUCH)
+@pytest.mark.parametrize(
+    "what",
+    [
+        pytest.param(what, marks=[pytest.mark.load] if "thousand" in what else [])
+        for what in TOO_MUCH
+    ],
+)
 async def test_what_no_model_means_is_refused_in_bounded_time(what: str, *, stream: bool) -> None:
     code = TOO_MUCH[what][1]
     async with raw_server(too_much(what, stream=stream)) as server, session(server.url) as chat:

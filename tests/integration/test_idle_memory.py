@@ -15,6 +15,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.rig.mock import MODEL
 from toolrun import Runtime
 
@@ -28,6 +30,7 @@ KIB: Final = 60
 """Beyond a transcript, which is two short messages here."""
 
 
+@pytest.mark.load
 def test_an_idle_session_with_a_store_holds_little(mock: MockServer, tmp_path: Path) -> None:
     command = [sys.executable, "-m", __name__, mock.url, f"sqlite:///{tmp_path}/sessions.db"]
 

@@ -352,6 +352,7 @@ def test_whatever_is_compacted_the_request_holds_together(
     anyio.run(run)
 
 
+@pytest.mark.load
 def test_300_turns_stay_within_the_limit_at_a_flat_cost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

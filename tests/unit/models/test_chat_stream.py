@@ -81,7 +81,7 @@ def test_a_stream_without_a_finish_reason_is_broken() -> None:
     assert caught.value.code == "broken-stream"
 
 
-@pytest.mark.parametrize("count", [MAX_CALLS + 1, 100_000])
+@pytest.mark.parametrize("count", [MAX_CALLS + 1, pytest.param(100_000, marks=pytest.mark.load)])
 def test_too_many_calls_are_refused_while_they_come(count: int) -> None:
     chunk = {"choices": [{"delta": {"tool_calls": [piece(at, "a", "f") for at in range(count)]}}]}
     with pytest.raises(MalformedOutput) as caught:

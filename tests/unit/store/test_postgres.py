@@ -36,6 +36,7 @@ async def live(store: SqlStore, name: str, count: int) -> None:
         await store.append(lease, said(name, 1, after=2 + each))
 
 
+@pytest.mark.load
 async def test_a_server_that_is_killed_while_sessions_write_loses_and_doubles_nothing(
     server: rig.Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

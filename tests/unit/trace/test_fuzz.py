@@ -93,7 +93,7 @@ def fuzz(folder: Path, count: int, seed: int) -> int:
 
 
 def test_a_spoiled_line_is_refused_by_its_number(tmp_path: Path) -> None:
-    assert 2_000 < fuzz(tmp_path, 3_000, 1) < 3_000
+    assert 650 < fuzz(tmp_path, 1_000, 1) < 1_000
 
 
 @pytest.mark.load

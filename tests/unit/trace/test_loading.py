@@ -122,6 +122,7 @@ def test_pieces_that_follow_each_other_take_the_work_of_one(
     assert runs * 2 < events
 
 
+@pytest.mark.load
 def test_a_pass_takes_no_more_memory_for_a_longer_trace(traces: tuple[Path, Path]) -> None:
     few, many = (peak_of(partial(passed, path)) for path in traces)
     assert passed(traces[1]) == MANY * 88 + 1
