@@ -2,6 +2,7 @@
 
 Attention sinks, layers with and without a window by turns, grouped queries, a mixture of experts
 with gpt-oss's clamped gates, rotary positions (harmony's model has YaRN, whose factor is 1 here).
+Tokens are columns here: so several are read for little more than one, as memory is what is slow.
 """
 
 from __future__ import annotations
@@ -11,42 +12,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from toolrun.models.nano.cache import CONTEXT, Cache
+from toolrun.models.nano.layers import bounds, layers
+
 if TYPE_CHECKING:
     from toolrun.models.nano.codes import Vectors
-    from toolrun.models.nano.weights import Shape, Weights
+    from toolrun.models.nano.layers import Layer
+    from toolrun.models.nano.weights import Weights
 
-CONTEXT = 4096
-"""How many tokens there can be in all; the positions of a model served by vLLM end there, too."""
-_EPSILON = np.float32(1e-5)
-_CLAMP, _SHARP = np.float32(7.0), np.float32(1.702)
+_EPSILON = 1e-5
 _AWAY, _ONE = np.float32(-1e9), np.float32(1)
-_GROWTH = 512
-
-
-class Cache:
-    """Keys and values of the tokens so far."""
-
-    def __init__(self, shape: Shape) -> None:
-        self.length = 0
-        self._sizes = (shape.layers, 2, shape.kv_heads)
-        self._head = shape.head
-        self.kept = np.zeros((*self._sizes, _GROWTH, shape.head), np.float32)
-
-    def room(self, more: int) -> None:
-        """Make room for more tokens."""
-        have, need = self.kept.shape[3], self.length + more
-        if need > have:
-            size = max(need, min(2 * have, CONTEXT))
-            grown = np.zeros((*self._sizes, size, self._head), np.float32)
-            grown[:, :, :, : self.length] = self.kept[:, :, :, : self.length]
-            self.kept = grown
-
-    def copy(self, length: int) -> Cache:
-        """A cache of the first tokens."""
-        found = object.__new__(Cache)
-        found.length, found._sizes, found._head = length, self._sizes, self._head
-        found.kept = self.kept.copy()
-        return found
+_BLOCK = 256
+FEW = 12
+"""So many tokens are read by blocks of a matrix, which is not copied then; more make up for it."""
 
 
 class Body:
@@ -57,20 +35,14 @@ class Body:
     """
 
     def __init__(self, weights: Weights) -> None:
-        s, w = weights.shape, weights.body
-        self.shape = s
-        self._w = w
-        self._scale = np.float32(1 / math.sqrt(s.head))
-        self._qkv = np.concatenate([w["q"], w["k"], w["v"]], -1)
-        self._qkv_bias = np.concatenate([w["q_bias"], w["k_bias"], w["v_bias"]], -1)
-        self._router = np.ascontiguousarray(w["router"].transpose(0, 2, 1))
-        self._gate_up = np.concatenate([w["gate_up"][..., ::2], w["gate_up"][..., 1::2]], -1)
-        bias = w["gate_up_bias"]
-        self._gate_up_bias = np.concatenate([bias[..., ::2], bias[..., 1::2]], -1)
+        s = self.shape = weights.shape
+        self._layers = layers(weights)
+        self._norm = weights.body["norm"]
+        self._inner = s.inner
+        self._least, self._most = bounds(s.inner)
         turns = 1.0 / s.theta ** (np.arange(0, s.head, 2) / s.head)
         angles = np.arange(CONTEXT)[:, None] * turns
-        self._cos = np.cos(angles).astype(np.float32)
-        self._sin = np.sin(angles).astype(np.float32)
+        self._turns = np.exp(1j * angles).astype(np.complex64)
 
     def cache(self) -> Cache:
         """An empty cache."""
@@ -87,130 +59,172 @@ class Body:
             What is to be said after each of them: a row that is compared with tokens' vectors.
         """
         count, at = len(vectors), cache.length
+        if count == 1:
+            return self.say(vectors[0], cache)[None]
         cache.room(count)
-        cos, sin = self._cos[at : at + count], self._sin[at : at + count]
-        x = vectors
-        for layer in range(self.shape.layers):
-            x = x + self._attended(x, layer, cache, cos, sin)
-            x = x + self._thought(x, layer)
+        turns = self._turns[at : at + count].T[:, None]
+        cos = np.ascontiguousarray(turns.real)
+        sin = np.concatenate([-turns.imag, turns.imag], 1)
+        away = [self._away(at, count, narrow=narrow) for narrow in (False, True)]
+        x = np.array(vectors.T, order="C")
+        for layer, kept in zip(self._layers, cache.kept, strict=True):
+            heads = self._asked(x, layer, cos, sin)
+            kept[:, at : at + count] = heads[self.shape.heads :].transpose(0, 2, 1)
+            x += self._attended(heads, layer, kept, at, away[layer.narrow])
+            x += self._thought(x, layer)
         cache.length += count
-        return _normed(x, self._w["norm"])
+        x = _normed(x)
+        x *= self._norm[:, None]
+        return x.T
+
+    def _first(self, at: int, *, narrow: bool) -> int:
+        """The first token that a token looks at."""
+        return max(0, at - self.shape.window + 1) if narrow else 0
+
+    def _away(self, at: int, count: int, *, narrow: bool) -> Vectors:
+        """What is added to scores, a column for each token: much less, where it can't look."""
+        first = self._first(at, narrow=narrow)
+        back = np.arange(at, at + count) - np.arange(first, at + count)[:, None]
+        hidden = (back < 0) | (back >= self.shape.window) if narrow else back < 0
+        return np.where(hidden, _AWAY, np.float32(0))[:, None]
+
+    def _asked(self, x: Vectors, layer: Layer, cos: Vectors, sin: Vectors) -> Vectors:
+        """Queries, keys and values: by head, its numbers, token."""
+        s, count = self.shape, x.shape[1]
+        every = times(layer.qkv, _normed(x))
+        every += layer.qkv_bias[:, None]
+        pairs = every.reshape(-1, s.head // 2, 2, count)[: s.heads + s.kv_heads]
+        pairs[:] = pairs * cos + pairs[:, :, ::-1] * sin
+        return every.reshape(-1, s.head, count)
 
     def _attended(
-        self, x: Vectors, layer: int, cache: Cache, cos: Vectors, sin: Vectors
+        self, heads: Vectors, layer: Layer, kept: Vectors, at: int, away: Vectors
     ) -> Vectors:
-        s, w = self.shape, self._w
-        count, at = len(x), cache.length
-        every = _normed(x, w["norm_1"][layer]) @ self._qkv[layer] + self._qkv_bias[layer]
-        heads = every.reshape(count, s.heads + 2 * s.kv_heads, s.head).transpose(1, 0, 2)
-        turned = _rotated(heads[: s.heads + s.kv_heads], cos, sin)
-        kept = cache.kept[layer]
-        kept[0, :, at : at + count] = turned[s.heads :]
-        kept[1, :, at : at + count] = heads[s.heads + s.kv_heads :]
-        narrow = layer % 2 == 0
-        first = max(0, at - s.window + 1) if narrow else 0
-        keys, values = kept[0, :, first : at + count], kept[1, :, first : at + count]
+        s, count = self.shape, heads.shape[2]
+        seen = kept[:, self._first(at, narrow=layer.narrow) : at + count]
+        keys, values = seen[: s.kv_heads], seen[s.kv_heads :]
         group = s.heads // s.kv_heads
-        queries = turned[: s.heads].reshape(s.kv_heads, group * count, s.head)
-        scores = queries @ keys.transpose(0, 2, 1) * self._scale
-        scores = scores.reshape(s.kv_heads, group, count, -1)
-        if count > 1:
-            back = np.arange(at, at + count)[:, None] - np.arange(first, at + count)
-            away = (back < 0) | (back >= s.window) if narrow else back < 0
-            scores = np.where(away, _AWAY, scores)
-        sinks = w["sinks"][layer].reshape(s.kv_heads, group, 1, 1)
-        highest = np.maximum(scores.max(-1, keepdims=True), sinks)
-        scores = np.exp(scores - highest)
-        scores /= scores.sum(-1, keepdims=True) + np.exp(sinks - highest)
-        seen = scores.reshape(s.kv_heads, group * count, -1) @ values
-        seen = seen.reshape(s.heads, count, s.head).transpose(1, 0, 2).reshape(count, -1)
-        out: Vectors = seen @ w["o"][layer] + w["o_bias"][layer]
+        grouped = heads[: s.heads].reshape(s.kv_heads, group, s.head, count).transpose(0, 2, 1, 3)
+        scores = keys @ grouped.reshape(s.kv_heads, s.head, -1)
+        scores = scores.reshape(s.kv_heads, -1, group, count)
+        scores += away
+        sinks = layer.sinks[:, None]
+        highest = np.maximum(scores.max(1, keepdims=True), sinks)
+        scores -= highest
+        np.exp(scores, out=scores)
+        total = scores.sum(1, keepdims=True) + np.exp(sinks - highest)
+        found = values.transpose(0, 2, 1) @ scores.reshape(s.kv_heads, -1, group * count)
+        found = found.reshape(s.kv_heads, s.head, group, count) / total
+        out = times(layer.out, found.transpose(0, 2, 1, 3).reshape(-1, count))
+        out += layer.out_bias[:, None]
         return out
 
-    def _thought(self, x: Vectors, layer: int) -> Vectors:
-        s, w = self.shape, self._w
-        h = _normed(x, w["norm_2"][layer])
-        scores = h @ self._router[layer] + w["router_bias"][layer]
-        chosen = np.argsort(-scores, -1, kind="stable")[:, : s.active]
-        best = np.take_along_axis(scores, chosen, -1)
-        share = np.exp(best - best[:, :1])
-        share /= share.sum(-1, keepdims=True)
-        y = np.zeros_like(x)
-        for expert in range(s.experts):
-            rows, place = np.nonzero(chosen == expert)
-            if len(rows):
-                here = h if len(rows) == len(h) else h[rows]
-                y[rows] += self._expert(here, layer, expert) * share[rows, place][:, None]
+    def _thought(self, x: Vectors, layer: Layer) -> Vectors:
+        h = _normed(x)
+        scores = layer.router @ h
+        scores += layer.router_bias[:, None]
+        ranked = np.sort(scores, 0)
+        share = np.exp(scores - ranked[-1])
+        share *= scores >= ranked[-self.shape.active]
+        share /= share.sum(0)
+        y: Vectors = layer.down_bias @ share
+        for expert, part in enumerate(share):
+            columns = np.nonzero(part)[0]
+            if len(columns):
+                both = times(layer.gate_up[expert], h[:, columns])
+                both += layer.gate_up_bias[expert][:, None]
+                np.minimum(both, self._most[:, None], out=both)
+                np.maximum(both, self._least[:, None], out=both)
+                inner = _gated(both[: self._inner], both[self._inner :])
+                inner *= part[columns]
+                y[:, columns] += times(layer.down[expert], inner)
         return y
-
-    def _expert(self, h: Vectors, layer: int, expert: int) -> Vectors:
-        both = h @ self._gate_up[layer, expert] + self._gate_up_bias[layer, expert]
-        gate = np.minimum(both[:, : self.shape.inner], _CLAMP)
-        up = np.clip(both[:, self.shape.inner :], -_CLAMP, _CLAMP)
-        inner = (up + 1) * gate / (1 + np.exp(-_SHARP * gate))
-        out: Vectors = inner @ self._w["down"][layer, expert] + self._w["down_bias"][layer, expert]
-        return out
 
     def say(self, vector: Vectors, cache: Cache) -> Vectors:
         """Read one token: what `read` does, in fewer and smaller steps, for speed."""
         at = cache.length
         cache.room(1)
-        x = vector
-        for layer in range(self.shape.layers):
-            x = x + self._attended_one(x, layer, cache.kept[layer], at)
-            x = x + self._thought_one(x, layer)
+        turns = self._turns[at]
+        x = vector.copy()
+        for layer, kept in zip(self._layers, cache.kept, strict=True):
+            x += self._attended_one(x, layer, kept, at, turns)
+            x += self._thought_one(x, layer)
         cache.length += 1
-        return _normed_one(x, self._w["norm"])
+        x = _normed_one(x)
+        x *= self._norm
+        return x
 
-    def _attended_one(self, x: Vectors, layer: int, kept: Vectors, at: int) -> Vectors:
-        s, w = self.shape, self._w
-        every = _normed_one(x, w["norm_1"][layer]) @ self._qkv[layer] + self._qkv_bias[layer]
+    def _attended_one(
+        self, x: Vectors, layer: Layer, kept: Vectors, at: int, turns: Vectors
+    ) -> Vectors:
+        s = self.shape
+        every = _normed_one(x) @ layer.qkv_one
+        every += layer.qkv_bias
         heads = every.reshape(-1, s.head)
-        asked = s.heads + s.kv_heads
-        turned = _rotated(heads[:asked], self._cos[at], self._sin[at])
-        kept[0, :, at], kept[1, :, at] = turned[s.heads :], heads[asked:]
-        first = max(0, at - s.window + 1) if layer % 2 == 0 else 0
-        queries = turned[: s.heads].reshape(s.kv_heads, -1, s.head) * self._scale
-        scores = queries @ kept[0, :, first : at + 1].transpose(0, 2, 1)
-        sinks = w["sinks"][layer].reshape(s.kv_heads, -1, 1)
-        highest = np.maximum(scores.max(-1, keepdims=True), sinks)
-        scores = np.exp(scores - highest)
-        scores /= scores.sum(-1, keepdims=True) + np.exp(sinks - highest)
-        seen = (scores @ kept[1, :, first : at + 1]).reshape(-1)
-        out: Vectors = seen @ w["o"][layer] + w["o_bias"][layer]
+        asked = heads[: s.heads + s.kv_heads].view(np.complex64)
+        asked *= turns
+        kept[:, at] = heads[s.heads :]
+        seen = kept[:, self._first(at, narrow=layer.narrow) : at + 1]
+        queries = heads[: s.heads].reshape(s.kv_heads, -1, s.head)
+        scores = queries @ seen[: s.kv_heads].transpose(0, 2, 1)
+        highest = np.maximum(np.maximum.reduce(scores, -1, keepdims=True), layer.sinks)
+        scores -= highest
+        np.exp(scores, out=scores)
+        total = np.add.reduce(scores, -1, keepdims=True)
+        total += np.exp(layer.sinks - highest)
+        found: Vectors = scores @ seen[s.kv_heads :]
+        found /= total
+        out: Vectors = layer.out @ found.reshape(-1)
+        out += layer.out_bias
         return out
 
-    def _thought_one(self, x: Vectors, layer: int) -> Vectors:
-        h = _normed_one(x, self._w["norm_2"][layer])
-        scores = (h @ self._router[layer] + self._w["router_bias"][layer]).tolist()
-        chosen = sorted(range(len(scores)), key=lambda e: -scores[e])[: self.shape.active]
-        weights = [math.exp(scores[expert] - scores[chosen[0]]) for expert in chosen]
-        total = np.zeros_like(x)
-        for expert, weight in zip(chosen, weights, strict=True):
-            total += self._expert_one(h, layer, expert) * np.float32(weight / sum(weights))
-        return total
+    def _thought_one(self, x: Vectors, layer: Layer) -> Vectors:
+        h = _normed_one(x)
+        scores: list[float] = (layer.router @ h + layer.router_bias).tolist()
+        chosen = sorted(range(len(scores)), key=scores.__getitem__)[-self.shape.active :]
+        highest = scores[chosen[-1]]
+        share = [math.exp(scores[expert] - highest) for expert in chosen]
+        both = layer.gate_up_bias[chosen]
+        for place, expert in enumerate(chosen):
+            both[place] += h @ layer.gate_up_one[expert]
+        np.minimum(both, self._most, out=both)
+        np.maximum(both, self._least, out=both)
+        inner = _gated(both[:, : self._inner], both[:, self._inner :])
+        y: Vectors = np.zeros_like(x)
+        for through, expert, part in zip(inner, chosen, share, strict=True):
+            out = layer.down[expert] @ through
+            out += layer.down_bias[:, expert]
+            out *= np.float32(part / sum(share))
+            y += out
+        return y
 
-    def _expert_one(self, h: Vectors, layer: int, expert: int) -> Vectors:
-        both = h @ self._gate_up[layer, expert] + self._gate_up_bias[layer, expert]
-        gate = np.minimum(both[: self.shape.inner], _CLAMP)
-        up = np.minimum(np.maximum(both[self.shape.inner :], -_CLAMP), _CLAMP)
-        inner = (up + _ONE) * gate / (_ONE + np.exp(gate * -_SHARP))
-        out: Vectors = inner @ self._w["down"][layer, expert] + self._w["down_bias"][layer, expert]
-        return out
+
+def times(matrix: Vectors, columns: Vectors) -> Vectors:
+    """A product; of few columns by blocks, for which no copy of the matrix is made."""
+    rows, width = matrix.shape
+    whole = rows - rows % _BLOCK
+    if not 1 < columns.shape[1] <= FEW or not whole:
+        found: Vectors = matrix @ columns
+        return found
+    blocks: Vectors = matrix[:whole].reshape(-1, _BLOCK, width) @ columns
+    blocks = blocks.reshape(whole, -1)
+    return blocks if whole == rows else np.concatenate([blocks, matrix[whole:] @ columns])
 
 
-def _normed_one(x: Vectors, weight: Vectors) -> Vectors:
-    size = math.sqrt(float(x @ x) / len(x) + float(_EPSILON))
-    normed: Vectors = x * np.float32(1 / size) * weight
+def _gated(gate: Vectors, up: Vectors) -> Vectors:
+    """What gates let through; see `Layer.gate_up`."""
+    up *= gate
+    np.exp(gate, out=gate)
+    gate += _ONE
+    up /= gate
+    return up
+
+
+def _normed_one(x: Vectors) -> Vectors:
+    normed: Vectors = x * np.float32(1 / math.sqrt(float(x @ x) / len(x) + _EPSILON))
     return normed
 
 
-def _normed(x: Vectors, weight: Vectors) -> Vectors:
-    normed: Vectors = x / np.sqrt((x * x).mean(-1, keepdims=True) + _EPSILON) * weight
+def _normed(x: Vectors) -> Vectors:
+    normed: Vectors = x / np.sqrt((x * x).mean(0) + np.float32(_EPSILON))
     return normed
-
-
-def _rotated(x: Vectors, cos: Vectors, sin: Vectors) -> Vectors:
-    half = x.shape[-1] // 2
-    one, two = x[..., :half], x[..., half:]
-    return np.concatenate([one * cos - two * sin, two * cos + one * sin], -1)

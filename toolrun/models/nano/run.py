@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
-from toolrun.models.nano.body import CONTEXT, Body, Cache
+from toolrun.models.nano.body import FEW, Body, times
+from toolrun.models.nano.cache import CONTEXT, Cache
+from toolrun.models.nano.drafts import Drafts
 from toolrun.models.nano.weights import Weights
 from toolrun.models.nano.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from numpy.typing import NDArray
 
     from toolrun.models.nano.codes import Vectors
     from toolrun.values import Sampling
@@ -25,11 +26,12 @@ _AT_ONCE = 256
 
 
 class Voice(msgspec.Struct, frozen=True, eq=False):
-    """A model that can be sampled: its weights, its layers, its words."""
+    """A model that can be sampled: its weights, its layers, its words, what it usually says."""
 
     weights: Weights
     body: Body
     words: Words
+    usual: Mapping[tuple[int, ...], tuple[int, float]] = {}
 
 
 class Past(msgspec.Struct, frozen=True, eq=False):
@@ -88,31 +90,28 @@ class Run:
         shared = min(past.shares(prompt), len(prompt) - 1) if past is not None else 0
         self.cached = shared
         self._cache = past.cache.copy(shared) if past and shared else voice.body.cache()
-        self._next: Vectors | None = None
-        more = voice.words.sayable(prompt)
-        self._ranks: NDArray[np.int32] = np.concatenate([voice.words.learned, more])
-        known = voice.weights.vectors
-        self._table = np.concatenate([known, voice.words.vectors(more)]) if len(more) else known
-        self._table = self._table * np.float32(voice.weights.head_scale)
+        self._drafts = Drafts(voice.usual, voice.words.word, prompt)
+        self._guessed: list[int] = []
+        self._scores: list[Vectors] = []
+        self._more = voice.words.sayable(prompt)
+        self._vectors_of_more = voice.words.vectors(self._more)
 
     def advance(self, most: int) -> list[int]:
         """Read on, or say up to so many tokens; nothing came while the prompt is being read."""
-        if self._next is None:
+        if not self.said and not self._scores:
             self._read(self._prompt[self._cache.length : self._cache.length + _AT_ONCE])
-            if self._cache.length < len(self._prompt):
-                self._next = None
             return []
         came: list[int] = []
         while len(came) < most and self.reason is None:
-            token = self._choose()
+            token = self._choose(self._scores.pop(0))
             came.append(token)
+            self.said.append(token)
             if token in self._stop:
                 self.reason = "stop"
             elif len(self.said) >= self._most:
                 self.reason = "length"
             else:
-                [vector] = self._vectors([token])
-                self._next = self._voice.body.say(vector, self._cache)
+                self._go_on(token)
         return came
 
     def past(self) -> Past:
@@ -120,23 +119,46 @@ class Run:
         return Past((*self._prompt, *self.said)[: self._cache.length], self._cache)
 
     def _read(self, tokens: list[int]) -> None:
-        self._next = self._voice.body.read(self._vectors(tokens), self._cache)[-1]
+        """Read a piece of the prompt."""
+        row = self._voice.body.read(self._vectors(tokens), self._cache)[-1:]
+        if self._cache.length == len(self._prompt):
+            self._scores = self._compared(row)
+
+    def _go_on(self, token: int) -> None:
+        """Read what was said, if it was not guessed, and with it a new guess."""
+        self._drafts.heard(token)
+        if self._guessed and self._guessed.pop(0) == token:
+            self._cache.length += 1
+            return
+        room = min(FEW, self._most - len(self.said))
+        self._guessed = self._drafts.guess(room - 1)
+        tokens = [token, *self._guessed]
+        self._scores = self._compared(self._voice.body.read(self._vectors(tokens), self._cache))
+        # what was guessed counts as read once it was said
+        self._cache.length -= len(self._guessed)
+
+    def _compared(self, rows: Vectors) -> list[Vectors]:
+        """What is to be said, as scores of what can be said: for each row."""
+        if len(rows) == 1:
+            row = rows[0] * np.float32(self._voice.weights.head_scale)
+            one = [self._voice.weights.vectors @ row, self._vectors_of_more @ row]
+            return [np.concatenate(one)]
+        scaled = (rows * np.float32(self._voice.weights.head_scale)).T
+        parts = [times(self._voice.weights.vectors, scaled), self._vectors_of_more @ scaled]
+        return list(np.ascontiguousarray(np.concatenate(parts).T))
 
     def _vectors(self, tokens: list[int]) -> Vectors:
         scale = np.float32(self._voice.weights.embed_scale)
         return self._voice.words.vectors(tokens) * scale
 
-    def _choose(self) -> int:
-        assert self._next is not None
-        scores = self._table @ self._next
+    def _choose(self, scores: Vectors) -> int:
         place = self._drawn(scores) if self._heat > 0 else int(scores.argmax())
-        token = int(self._ranks[place])
-        self.said.append(token)
         if self._logprobs:
             highest = scores.max()
             total = float(np.exp(scores - highest).sum())
             self.logprobs.append(float(scores[place] - highest) - math.log(total))
-        return token
+        learned = self._voice.words.learned
+        return int(learned[place] if place < len(learned) else self._more[place - len(learned)])
 
     def _drawn(self, scores: Vectors) -> int:
         """A token by chance, of the likeliest that make up `top_p`."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import anyio
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 
 from toolrun.embedded import NAME, NANO
 from toolrun.errors import ContextTooLong, ModelNotFound
@@ -36,6 +37,9 @@ _DATE = "2026-01-01"
 """In its prompts, whatever the day: what it says must not change with that."""
 _KEPT = 4
 """Of how many conversations the keys and values are kept: 16 KB a token each."""
+_AT_ONCE = 3
+"""How many steps are sampled at once; others wait. More are no faster, and take more memory."""
+_lanes: RunVar[anyio.CapacityLimiter] = RunVar("lanes of the embedded model")
 _loading = threading.Lock()
 
 
@@ -63,6 +67,10 @@ class NanoSampler:
             ConfigError: the model's file or harmony's vocabulary cannot be read.
         """
         check_name(request.model or NAME)
+        async with _lane():
+            return await self._sampled(request, on_tokens)
+
+    async def _sampled(self, request: TokenRequest, on_tokens: OnTokens | None) -> Sampled:
         run = await anyio.to_thread.run_sync(self._begun, request)
         stops, end = request.sampling.stop or (), None
         while run.reason is None and end is None:
@@ -70,7 +78,7 @@ class NanoSampler:
             end = _end(run.said, len(came), stops) if stops else None
             if came and on_tokens is not None:
                 on_tokens(came if end is None else came[: end - len(run.said) or None])
-        self._pasts.append(run.past())
+        self._keep(run.past())
         return Sampled(
             tuple(run.said[:end]),
             logprobs=tuple(run.logprobs[:end]) if request.logprobs else None,
@@ -89,6 +97,14 @@ class NanoSampler:
     async def aclose(self) -> None:
         """Forget what was kept of conversations."""
         self._pasts.clear()
+
+    def _keep(self, past: Past) -> None:
+        """Keep it for a step that goes on from it; no more in all than fit one context."""
+        from toolrun.models.nano.cache import CONTEXT
+
+        self._pasts.append(past)
+        while len(self._pasts) > 1 and sum(len(one.tokens) for one in self._pasts) > CONTEXT:
+            self._pasts.popleft()
 
     def _begun(self, request: TokenRequest) -> Run:
         from toolrun.models.nano.cache import CONTEXT
@@ -115,16 +131,26 @@ class NanoSampler:
             return _read(self._path or FILE)
 
 
+def _lane() -> anyio.CapacityLimiter:
+    """What lets so many steps of an event loop go on at once."""
+    found = _lanes.get(None)
+    if found is None:
+        found = anyio.CapacityLimiter(_AT_ONCE)
+        _lanes.set(found)
+    return found
+
+
 @lru_cache(maxsize=2)
 def _read(path: Path) -> Voice:
     """A model; nothing in it changes, so that all who sample it share it."""
     from toolrun.models.nano.body import Body
+    from toolrun.models.nano.drafts import usual
     from toolrun.models.nano.run import Voice
     from toolrun.models.nano.weights import read
     from toolrun.models.nano.words import Words
 
     weights = read(path)
-    return Voice(weights, Body(weights), Words(weights, vocabulary.load()))
+    return Voice(weights, Body(weights), Words(weights, vocabulary.load()), usual())
 
 
 def _end(said: Sequence[int], new: int, stops: Sequence[str]) -> int | None:

@@ -64,6 +64,11 @@ class Words:
         beside = {rank for token in set(read) for rank in self._near(token)}
         return np.array(sorted(r for r in beside if self._place[r] < 0), np.int32)
 
+    def word(self, token: int) -> str | int:
+        """What a token shares with those that spell its word with another sign before it."""
+        text = self._text(token)
+        return token if not text else _bare(text)
+
     def _compute(self, ranks: set[int]) -> None:
         missing = sorted(ranks - self._computed.keys())
         rows = vectors(((rank, self._text(rank)) for rank in missing), self._spelled, self._width)
@@ -74,7 +79,7 @@ class Words:
         text = self._text(token)
         if not text:
             return frozenset((token,))
-        body = text[1:] if len(text) > 1 and not text[0].isalnum() else text
+        body = _bare(text)
         found = {token, *self._encode(body)}
         for cut in range(1, min(len(body), 5)):
             found.update(self._encode(body[cut:])[:1])
@@ -97,3 +102,8 @@ class Words:
             return None
         text = str(self._encoding.decode([rank]))
         return None if "\N{REPLACEMENT CHARACTER}" in text else text
+
+
+def _bare(text: str) -> str:
+    """A token's text without the sign before its word."""
+    return text[1:] if len(text) > 1 and not text[0].isalnum() else text
