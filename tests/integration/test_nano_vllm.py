@@ -11,6 +11,7 @@ import json
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from statistics import fmean
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -27,7 +28,9 @@ from tests.integration.errands import (
     submitted,
 )
 from tests.integration.said import WAYS
-from toolrun.models.nano.sampler import NAME, NanoSampler
+from tests.rig.nano.replies import OTHER, SAME, Reply, beside, prompts
+from toolrun.embedded import NAME
+from toolrun.models.nano.sampler import NanoSampler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     Ran: TypeAlias = tuple[dict[str, list[Answer]], dict[str, Answer]]
 
 _MOST_STEPS: Final = 4
+_PROMPTS: Final = 10
 _OFFERED: Final = {
     "read_file": ("path", "Read a text file and return what it says."),
     "submit": ("answer", "Submit the answer."),
@@ -61,7 +65,6 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[VllmServer, str],
     return get
 
 
-@pytest.mark.timeout(120, func_only=True)
 @pytest.mark.parametrize("way", WAYS)
 def test_errands_are_run(
     nano_vllm: VllmServer, ran: Callable[[VllmServer, str], Ran], way: str
@@ -76,7 +79,6 @@ def test_errands_are_run(
             assert [each for each in turn.must if each not in answer.text] == [], answer.text
 
 
-@pytest.mark.timeout(120, func_only=True)
 @pytest.mark.parametrize("way", WAYS)
 def test_what_was_thought_of_is_known_steps_later(
     nano_vllm: VllmServer, ran: Callable[[VllmServer, str], Ran], way: str
@@ -92,7 +94,6 @@ def test_what_was_thought_of_is_known_steps_later(
     assert {len(answer.steps) for answer in kept.values()} == {3}
 
 
-@pytest.mark.timeout(120, func_only=True)
 def test_and_is_not_known_where_a_client_drops_the_reasoning(nano_vllm: VllmServer) -> None:
     with ThreadPoolExecutor(len(SECRETS)) as at_once:
         known = sum(at_once.map(lambda kind: _known_without(nano_vllm, kind), SECRETS))
@@ -134,7 +135,6 @@ def _offered(name: str) -> dict[str, Any]:
     }
 
 
-@pytest.mark.timeout(120, func_only=True)
 @pytest.mark.parametrize("way", ["harmony", "harmony-streamed"])
 def test_what_was_sampled_stands_in_the_next_prompt_token_by_token(
     nano_vllm: VllmServer, ran: Callable[[VllmServer, str], Ran], way: str
@@ -150,10 +150,19 @@ def test_what_was_sampled_stands_in_the_next_prompt_token_by_token(
                 assert step.continues == read + len(before.token_ids)
 
 
-@pytest.mark.timeout(120, func_only=True)
 def test_it_takes_as_many_tokens_as_where_numpy_samples_it(nano_vllm: VllmServer) -> None:
     with urllib.request.urlopen(f"{nano_vllm.url}/models", timeout=30) as response:
         [listed] = json.load(response)["data"]
 
     here = anyio.run(NanoSampler().context_length, NAME)
     assert (listed["id"], listed["max_model_len"]) == (NAME, here)
+
+
+def test_its_greedy_replies_are_the_runtimes(nano_vllm: VllmServer) -> None:
+    """The whole comparison, with transformers, is `python -m tests.rig.nano.parity`."""
+    voice = NanoSampler().voice()
+    found = beside(nano_vllm.root, [Reply(voice, prompt) for prompt in prompts(_PROMPTS)])
+
+    assert found.kinds[OTHER] == 0, found.told
+    assert found.kinds[SAME] >= _PROMPTS - 3, found.told
+    assert fmean(found.apart) < 0.2
