@@ -233,8 +233,7 @@ class Journal:
             time = self._milliseconds()
             state = self.state
             step = state.step + self.sampling
-            gaps = (0,) * count
-            run = Run(kind, self.session, self.seq, first, state.turn, step, time, gaps, texts)
+            run = Run(kind, self.session, self.seq, first, state.turn, step, time, (), texts)
             for observe in self._run_observers:
                 observe(run)
             if self._turnstile.observing:

@@ -8,7 +8,7 @@ a column of times and one of texts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import ClassVar
 
 from msgspec import Struct
@@ -24,7 +24,8 @@ class Run(Struct, frozen=True, gc=False):
         session, seq, turn, step: of all of them.
         sub: of the first; each of the others has one more.
         begin: what their times count from, in milliseconds since the epoch.
-        gaps: milliseconds since the piece before, of the first since `begin`.
+        gaps: milliseconds since the piece before, of the first since `begin`; none are given where
+            all came at that time, with one read.
         texts: of each.
     """
 
@@ -47,7 +48,7 @@ class Run(Struct, frozen=True, gc=False):
     @property
     def time(self) -> float:
         """When the first one came, in seconds since the epoch."""
-        return (self.begin + self.gaps[0]) / 1000
+        return (self.begin + (self.gaps[0] if self.gaps else 0)) / 1000
 
     @property
     def last(self) -> ReasoningDelta | TextDelta:
@@ -66,7 +67,7 @@ class Run(Struct, frozen=True, gc=False):
         """The events that they are."""
         session, seq, turn, step = self.session, self.seq, self.turn, self.step
         kind = self.of
-        times = accumulate(self.gaps, initial=self.begin)
+        times = accumulate(self.gaps or repeat(0, len(self.texts)), initial=self.begin)
         next(times)
         return [
             kind(text, session=session, seq=seq, sub=sub, time=at / 1000, turn=turn, step=step)

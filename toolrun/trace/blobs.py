@@ -41,11 +41,14 @@ class BlobWriter:
     Args:
         folder: of the texts; made at the first of them (0700), its files are their owner's (0600).
         longest: how many bytes of UTF-8 a text in a line may have.
+
+    Attributes:
+        longest: the same.
     """
 
     def __init__(self, folder: Path, longest: int) -> None:
         self._folder = folder
-        self._longest = longest
+        self.longest = longest
         self._written: set[str] = set()
 
     def taken_out(self, data: bytes) -> bytes:
@@ -54,12 +57,10 @@ class BlobWriter:
         Raises:
             OSError: a text could not be written.
         """
-        if len(data) <= self._longest:  # nearly always: no text in it can be longer
-            return data
         return b"".join(map(self._line, data.splitlines(keepends=True)))
 
     def _line(self, line: bytes) -> bytes:
-        if len(line) <= self._longest:
+        if len(line) <= self.longest:
             return line
         row = msgspec.json.decode(line)
         if FIELD in row:  # not a line of ours, which would be read as another
@@ -67,7 +68,7 @@ class BlobWriter:
         places: dict[str, str] = {}
         for pointer, holder, key in _texts(row):
             text = holder[key].encode()
-            if len(text) > self._longest:
+            if len(text) > self.longest:
                 places[pointer] = self._kept(text)
                 holder[key] = ""
         if not places:

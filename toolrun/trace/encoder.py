@@ -14,11 +14,9 @@ if TYPE_CHECKING:
 
     from toolrun.events import Event
     from toolrun.trace.redact import Redactor
-    from toolrun.trace.rows import Row
     from toolrun.trace.runs import Recorded
 
-_encoder = msgspec.json.Encoder()
-_encode = _encoder.encode
+_encode_lines = msgspec.json.Encoder().encode_lines
 
 
 class LineEncoder:
@@ -37,20 +35,21 @@ class LineEncoder:
 
         Nearly always there is no secret in them: the lines are made first, and looked at once.
         """
-        if self._redactor is None:
-            return _encoder.encode_lines(self._rows.of(events))
-        events = self._redactor.muted(events)
+        redactor = self._redactor
+        if redactor is None:
+            return _encode_lines(self._rows.of(events))
+        events = redactor.muted(events)
         rows = self._rows.of(events)
-        lines = _encoded(rows)
-        if lines is not None and self._redactor.passes(lines, rows):
-            return b"".join(lines)
+        try:
+            lines = _encode_lines(rows)
+            if redactor.passes(lines, rows):
+                return lines
+        except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
+            pass
         # Rows are made of what may be written: so what they leave out is what the lines say.
         self._rows.undo()
-        lines = []
-        for part in _parted(single(events)):
-            rows = self._rows.of(self._redactor.clean(part))
-            lines.append(_encoder.encode_lines(rows))
-        return b"".join(lines)
+        parts = _parted(single(events))
+        return b"".join(_encode_lines(self._rows.of(redactor.clean(part))) for part in parts)
 
 
 def _parted(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
@@ -60,10 +59,3 @@ def _parted(events: Sequence[Event]) -> Iterator[Sequence[Event]]:
         if event.durable or at == len(events):
             yield events[begin:at]
             begin = at
-
-
-def _encoded(rows: Sequence[Row]) -> list[bytes] | None:
-    try:
-        return [_encode(row) + b"\n" for row in rows]
-    except UnicodeEncodeError:  # half a surrogate pair: not JSON, and not worth a session
-        return None

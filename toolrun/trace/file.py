@@ -63,9 +63,10 @@ class TraceFile:
             ends: whether the last one is a durable event's: the next may then begin a part.
         """
         begun = b"" if self._file is not None else self._begin()
-        if self._blobs is not None:
-            data = self._blobs.taken_out(data)
-        if self._is_full(len(data)):
+        blobs, most = self._blobs, self._recording.max_bytes
+        if blobs is not None and len(data) > blobs.longest:  # else no text in it can be longer
+            data = blobs.taken_out(data)
+        if most is not None and self._is_full(len(data), most):
             begun = self._next_part()
         assert self._file is not None
         if begun:
@@ -145,10 +146,8 @@ class TraceFile:
             layout.packed(self.path).unlink()
         clear(layout.blobs_of(self.path))
 
-    def _is_full(self, more: int) -> bool:
-        most = self._recording.max_bytes
-        is_over = most is not None and self._size + more > most
-        return is_over and self._may_part and self._size > self._begun
+    def _is_full(self, more: int, most: int) -> bool:
+        return self._size + more > most and self._may_part and self._size > self._begun
 
     def _next_part(self) -> bytes:
         """Finish a part and open the next, and give the line that goes first."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from toolrun.trace.recording import Find
 
 Span = tuple[int, int]
+_Looks = tuple[
+    tuple[str, ...],
+    tuple[tuple[str, re.Pattern[str]], ...],
+    tuple[tuple[bytes, re.Pattern[bytes]], ...],
+]
 
 _HERE: Final = r"(?:(?<![A-Za-z0-9])|(?<=\\[nrtbf])|(?<=\\u[0-9a-f]{4}))"
 """Where a key begins: at no place inside of a word, but behind what JSON escapes."""
@@ -62,6 +68,9 @@ _OPEN_BLOCK: Final = re.compile(
 _LONGEST_LINE: Final = 4096
 _COMMON: Final = '*+/=XZQJKVYWUHGB9F876N543RMLDPCOISTAExqjz210-_kvbwygpfmculdhrsnioate:,". '
 """Characters by how often they stand in the lines of a trace; what is not in it is the rarest."""
+_FEW: Final = range(2)
+"""Places where a character is looked for by itself; then an expression goes through all the rest,
+which takes four times as long as finding none."""
 _encoder = msgspec.json.Encoder()
 
 
@@ -91,31 +100,35 @@ class Finder:
         self._patterns = tuple(re.compile(pattern) for pattern in patterns)
         self._find = find
         self.asks = bool(self._patterns) or find is not None
-        self._seen: tuple[tuple[str, ...], ...] = ()
+        self._seen: list[tuple[str, ...]] = []
         self._learn()
 
     def refresh(self) -> None:
         """Look for what has become known since, too."""
-        for known, seen in zip(self._known, self._seen, strict=True):
-            if known.values is not seen:
-                self._learn()
-                return
+        if [known.values for known in self._known] != self._seen:
+            self._learn()
 
     def _learn(self) -> None:
-        self._seen = tuple(known.values for known in self._known)
-        values = {value for values in (self._given, *self._seen) for value in values if value}
-        self._values = tuple(sorted({form for value in values for form in _forms(value)}))
+        self._seen = [known.values for known in self._known]
+        given = (self._given, *self._seen)
+        values = frozenset(value for values in given for value in values if value)
+        self._values, self._in_text, self._in_lines = _looks(values)
         self._hints = (*self._values, *HINTS)
-        # Each session looks for the same keys: theirs are made once.
-        self._in_text = (*_KEYS_IN_TEXT, *_sought(self._values))
-        self._in_lines = (*_KEYS_IN_LINES, *_in_lines(self._values))
 
     def is_in(self, lines: bytes) -> bool:
         """Whether lines of JSON have what may be a value or a key in them."""
-        # No generator: this is asked for each line of a trace.
-        for char, form in self._in_lines:  # noqa: SIM110
-            if char in lines and form.search(lines):
-                return True
+        # No generator: this is asked for each write of a trace.
+        for char, form in self._in_lines:
+            at = lines.find(char)
+            for _ in _FEW:
+                if at < 0:
+                    break
+                if form.match(lines, at):
+                    return True
+                at = lines.find(char, at + 1)
+            else:
+                if at >= 0 and form.search(lines, at):
+                    return True
         return False
 
     def is_in_text(self, text: str) -> bool:
@@ -188,6 +201,13 @@ def _in_lines(texts: Iterable[str]) -> list[tuple[bytes, re.Pattern[bytes]]]:
 
 _KEYS_IN_TEXT: Final = tuple(_sought(HINTS))
 _KEYS_IN_LINES: Final = tuple(_in_lines(HINTS))
+
+
+@lru_cache(maxsize=32)
+def _looks(values: frozenset[str]) -> _Looks:
+    """What is looked for, in texts and in lines: made once for the sessions of a runtime."""
+    forms = tuple(sorted({form for value in values for form in _forms(value)}))
+    return forms, (*_KEYS_IN_TEXT, *_sought(forms)), (*_KEYS_IN_LINES, *_in_lines(forms))
 
 
 def merged(spans: Iterable[Span]) -> list[Span]:

@@ -83,29 +83,29 @@ class Redactor:
         self._cut = False
         self._hit = resumed
 
-    def passes(self, lines: Sequence[bytes], rows: Sequence[Row]) -> bool:
+    def passes(self, lines: bytes, rows: Sequence[Row]) -> bool:
         """Whether nothing in the lines of these rows looks like a secret.
 
-        The pieces of a text, most of what there is to write, are looked at joined, once.
+        A secret may be split over pieces, so they are looked at joined, too: but for what the
+        message behind them says again, whose line is among those that were looked at.
         """
         finder = self._finder
         finder.refresh()
-        if self._carried or self._cut or finder.asks:
+        if self._carried or self._cut or finder.asks or finder.is_in(lines):
             return False
         texts: dict[type, list[str]] = {}
-        others: list[bytes] = []
-        for line, row in zip(lines, rows, strict=True):
-            kind = type(row)
-            if kind is ToolOutput:  # it may end in the beginning of a secret
-                return False
+        said: list[str | None] = []
+        for row in rows:
             if isinstance(row, Pieces):
-                texts.setdefault(kind, []).extend(row.text)
-            else:
-                others.append(line)
-        if finder.is_in(b"".join(others)):
-            return False
-        for text in texts.values():  # noqa: SIM110 - no generator: asked for each write
-            if finder.is_in_text("".join(text)):
+                before = texts.get(type(row))
+                texts[type(row)] = row.text if before is None else before + row.text
+            elif isinstance(row, AssistantMessage):
+                said += (row.reasoning, row.content)
+            elif isinstance(row, ToolOutput):  # it may end in the beginning of a secret
+                return False
+        for pieces in texts.values():
+            text = "".join(pieces)
+            if text not in said and finder.is_in_text(text):
                 return False
         return True
 

@@ -127,13 +127,14 @@ class Told:
     """What the lines so far have said that the next one may leave out.
 
     Attributes:
-        last: the event before; None at the beginning of a file, and of what is added to one.
+        last: the event before, or the run that ends in it; None at the beginning of a file, and of
+            what is added to one.
         saying: the events, by their `seq`, whose messages no request has held yet.
         calls: the arguments, as the model wrote them, of the last message's calls.
     """
 
     def __init__(self) -> None:
-        self.last: Event | None = None
+        self.last: Recorded | None = None
         self.saying: dict[int, Event] = {}
         self.calls: dict[str, str] = {}
 
@@ -215,14 +216,24 @@ class Rows:
         kind = type(event)
         if kind not in SHORTENED:
             return structs.replace(event, session="")
+        if isinstance(event, RequestSent):
+            return self._request(event)
         fields = structs.asdict(event)
         del fields["session"]
-        if isinstance(event, RequestSent):
-            fields["adds"] = self._adds(event.adds)
-            return RequestRow(**fields)
         assert isinstance(event, ToolCallStarted | ApprovalRequested)
         fields["arguments"] = self._arguments(event)
         return (StartedRow if kind is ToolCallStarted else AskedRow)(**fields)
+
+    def _request(self, event: RequestSent) -> RequestRow:
+        return RequestRow(
+            event.digest,
+            event.size,
+            self._adds(event.adds),
+            event.dialect,
+            event.stream,
+            event.via,
+            **_place(event),
+        )
 
     def _pieces(
         self,
@@ -230,8 +241,9 @@ class Rows:
         pieces: list[TextDelta | ReasoningDelta | Run],
     ) -> Row:
         """The row of pieces of one kind, in one step."""
-        first, end, last = pieces[0], pieces[-1], self._told.last
-        self._told.last = end.last if isinstance(end, Run) else end
+        first, last = pieces[0], self._told.last
+        last = last.last if isinstance(last, Run) else last
+        self._told.last = pieces[-1]
         row = _ROWS[kind]
         if last is not None and _follows(first, last):
             ms, text = _columns(milliseconds(last.time), pieces)
@@ -282,25 +294,30 @@ def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 
 def _columns(
     before: int, pieces: Sequence[TextDelta | ReasoningDelta | Run]
-) -> tuple[list[int], list[str]]:
+) -> tuple[Any, list[str]]:
     """The milliseconds from each piece to the event before it, and the text of each.
 
-    A step has hundreds of pieces, but a few dozen reads of the network, each of them a run.
+    A step has hundreds of pieces, but a few dozen reads of the network, each of them a run: the
+    former are JSON already, since nearly all of them are 0.
     """
-    gaps: list[int] = []
+    gaps: list[bytes] = []
     texts: list[str] = []
     for piece in pieces:
         if isinstance(piece, Run):
-            at = len(gaps)
-            gaps += piece.gaps
-            gaps[at] += piece.begin - before
             texts += piece.texts
+            if not piece.gaps:  # all at once, as a live stream has them
+                gaps.append(b"%d" % (piece.begin - before) + b",0" * (len(piece.texts) - 1))
+                before = piece.begin
+                continue
+            gaps.append(b"%d" % (piece.begin + piece.gaps[0] - before))
+            gaps += [b"%d" % gap for gap in piece.gaps[1:]]
             before = piece.begin + sum(piece.gaps)
         else:
-            gaps.append(milliseconds(piece.time) - before)
+            at = milliseconds(piece.time)
+            gaps.append(b"%d" % (at - before))
             texts.append(piece.text)
-            before += gaps[-1]
-    return gaps, texts
+            before = at
+    return msgspec.Raw(b"[" + b",".join(gaps) + b"]"), texts
 
 
 def _place(event: Event | Run) -> dict[str, Any]:
