@@ -67,7 +67,8 @@ class Options(TypedDict, total=False):
     """What a `Session` takes, and a `Runtime` takes as defaults for its sessions.
 
     Attributes:
-        model: the name that the server serves it under ("openai/gpt-oss-20b"), or a `Model`.
+        model: the name that the server serves it under ("openai/gpt-oss-20b"), or a `Model`;
+            "nano", where there is no base_url, is the embedded one (needs toolrun[embedded]).
         base_url: of the server, with its `/v1` ("http://localhost:8000/v1"); a list of several that
             serve the same model makes a fleet: see `Runtime.fleet`.
         api_key: sent as a bearer token, "EMPTY" by default; a coroutine function is asked for each

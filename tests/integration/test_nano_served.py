@@ -14,10 +14,12 @@ import pytest
 
 from tests.rig import leaks
 from toolrun import ContextTooLong, Session, tool
-from toolrun.testing import NanoServer, assert_called
+from toolrun.testing import assert_called
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from toolrun.testing import NanoServer
 
 pytestmark = pytest.mark.load
 
@@ -46,11 +48,11 @@ def get_weather(city: str) -> str:
     return f"21 degrees in {city}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[NanoServer]:
-    with NanoServer() as server:
-        leaks.KNOWN.add(server.pid, server.fds)
-        yield server
+@pytest.fixture(scope="session", autouse=True)
+def server(nano_server: NanoServer) -> NanoServer:
+    """The plugin's, which ends with the tests."""
+    leaks.KNOWN.add(nano_server.pid, nano_server.fds)
+    return nano_server
 
 
 @pytest.fixture
