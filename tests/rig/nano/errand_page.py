@@ -102,22 +102,49 @@ def row(name: str, versions: Mapping[str, str], ran: Iterable[tuple[Errand, Verd
     )
 
 
-def table(rows: Sequence[Row], columns: int = len(_HEAD)) -> str:
-    """The rows as Markdown, with their first columns."""
-    lines = [_HEAD, *(each.cells() for each in rows)]
-    first, *rest = (f"| {' | '.join(cells[:columns])} |" for cells in lines)
+def table(lines: Iterable[Sequence[str]], columns: int = len(_HEAD)) -> str:
+    """Rows as Markdown, with their first columns."""
+    first, *rest = (f"| {' | '.join(cells[:columns])} |" for cells in (_HEAD, *lines))
     return "\n".join([first, "|---" * columns + "|", *rest, ""])
 
 
-def write(rows: Sequence[Row], readme: Path = README, page: Path = PAGE) -> None:
-    """Put the tables between the marks of the pages.
+def write(
+    rows: Iterable[Row], order: Sequence[str], readme: Path = README, page: Path = PAGE
+) -> None:
+    """Put the tables between the marks of the pages; clients that are not given keep their rows.
+
+    Args:
+        rows: what was measured.
+        order: the names of all clients, as the tables have them.
+        readme: gets the first columns.
+        page: has the whole table.
 
     Raises:
         ValueError: a page has no marks.
     """
-    for each, text in ((readme, table(rows, _SHORT)), (page, table(rows))):
-        head, begin, rest = each.read_text(encoding="utf-8").partition(_BEGIN)
-        _, end, tail = rest.partition(_END)
-        if not (begin and end):
-            raise ValueError(f"{each} lacks the marks {_BEGIN.strip()} and {_END.strip()}")
-        each.write_text(f"{head}{begin}\n{text}\n{end}{tail}", encoding="utf-8")
+    known = {_name(cells[0]): cells for cells in _read(page)}
+    known |= {_name(row.client): row.cells() for row in rows}
+    lines = [known[name] for name in order if name in known]
+    for each, text in ((readme, table(lines, _SHORT)), (page, table(lines))):
+        head, _, tail = _parts(each)
+        each.write_text(f"{head}{_BEGIN}\n{text}\n{_END}{tail}", encoding="utf-8")
+
+
+def _read(page: Path) -> list[tuple[str, ...]]:
+    """The cells of a page's table, less its head."""
+    lines = [line for line in _parts(page)[1].splitlines() if line.startswith("| ")]
+    return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines[1:]]
+
+
+def _parts(page: Path) -> tuple[str, str, str]:
+    """What stands before, between and behind the marks."""
+    head, begin, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    old, end, tail = rest.partition(_END)
+    if not (begin and end):
+        raise ValueError(f"{page} lacks the marks {_BEGIN.strip()} and {_END.strip()}")
+    return head, old, tail
+
+
+def _name(client: str) -> str:
+    """A client's name without its versions."""
+    return client.partition(" (")[0]

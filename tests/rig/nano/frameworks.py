@@ -1,8 +1,8 @@
 """Which agents do errands that need the reasoning of their first step, on a real vLLM?
 
-`python -m tests.rig.nano.frameworks [--count N] [--url URL] [--write]`: a vLLM serves the embedded
-model, and each client runs the same errands as a whole agent, with real tools. Its own prompts, its
-own loop; what it sends is looked at, and changed in nothing but the row that says so.
+`python -m tests.rig.nano.frameworks [--count N] [--only SCRIPT ...] [--write]`: a vLLM serves the
+embedded model, and each client runs the same errands as a whole agent, with real tools. Its own
+prompts, its own loop; what it sends is looked at, and changed in the row alone that says so.
 """
 
 from __future__ import annotations
@@ -57,14 +57,16 @@ class Client(Struct, frozen=True):
 
 CLIENTS: Final = (
     Client("toolrun `Session`", "toolrun_errands.py"),
-    Client("the same, the reasoning taken out on the way", "toolrun_errands.py", drops=True),
+    Client(
+        "toolrun `Session`, the reasoning taken out on the way", "toolrun_errands.py", drops=True
+    ),
     Client("a loop that appends the reply's message", "openai_errands.py", ("appended",)),
     Client("a loop that appends its content and calls", "openai_errands.py", ("rebuilt",)),
     Client("OpenAI Agents SDK, Chat Completions", "agents_sdk_errands.py"),
     Client("LangChain `create_agent`", "langchain_errands.py"),
-    Client("the same through `toolrun serve`", "langchain_errands.py", served=True),
+    Client("LangChain through `toolrun serve`", "langchain_errands.py", served=True),
     Client("smolagents `ToolCallingAgent`", "smolagents_errands.py"),
-    Client("the same through `toolrun serve`", "smolagents_errands.py", served=True),
+    Client("smolagents through `toolrun serve`", "smolagents_errands.py", served=True),
 )
 
 
@@ -105,11 +107,13 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60, help="errands of each kind")
     parser.add_argument("--url", default="", help="of a server that runs already, serving it")
     parser.add_argument("--write", action="store_true", help="write the table into the pages")
-    parser.add_argument("--only", default="", help="clients whose script's name begins so")
+    parser.add_argument(
+        "--only", nargs="+", default=[""], help="clients whose script's name begins so"
+    )
     options = parser.parse_args()
     clients = install_clients(_say)
     errands = [errand for kind in KINDS for errand in make(kind, options.count)]
-    some = [each for each in CLIENTS if each.script.startswith(options.only)]
+    some = [each for each in CLIENTS if each.script.startswith(tuple(options.only))]
     begin = time.monotonic()
 
     def one(client: Client) -> Row:
@@ -121,9 +125,9 @@ def main() -> None:
     with _server(options.url) as root, ThreadPoolExecutor(len(some)) as pool:
         rows = list(pool.map(one, some))
     _say(f"{len(some) * len(errands)} errands in {time.monotonic() - begin:.0f} s")
-    _say(f"\n{table(rows)}")
+    _say(f"\n{table(each.cells() for each in rows)}")
     if options.write:
-        write(rows)
+        write(rows, [each.name for each in CLIENTS])
 
 
 if __name__ == "__main__":

@@ -99,10 +99,11 @@ def test_a_table_is_written_between_the_marks_alone(tmp_path: Path) -> None:
     pages = [tmp_path / "a.md", tmp_path / "b.md"]
     for page in pages:
         page.write_text(f"before\n{begin}old\n{end}after\n")
+    other = row("two", {}, [(SECRET, judged(SECRET, [FIRST]))])
     found = row("one", {"pip": "1.0"}, [(SECRET, judged(SECRET, [FIRST]))])
 
-    errand_page.write([found], *pages)
-    errand_page.write([found], *pages)
+    errand_page.write([other], ["one", "two"], *pages)
+    errand_page.write([found], ["one", "two"], *pages)
 
     assert found == Row(
         "one (pip 1.0)",
@@ -114,7 +115,8 @@ def test_a_table_is_written_between_the_marks_alone(tmp_path: Path) -> None:
     short, whole = (page.read_text() for page in pages)
     assert short.startswith(f"before\n{begin}\n| client | ")
     assert whole.endswith(f"|\n\n{end}after\n")
-    assert short.count("|\n") == whole.count("|\n") == 3
+    assert short.count("|\n") == whole.count("|\n") == 4
+    assert whole.index("| one (pip 1.0) |") < whole.index("| two |")
     assert len(short) < len(whole)
 
 
@@ -123,4 +125,4 @@ def test_a_page_without_marks_is_named(tmp_path: Path) -> None:
     page.write_text("text\n")
 
     with pytest.raises(ValueError, match=r"a\.md lacks the marks"):
-        errand_page.write([], page, page)
+        errand_page.write([], [], page, page)
