@@ -35,7 +35,7 @@ WEATHER: Any = {
         },
     },
 }
-QUESTION = {"role": "user", "content": "How warm is it in Lima?"}
+QUESTION: Any = {"role": "user", "content": "How warm is it in Lima?"}
 
 
 @tool(trusted=True)
@@ -110,7 +110,7 @@ def test_the_loop_of_a_client_with_tools_of_its_own(
 def test_a_stream_tells_its_usage_and_joins_the_arguments(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
         model="nano",
-        messages=[QUESTION],  # type: ignore[list-item]
+        messages=[QUESTION],
         tools=[WEATHER],
         stream=True,
         stream_options={"include_usage": True},
@@ -165,15 +165,14 @@ def test_errors_are_those_of_a_server(client: openai.OpenAI) -> None:
 
 def test_responses_take_the_items_of_before(client: openai.OpenAI) -> None:
     items: list[Any] = [QUESTION]
-    function = {"type": "function", **WEATHER["function"]}
+    function: Any = {"type": "function", **WEATHER["function"]}
     first = client.responses.create(model="nano", input=items, tools=[function])
-    [thought, call] = first.output
+    [thought, call] = list[Any](first.output)
     assert (thought.type, call.type) == ("reasoning", "function_call")
     items += [each.to_dict() for each in first.output]
-    assert call.type == "function_call"
     output = f"21 degrees in {json.loads(call.arguments)['city']}"
     items.append({"type": "function_call_output", "call_id": call.call_id, "output": output})
-    second = client.responses.create(model="nano", input=items, tools=[function], stream=True)
+    second: Any = client.responses.create(model="nano", input=items, tools=[function], stream=True)
     events = list(second)
     assert events[-1].type == "response.completed"
     assert "21 degrees" in events[-1].response.output_text
@@ -186,11 +185,10 @@ async def test_many_at_once_are_answered_each_as_alone(server: NanoServer) -> No
 
         async def called(city: str) -> Any:
             messages: Any = [{"role": "user", "content": f"How warm is it in {city}?"}]
-            reply = await client.chat.completions.create(
+            reply: Any = await client.chat.completions.create(
                 model="nano", messages=messages, tools=[WEATHER]
             )
-            [call] = reply.choices[0].message.tool_calls or ()
-            assert call.type == "function"
+            [call] = reply.choices[0].message.tool_calls
             return json.loads(call.function.arguments)["city"]
 
         assert await asyncio.gather(*map(called, cities)) == cities

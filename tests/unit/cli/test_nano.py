@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -54,14 +55,14 @@ def test_where_no_server_answers_it_is_told_of(typed: Typed) -> None:
 def test_what_it_needs_is_named_where_it_is_missing(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = extras.importlib.import_module
+    real = importlib.import_module
 
     def without(name: str, *more: Any) -> Any:
         if name == "numpy":
             raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
         return real(name, *more)
 
-    monkeypatch.setattr(extras.importlib, "import_module", without)
+    monkeypatch.setattr(importlib, "import_module", without)
     with pytest.raises(MissingExtra):
         extras.need("numpy", "embedded", "a test")
     for command in (("run", "hi"), ("chat",), ("doctor",), ("serve",)):

@@ -14,6 +14,7 @@ from toolrun.transcript import ToolMessage
 
 if TYPE_CHECKING:
     from toolrun.models.harmony.model import HarmonyModel
+    from toolrun.transcript import Message
 
 _CITY: Final = "Paris"
 _TOOL: Final[dict[str, Any]] = {
@@ -64,7 +65,7 @@ async def _checks(model: HarmonyModel) -> tuple[Check, ...]:
     checks = [_check("tool calling", "green", f"{call.name} {call.arguments}", began)]
     began = time.perf_counter()
     result = ToolMessage(call.id, call.name, f"21 degrees in {_CITY}")
-    messages = [said, first, result]
+    messages: list[Message] = [said, first, result]
     try:
         second = await model.sample(Request(NANO, messages, tools=[_TOOL], cache=asked.cache))
     except ServerError as error:
