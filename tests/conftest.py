@@ -60,6 +60,7 @@ TRIO_WITH_THE_LOADS: Final = (
     "unit/sandbox/test_egress_proxy.py",
     "unit/serve/test_embedded.py",
     "unit/sandbox/test_pool.py",
+    "unit/sandbox/test_sandbox.py",
     "unit/sandbox/test_shortage.py",
     "unit/serve/test_restore.py",
     "unit/store/",
@@ -94,7 +95,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     concerned = tuple(str(Path(__file__).parent / each) for each in TRIO_WITH_THE_LOADS)
     for item in items:
         spec = getattr(item, "callspec", None)
-        on_trio = spec is not None and spec.params.get("anyio_backend") == "trio"
+        given = {} if spec is None else spec.params
+        on_trio = given.get("anyio_backend", given.get("backend")) == "trio"
         if on_trio and str(item.path).startswith(concerned):
             item.add_marker(pytest.mark.load)
 
