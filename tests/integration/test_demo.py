@@ -107,8 +107,8 @@ def test_make_says_why_it_cannot_set_it_up(tmp_path: Path) -> None:
     done = _make(clone, tmp_path, PIP_NO_INDEX="1", PIP_FIND_LINKS="", PIP_CONFIG_FILE="/dev/null")
 
     assert done.returncode == 2
-    assert "No matching distribution found for " in done.stderr
-    assert "toolrun: failed: to install the packages of .venv-demo/part-" in done.stderr
+    assert "No matching distribution found for pip==" in done.stderr
+    assert "toolrun: failed: " in done.stderr
     assert not (clone / ".venv-demo" / ".set-up").exists()
 
 
