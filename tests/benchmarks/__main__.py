@@ -36,6 +36,7 @@ _PHASES = (
     "sandbox",
     "repl",
     "render",
+    "nano",
 )
 _PEER_PHASES = ("step", "flight", "rounds", "store", "memory", "repl")
 _PEER_ROUNDS = 3

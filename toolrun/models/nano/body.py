@@ -166,7 +166,7 @@ class Body:
         kept[:, at] = heads[s.heads :]
         seen = kept[:, self._first(at, narrow=layer.narrow) : at + 1]
         queries = heads[: s.heads].reshape(s.kv_heads, -1, s.head)
-        scores = queries @ seen[: s.kv_heads].transpose(0, 2, 1)
+        scores: Vectors = queries @ seen[: s.kv_heads].transpose(0, 2, 1)
         highest = np.maximum(np.maximum.reduce(scores, -1, keepdims=True), layer.sinks)
         scores -= highest
         np.exp(scores, out=scores)

@@ -26,12 +26,19 @@ _AT_ONCE = 256
 
 
 class Voice(msgspec.Struct, frozen=True, eq=False):
-    """A model that can be sampled: its weights, its layers, its words, what it usually says."""
+    """A model that can be sampled.
+
+    Attributes:
+        weights: that were learned.
+        body: its layers.
+        words: its vocabulary.
+        usual: what it usually says, to guess by; None: nothing is guessed.
+    """
 
     weights: Weights
     body: Body
     words: Words
-    usual: Mapping[tuple[int, ...], tuple[int, float]] = {}
+    usual: Mapping[tuple[int, ...], tuple[int, float]] | None = None
 
 
 class Past(msgspec.Struct, frozen=True, eq=False):
@@ -90,7 +97,8 @@ class Run:
         shared = min(past.shares(prompt), len(prompt) - 1) if past is not None else 0
         self.cached = shared
         self._cache = past.cache.copy(shared) if past and shared else voice.body.cache()
-        self._drafts = Drafts(voice.usual, voice.words.word, prompt)
+        usual = voice.usual
+        self._drafts = Drafts(usual, voice.words.word, prompt) if usual is not None else None
         self._guessed: list[int] = []
         self._scores: list[Vectors] = []
         self._more = voice.words.sayable(prompt)
@@ -126,12 +134,13 @@ class Run:
 
     def _go_on(self, token: int) -> None:
         """Read what was said, if it was not guessed, and with it a new guess."""
-        self._drafts.heard(token)
+        if self._drafts is not None:
+            self._drafts.heard(token)
         if self._guessed and self._guessed.pop(0) == token:
             self._cache.length += 1
             return
         room = min(FEW, self._most - len(self.said))
-        self._guessed = self._drafts.guess(room - 1)
+        self._guessed = self._drafts.guess(room - 1) if self._drafts is not None else []
         tokens = [token, *self._guessed]
         self._scores = self._compared(self._voice.body.read(self._vectors(tokens), self._cache))
         # what was guessed counts as read once it was said
