@@ -6,7 +6,7 @@ import pytest
 
 from tests.rig.server import free_port
 from toolrun.cli.about import server_name
-from toolrun.cli.reaching import start_command, unreached
+from toolrun.cli.reaching import start_command, toy_hint, unreached
 from toolrun.config import Config
 from toolrun.errors import ModelNotFound, ServerStatus, ServerTimeout, ServerUnreachable
 
@@ -34,6 +34,7 @@ async def test_a_wrong_port_is_named() -> None:
         "Start vLLM with\n"
         f"    vllm serve openai/gpt-oss-120b --port {unused_port} {FLAGS}\n"
         "or say where a server runs: --base-url URL, TOOLRUN_BASE_URL, or base_url in toolrun.toml"
+        f"\n{toy_hint()}"
     )
 
 

@@ -59,6 +59,7 @@ async def test_nobody_gets_it_unasked(url: str) -> None:
     assert person.asked == []
 
 
+@pytest.mark.load
 async def test_a_conversation_goes_to_it_and_back_and_is_taken_up_there(
     mock: MockServer, url: str
 ) -> None:
