@@ -41,7 +41,7 @@ SEED = 77
 """Of the prompts; no training has it."""
 _LONGEST = 120
 _ENDS = (CALL, RETURN)
-_REQUEST_S = 120.0
+_REQUEST_S = 600.0
 _AT_ONCE = 8
 SAME, TIE, UNSAYABLE, OTHER = "the same", "a tie", "not sayable", "a difference"
 
