@@ -105,6 +105,16 @@ def test_the_wheel_holds_the_package_the_shipped_files_and_nothing_else(wheel: P
     assert names == code | shipped | shared | about
 
 
+def test_the_embedded_model_keeps_the_wheel_small(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {"nano.safetensors", "CARD.md"}
+        sizes = {name: archive.getinfo(f"toolrun/models/nano/{name}").file_size for name in names}
+
+    assert sizes["CARD.md"] > 0
+    assert 10_000_000 < sizes["nano.safetensors"] <= 12_000_000
+    assert wheel.stat().st_size <= 13_000_000
+
+
 def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
