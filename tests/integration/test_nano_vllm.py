@@ -28,6 +28,8 @@ from tests.integration.errands import (
     submitted,
 )
 from tests.integration.said import WAYS
+from tests.rig.nano.errands import KINDS, make
+from tests.rig.nano.frameworks import CLIENTS, measured
 from tests.rig.nano.replies import OTHER, SAME, Reply, beside, prompts
 from toolrun.embedded import NAME
 from toolrun.models.nano.sampler import NanoSampler
@@ -36,12 +38,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
+    from tests.rig.clients import Clients
     from tests.rig.server import VllmServer
     from toolrun import Answer
 
     Ran: TypeAlias = tuple[dict[str, list[Answer]], dict[str, Answer]]
 
 _MOST_STEPS: Final = 4
+_ERRANDS: Final = 4
 _PROMPTS: Final = 10
 _OFFERED: Final = {
     "read_file": ("path", "Read a text file and return what it says."),
@@ -166,3 +170,27 @@ def test_its_greedy_replies_are_the_runtimes(nano_vllm: VllmServer) -> None:
     assert found.kinds[OTHER] == 0, found.told
     assert found.kinds[SAME] >= _PROMPTS - 3, found.told
     assert fmean(found.apart) < 0.2
+
+
+@pytest.mark.timeout(300, func_only=True)
+def test_other_peoples_agents_lose_what_the_first_step_settled_and_get_it_back_by_the_front(
+    nano_vllm32: VllmServer, clients: Clients
+) -> None:
+    """The whole comparison is `python -m tests.rig.nano.frameworks`."""
+    some = [
+        each for each in CLIENTS if each.script in {"toolrun_errands.py", "langchain_errands.py"}
+    ]
+    errands = [errand for kind in KINDS for errand in make(kind, _ERRANDS)]
+    with ThreadPoolExecutor(len(some)) as at_once:
+        rows = at_once.map(lambda each: measured(each, errands, nano_vllm32.root, clients), some)
+        kept, dropped, langchain, served = rows
+
+    for row in (kept, served):
+        assert row.fields == ("reasoning", "reasoning_content"), row
+        assert row.back[0] == row.back[1] >= len(errands), row
+        assert row.done["secret"].right >= _ERRANDS - 1, row
+        assert row.prepared.right >= row.prepared.count - 1, row
+    for row in (dropped, langchain):
+        assert row.fields == (), row
+        assert row.back[0] == 0 < row.back[1], row
+        assert sum(share.right for share in row.done.values()) <= 2, row  # by chance
