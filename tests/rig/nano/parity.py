@@ -42,6 +42,7 @@ def main() -> None:
     parser.add_argument("--server", action="append", default=[], help="root URL; may be repeated")
     options = parser.parse_args()
     voice = NanoSampler(options.file).voice()
+    _print([f"{options.count} prompts; the file's sha256 is {voice.weights.sha256}"])
     replies = [Reply(voice, prompt) for prompt in prompts(options.count)]
     for root in options.server:
         _print(beside(root, replies).lines(f"vLLM {_version(root)}, bfloat16"))
