@@ -36,8 +36,8 @@ async def test_model_lists_what_is_served_and_goes_on_with_another(
 async def test_a_switch_that_fails_leaves_the_conversation_as_it_was(
     mock: MockServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def served(config: object) -> list[str]:
-        del config
+    async def served(*which: object) -> list[str]:
+        del which
         return [mock.model, "another"]
 
     monkeypatch.setattr("toolrun.cli.chat.commands.changing._served", served)
