@@ -8,7 +8,7 @@ Tokens are columns here: so several are read for little more than one, as memory
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -158,7 +158,7 @@ class Body:
         self, x: Vectors, layer: Layer, kept: Vectors, at: int, turns: Vectors
     ) -> Vectors:
         s = self.shape
-        every = _normed_one(x) @ layer.qkv_one
+        every: Any = _normed_one(x) @ layer.qkv_one
         every += layer.qkv_bias
         heads = every.reshape(-1, s.head)
         asked = heads[: s.heads + s.kv_heads].view(np.complex64)
@@ -166,14 +166,14 @@ class Body:
         kept[:, at] = heads[s.heads :]
         seen = kept[:, self._first(at, narrow=layer.narrow) : at + 1]
         queries = heads[: s.heads].reshape(s.kv_heads, -1, s.head)
-        scores: Vectors = queries @ seen[: s.kv_heads].transpose(0, 2, 1)
-        highest = np.maximum(np.maximum.reduce(scores, -1, keepdims=True), layer.sinks)
+        scores = queries @ seen[: s.kv_heads].transpose(0, 2, 1)
+        most: Vectors = np.maximum.reduce(scores, -1, keepdims=True)
+        highest = np.maximum(most, layer.sinks)
         scores -= highest
         np.exp(scores, out=scores)
         total = np.add.reduce(scores, -1, keepdims=True)
         total += np.exp(layer.sinks - highest)
-        found: Vectors = scores @ seen[s.kv_heads :]
-        found /= total
+        found = scores @ seen[s.kv_heads :] / total
         out: Vectors = layer.out @ found.reshape(-1)
         out += layer.out_bias
         return out

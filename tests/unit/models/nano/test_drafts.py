@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from toolrun.models.nano.run import Past, Voice
+    from toolrun.models.nano.run import Voice
 
 PROMPT = [20, 45, 7, 9, 200_006, 3005, 12, 100, 101, 102]
 MOST = 60
@@ -32,11 +32,11 @@ def voice(tmp_path_factory: pytest.TempPathFactory) -> Voice:
     return NanoSampler(small.write(tmp_path_factory.mktemp("nano") / "small.safetensors")).voice()
 
 
-def _run(voice: Voice, past: Past | None = None, piece: int = 4, **sampling: float) -> Run:
+def _run(voice: Voice, **sampling: float) -> Run:
     chosen: Any = {"max_tokens": MOST, **sampling}
-    run = Run(voice, PROMPT, (), Sampling(**chosen), past, logprobs=True)
+    run = Run(voice, PROMPT, (), Sampling(**chosen), logprobs=True)
     while run.reason is None:
-        assert len(run.advance(piece)) <= piece
+        assert len(run.advance(4)) <= 4
     return run
 
 
