@@ -2,29 +2,29 @@
 
 A `Tree` is a set of tools, as the system and the developer message say it, with several
 conversations that begin so: the branches. They share what comes first, so a set of tools is read
-once for all of them. Calls and results of the past stand in the forms in which toolrun's own
-sampling, vLLM 0.28 and vLLM 0.32 render them.
+once for all of them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.rig.nano import memory, turns
+from tests.rig.nano import builtin, following, memory, turns
+from tests.rig.nano.forms import FORMS, OPENING, TOLD, Form, asked, ended, past, result, says
+from tests.rig.nano.instructions import ending_tool, instructions
+from tests.rig.nano.natural import natural
 from tests.rig.nano.novel import make_up
-from tests.rig.nano.spelling import Context, canonical, copied, encoding, plain, token_texts
+from tests.rig.nano.spelling import Context, canonical, encoding, token_texts
 from tests.rig.nano.tools import Tool, families, offer
 from tests.rig.nano.values import Values
-from tests.rig.nano.wording import wordings
 
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.rig.nano.turns import Step, Turn
+    from tests.rig.nano.steps import Turn
 
-OPENING = "<|start|>assistant"
 _KINDS = (
     turns.one_call,
     turns.talk,
@@ -34,52 +34,20 @@ _KINDS = (
     turns.several_tools,
     turns.chained,
 )
-_WEIGHTS = (62, 6, 5, 5, 7, 10, 5)
+_WEIGHTS = (64, 6, 4, 4, 6, 10, 6)
 LONGEST = 1024
-_COUNTS = (1, 1, 2, 2, 3, 3, 4, 5, 6)
+_KNOWN, _NATURAL = 0.32, 0.36
+"""How many of the tools are of `families` and of `natural`; the others are made up."""
+_ENDED = 0.04
+"""How often the answer is to be a call."""
+_BUILT_IN = 0.07
+"""How often the tools are those that toolrun brings."""
+_ASKED_BEFORE = 0.03
+_TASKS = ("New task:\n", "New task:\n", "Task: ", "Question: ")
+_COUNTS = (1, 1, 2, 2, 3, 3, 4, 5, 6, 8)
 
 
-class Form(NamedTuple):
-    """How calls and results of the past are rendered.
-
-    Attributes:
-        call: the header of a call, after `<|start|>assistant`.
-        result: the header of a result, after `<|start|>`.
-        sampled: whether the past of a turn is what was sampled, to the token.
-    """
-
-    call: str
-    result: str
-    sampled: bool
-
-
-SAMPLED = Form(
-    "<|channel|>commentary to=functions.{t} <|constrain|>json",
-    "functions.{t} to=assistant<|channel|>commentary",
-    sampled=True,
-)
-FORMS = (
-    SAMPLED,
-    SAMPLED,
-    SAMPLED,
-    SAMPLED,
-    SAMPLED._replace(sampled=False),
-    Form(
-        " to=functions.{t}<|channel|>commentary json",
-        "functions.{t}<|channel|>commentary to=assistant",
-        sampled=False,
-    ),
-    Form(
-        " to=functions.{t}<|channel|>commentary json",
-        "functions.{t} to=assistant<|channel|>commentary",
-        sampled=False,
-    ),
-    Form(
-        " to=functions.{t}<|channel|>commentary <|constrain|>json",
-        "functions.{t} to=assistant<|channel|>commentary",
-        sampled=False,
-    ),
-)
+_TOLD = 0.05
 
 
 class Branch(NamedTuple):
@@ -108,11 +76,17 @@ class Sample(NamedTuple):
 def toolset(values: Values, r: Random) -> list[Tool]:
     """Tools that are offered together."""
     found: dict[str, Tool] = {}
-    for _ in range(r.choice(_COUNTS)):
-        family = r.choice(families()) if r.random() < 0.42 else make_up(values, r)
+    count = r.choice(_COUNTS)
+    if r.random() < _BUILT_IN:
+        found = {tool.name: tool for tool in builtin.some(r)}
+        count = r.choice((0, 0, 0, 1, 2))
+    for _ in range(count):
+        draw = r.random()
+        known = families() if draw < _KNOWN else natural()
+        family = r.choice(known) if draw < _KNOWN + _NATURAL else make_up(values, r)
         tool = offer(family, values, r)
         found.setdefault(tool.name, tool)
-    if r.random() < 0.08:
+    if r.random() < 0.1:
         tool = memory.telling(values, r)
         found.setdefault(tool.name, tool)
     tools = list(found.values())
@@ -120,11 +94,10 @@ def toolset(values: Values, r: Random) -> list[Tool]:
     return tools
 
 
-def head(tools: list[Tool], r: Random) -> list[int]:
-    """The system and the developer message."""
+def head(tools: list[Tool], r: Random, said: str | None = None) -> list[int]:
+    """The system and the developer message; `said`: what this one says before the tools."""
     day = str(dt.date(2024, 6, 1) + dt.timedelta(days=r.randrange(1500)))
     effort = r.choice(("Low", "Medium", "Medium", "High")) if r.random() < 0.6 else None
-    said = r.choice(wordings()["instructions"]) if r.random() < 0.4 else None
     described = [(tool.name, tool.description, tool.schema) for tool in tools]
     return render_head(described, day if r.random() < 0.93 else None, effort, said)
 
@@ -164,34 +137,27 @@ def turn(tools: list[Tool], last: Turn | None, values: Values, r: Random) -> Tur
     if any(tool.family.asks == ("tell {x}",) for tool in tools) and draw < 0.75:
         kind = memory.secret if r.random() < 0.5 else memory.worked_out
         return kind(tools, values, r)
+    if last is not None and last.items and draw < 0.3:
+        return following.chosen(tools, last.items, values, r)
     if last is not None and last.last is not None and draw < 0.35:
-        return turns.follow_up(tools, last.last, values, r)
+        return following.follow_up(tools, last.last, values, r)
+    if last is not None and last.last is None and draw < 0.2:
+        return turns.talk(tools, values, r)
     return r.choices(_KINDS, _WEIGHTS)[0](tools, values, r)
 
 
-def says(step: Step, *, marked: bool = True) -> str:
-    """What the model says in a step, after `<|start|>assistant`."""
-    thought = f"<|channel|>analysis<|message|>{step.thought}<|end|>"
-    if not step.tool:
-        text = f"{thought}{OPENING}<|channel|>final<|message|>{step.answer}<|return|>"
-    else:
-        header = SAMPLED.call.format(t=copied(step.tool))
-        text = f"{thought}{OPENING}{header}<|message|>{step.arguments}<|call|>"
-    return text if marked else plain(text)
+class Setting(NamedTuple):
+    """What conversations begin with.
 
+    Attributes:
+        tools: that may be asked for.
+        end: the tool whose call is the answer, where one is.
+        first: the tokens of the system and the developer message.
+    """
 
-def result(step: Step, form: Form) -> str:
-    """The result of a step's call, as a message."""
-    return f"<|start|>{form.result.format(t=step.tool)}<|message|>{step.result}<|end|>"
-
-
-def past(step: Step, form: Form, *, thought: bool) -> str:
-    """A step as it stands in a later prompt, with the result of its call."""
-    text = f"{OPENING}<|channel|>analysis<|message|>{step.thought}<|end|>" if thought else ""
-    if not step.tool:
-        return plain(f"{text}{OPENING}<|channel|>final<|message|>{step.answer}<|end|>")
-    header = f"{OPENING}{form.call.format(t=step.tool)}"
-    return plain(f"{text}{header}<|message|>{step.arguments}<|call|>{result(step, form)}")
+    tools: list[Tool]
+    end: Tool | None
+    first: list[int]
 
 
 class Writer:
@@ -202,57 +168,74 @@ class Writer:
 
     def tree(self, r: Random, *, longest: int = LONGEST) -> Tree:
         """A set of tools and conversations with it, no more tokens in all than `longest`."""
-        tools = toolset(self._values, r) if r.random() < 0.98 else []
-        first = head(tools, r)
-        context = Context(first)
-        room = longest - len(first)
+        setting = self._setting(r)
+        context = Context(setting.first)
+        room = longest - len(setting.first)
         branches: list[Branch] = []
         for _ in range(40):
             if room < 100 or len(branches) >= 8:
                 break
-            for branch in self._conversation(context, tools, r):
+            for branch in self._conversation(context, setting, r):
                 if len(branch.ids) <= room:
                     branches.append(branch)
                     room -= len(branch.ids)
-        return Tree(first, branches)
+        return Tree(setting.first, branches)
+
+    def _setting(self, r: Random) -> Setting:
+        """What stands before the first message."""
+        tools = toolset(self._values, r) if r.random() < 0.96 else []
+        end = ending_tool(self._values, r) if tools and r.random() < _ENDED else None
+        if end is not None and end.name in {tool.name for tool in tools}:
+            end = None
+        offered = [*tools, end] if end is not None else tools
+        said = instructions(offered, end, self._values, r)
+        return Setting(tools, end, head(offered, r, said))
 
     def samples(self, r: Random) -> list[Sample]:
         """The samplings of one conversation, for the evaluation."""
-        tools = toolset(self._values, r)
-        first = head(tools, r)
+        setting = self._setting(r)
+        tools = setting.tools
         found: list[Sample] = []
-        for history, form, done in self._turns(tools, r):
-            prompt = first + canonical(f"{history}<|start|>user<|message|>{done.user}<|end|>")
+        for history, form, done in self._turns(setting, r):
+            prompt = setting.first + canonical(history + asked(done))
             unknown = {tool.name for tool in tools if not tool.family.known}
             for step in done.steps:
                 kind = "call" if step.tool else "answer"
                 kind += " of an unknown tool" if step.tool in unknown else ""
                 opened = prompt + canonical(OPENING)
-                found.append(Sample(opened, says(step, marked=False), kind))
+                if not (form.told and done.needs_thoughts):
+                    found.append(Sample(opened, says(step, marked=False), kind))
                 prompt = prompt + canonical(past(step, form, thought=True))
         return found
 
-    def _turns(self, tools: list[Tool], r: Random) -> list[tuple[str, Form, Turn]]:
+    def _turns(self, setting: Setting, r: Random) -> list[tuple[str, Form, Turn]]:
         """Turns of one conversation, each with the text of those before."""
-        form = r.choice(FORMS)
+        form = TOLD if r.random() < _TOLD else r.choice(FORMS)
         history = ""
         last: Turn | None = None
         found: list[tuple[str, Form, Turn]] = []
-        for _ in range(r.choice((1, 1, 1, 2, 3))):
-            done = turn(tools, last, self._values, r)
+        for _ in range(r.choice((1, 1, 1, 2, 3)) if setting.end is None else 1):
+            if found and r.random() < _ASKED_BEFORE:
+                done: Turn | None = following.asked_before([one.user for _, _, one in found], r)
+            else:
+                done = turn(setting.tools, last, self._values, r)
             if done is None:
                 continue
+            if form.told and r.random() < 0.5:
+                done = replace(done, user=r.choice(_TASKS) + done.user)
+            if setting.end is not None:
+                done = ended(done, setting.end)
             found.append((history, form, done))
-            history += f"<|start|>user<|message|>{done.user}<|end|>"
+            history += asked(done)
             history += "".join(past(step, form, thought=False) for step in done.steps)
             last = done
         return found
 
-    def _conversation(self, first: Context, tools: list[Tool], r: Random) -> list[Branch]:
+    def _conversation(self, first: Context, setting: Setting, r: Random) -> list[Branch]:
         """The branches of one conversation: one a turn, or one a step."""
         found: list[Branch] = []
-        for history, form, done in self._turns(tools, r):
-            prompt = canonical(f"{history}<|start|>user<|message|>{done.user}<|end|>")
+        for history, form, done in self._turns(setting, r):
+            prompt = canonical(history + asked(done))
             if form.sampled:
                 found.append(self._sampled(first, prompt, done, form))
             else:
@@ -283,7 +266,9 @@ class Writer:
         for step in done.steps:
             said = first.after(before).spell(says(step))
             ids = before + opening + said
-            learned = [False] * (len(before) + len(opening)) + [step.right] * len(said)
+            # Where calls are told of, a secret is lost: there is nothing right to say.
+            right = step.right and not (form.told and done.needs_thoughts and before != prompt)
+            learned = [False] * (len(before) + len(opening)) + [right] * len(said)
             found.append(Branch(ids, learned))
             before = before + canonical(past(step, form, thought=thought))
         return found

@@ -31,10 +31,11 @@ from tests.rig.nano import (
     heldout_far,
     heldout_near,
 )
-from tests.rig.nano.conversations import OPENING, Writer, render_head, result
-from tests.rig.nano.conversations import SAMPLED as FORM
+from tests.rig.nano.conversations import Writer, render_head
+from tests.rig.nano.forms import OPENING, result
+from tests.rig.nano.forms import SAMPLED as FORM
 from tests.rig.nano.spelling import canonical, encoding
-from tests.rig.nano.turns import Step
+from tests.rig.nano.steps import Step
 from toolrun.models.harmony.tokens import CALL, RETURN
 from toolrun.models.nano.run import Past, Run
 from toolrun.models.nano.sampler import NanoSampler

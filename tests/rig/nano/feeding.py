@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 PADDING = 199_999
 _LEAST = 320
 _TRIES = 6
+_LONG = 0.12
+"""How often a tree may be as long as the row: long instructions, many turns."""
 
 
 class Batch(NamedTuple):
@@ -46,7 +48,8 @@ def packed(writer: Writer, r: Random, rows: int, length: int) -> Batch:
     for row in range(rows):
         at = number = tries = 0
         while length - at > _LEAST and tries < _TRIES:
-            tree = writer.tree(r, longest=min(LONGEST, length - at))
+            room = length - at
+            tree = writer.tree(r, longest=room if r.random() < _LONG else min(LONGEST, room))
             if tree.branches:
                 number += 1
                 at = _put(batch, row, at, number, tree)

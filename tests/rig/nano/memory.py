@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from tests.rig.nano.results import outcome, show
 from tests.rig.nano.spelling import copied
+from tests.rig.nano.steps import Step, Turn, called, named
 from tests.rig.nano.tools import Family, Parameter, Tool, Value, give, offer
-from tests.rig.nano.turns import Step, Turn, called, named
 from tests.rig.nano.wording import ask, dressed, lower_first
 
 if TYPE_CHECKING:
@@ -91,14 +91,14 @@ def _chosen(kind: str, r: Random) -> Puzzle:
 
 def _puzzle(values: Values, r: Random) -> Puzzle:
     draw = r.random()
-    if draw < 0.4:
+    if draw < 0.3:
         numbers = r.sample(range(2, 100), r.randint(2, 4))
         best = max if r.random() < 0.5 else min
         words_of = ("largest", "biggest", "highest") if best is max else ("smallest", "lowest")
         word, row = r.choice(words_of), ", ".join(map(str, numbers))
         found = str(best(numbers))
         return Puzzle(f"Find the {word} of {row}", f"The {word} is {found}.", found)
-    if draw < 0.7:
+    if draw < 0.75:
         one, two = r.randint(1, 30), r.randint(1, 30)
         return Puzzle(
             f"Add {one} and {two} in your head", f"{one} + {two} = {one + two}.", str(one + two)

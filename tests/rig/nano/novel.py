@@ -11,6 +11,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tests.rig.nano.pairs import pair
 from tests.rig.nano.tools import Family, Parameter, camel, parameters
 from tests.rig.nano.values import DATA, weighed
 
@@ -62,6 +63,8 @@ def make_up(values: Values, r: Random) -> Family:
         return _function(values, r)
     if draw < 0.37:
         return _question(values, r)
+    if draw < 0.52:
+        return pair(values, r)
     return _action(values, r)
 
 

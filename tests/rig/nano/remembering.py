@@ -16,15 +16,16 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from tests.rig.nano import memory
-from tests.rig.nano.conversations import OPENING, SAMPLED, head, past, toolset
+from tests.rig.nano.conversations import head, toolset
 from tests.rig.nano.evaluate import CALLED, SEED, Listener, interval
+from tests.rig.nano.forms import OPENING, SAMPLED, past
 from tests.rig.nano.spelling import canonical, encoding, plain, token_texts
-from tests.rig.nano.turns import Step
+from tests.rig.nano.steps import Step
 from tests.rig.nano.values import Values
 from toolrun.models.nano.sampler import NanoSampler
 
 if TYPE_CHECKING:
-    from tests.rig.nano.turns import Turn
+    from tests.rig.nano.steps import Turn
 
 _SECRET = re.compile(r"My \w+ is (\S+)\. ")
 

@@ -38,11 +38,13 @@ class Outcome(NamedTuple):
         text: as the model reads it.
         said: the sentence of the answer; what it copies is marked.
         value: the one value that a next call could use; "" where there is none.
+        items: what was listed, where a list came.
     """
 
     text: str
     said: str
     value: str = ""
+    items: tuple[str, ...] = ()
 
 
 def outcome(tool: Tool, given: dict[str, Value], values: Values, r: Random) -> Outcome:
@@ -108,7 +110,8 @@ def _list(spec: dict[str, Any], said: dict[str, str], values: Values, r: Random)
     if not items:
         return Outcome(show(body, r), "I found nothing.")
     found = spec["says"].replace("{x}", _row(items))
-    return Outcome(show(body, r), _filled(found, said), items[0] if len(items) == 1 else "")
+    one = items[0] if len(items) == 1 else ""
+    return Outcome(show(body, r), _filled(found, said), one, tuple(items))
 
 
 def _done(says: str, said: dict[str, str], values: Values, r: Random) -> Outcome:
@@ -166,7 +169,9 @@ def _any(given: dict[str, Value], values: Values, r: Random) -> Outcome:
     body = _shaped(flat, given, values, r)
     one = body[first] if isinstance(body, dict) and list(body) == [first] else body
     value = one if isinstance(one, str) and len(one) < 40 else ""
-    return Outcome(show(body, r), verbal(body), value)
+    rows = body if isinstance(body, list) else []
+    items = tuple(one for one in rows if isinstance(one, str))
+    return Outcome(show(body, r), verbal(body), value, items if len(items) == len(rows) else ())
 
 
 def _shaped(flat: dict[str, Any], given: dict[str, Value], values: Values, r: Random) -> Any:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tests.rig.nano.asks import HOLE, Bound, parse
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.values import DATA, Values
+from tests.rig.nano.wording import wordings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from random import Random
 
 _SUFFIXES = ("name", "value", "text", "arg", "input", "str")
@@ -57,7 +60,8 @@ class Family:
         asks: how it is asked for; `{key}` stands for a parameter's value.
         follow: how it is asked for again, with another first value.
         result: what it gives back, see `results`.
-        known: whether it stands in `families.toml`.
+        known: whether it stands in `data/`; others are made up.
+        bound: how it is asked for where the whole request says a value.
     """
 
     names: tuple[str, ...]
@@ -67,14 +71,19 @@ class Family:
     result: dict[str, Any] = field(default_factory=lambda: {"shape": "any"})
     follow: tuple[str, ...] = ()
     known: bool = False
+    bound: tuple[Bound, ...] = ()
 
 
 @dataclass(frozen=True)
 class Value:
-    """What is given for a parameter: as a person says it, and the JSON text of it."""
+    """What is given for a parameter: as a person says it, and the JSON text of it.
+
+    `ask`: the request that says it as a whole; "" where the value stands in the request.
+    """
 
     said: str
     json: str
+    ask: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,17 +110,24 @@ class Tool:
 def families() -> tuple[Family, ...]:
     """The tools that the model is to know."""
     body = tomllib.loads((DATA / "families.toml").read_text())
-    return tuple(
-        Family(
-            tuple(one["names"]),
-            tuple(one["about"]),
-            tuple(one["asks"]),
-            {key: _parameter(item) for key, item in one.get("parameters", {}).items()},
-            one["result"],
-            tuple(one.get("follow", ())),
-            known=True,
-        )
-        for one in body["family"]
+    more = tomllib.loads((DATA / "asks.toml").read_text())
+    return tuple(_family(one, more.get(one["names"][0], ())) for one in body["family"])
+
+
+def _family(one: dict[str, Any], more: Iterable[str]) -> Family:
+    asks = parse(more)
+    parameters = {key: _parameter(item) for key, item in one.get("parameters", {}).items()}
+    for key, said in asks.said.items():
+        parameters[key] = replace(parameters[key], said=(*parameters[key].said, *said))
+    return Family(
+        tuple(one["names"]),
+        tuple(one["about"]),
+        (*one["asks"], *asks.plain),
+        parameters,
+        one["result"],
+        tuple(one.get("follow", ())),
+        known=True,
+        bound=asks.bound,
     )
 
 
@@ -131,11 +147,45 @@ def parameters() -> tuple[Parameter, ...]:
 
 def give(family: Family, values: Values, r: Random) -> dict[str, Value]:
     """Values for the parameters: all the required ones, some of the others."""
-    return {
+    given = {
         key: value_of(parameter, values, r)
         for key, parameter in family.parameters.items()
         if parameter.chance is None or r.random() < parameter.chance
     }
+    if r.random() * (len(family.asks) + len(family.bound)) < len(family.bound):
+        given |= _bound(r.choice(family.bound), family, values, r)
+    return {key: given[key] for key in family.parameters if key in given}
+
+
+def _bound(bound: Bound, family: Family, values: Values, r: Random) -> dict[str, Value]:
+    """What a request says as a whole, its own holes filled."""
+    holes = set(HOLE.findall(bound.text)) - family.parameters.keys()
+    drawn = {hole: values.draw(hole, r) for hole in sorted(holes)}
+    text = _put(bound.text, drawn)
+    found: dict[str, Value] = {}
+    for key, template in bound.values.items():
+        plain = _put(template, drawn)
+        parameter = family.parameters[key]
+        shown = plain
+        if parameter.enum:
+            shown = f'"{copied(plain)}"'
+        elif parameter.type == "string":
+            shown = _put(
+                json.dumps(template, ensure_ascii=False),
+                {hole: _inside(said) for hole, said in drawn.items()},
+            )
+        found[key] = Value(plain, shown, text)
+    return found
+
+
+def _put(template: str, drawn: dict[str, str]) -> str:
+    """A template with what was drawn for its holes; the others stay."""
+    return HOLE.sub(lambda hole: drawn.get(hole[1], hole[0]), template)
+
+
+def _inside(text: str) -> str:
+    """A text as the inside of a JSON string, marked as copied."""
+    return json.dumps(copied(text), ensure_ascii=False)[1:-1]
 
 
 def value_of(parameter: Parameter, values: Values, r: Random) -> Value:
@@ -161,12 +211,14 @@ def _json(text: str, type_: str) -> str:
     return copied(text)
 
 
-def listed(items: list[str], r: Random) -> str:
-    """Several things in a row, as a person types them."""
+_LAST = (" and ", " and ", ", ", ", and ")
+
+
+def listed(items: list[str], r: Random, *, last: tuple[str, ...] = _LAST) -> str:
+    """Several things in a row, as a person types them; `last`: what stands before the last one."""
     if len(items) == 1:
         return items[0]
-    last = r.choice((" and ", " and ", ", ", ", and "))
-    return ", ".join(items[:-1]) + last + items[-1]
+    return ", ".join(items[:-1]) + r.choice(last) + items[-1]
 
 
 def camel(name: str) -> str:
@@ -183,9 +235,12 @@ def offer(family: Family, values: Values, r: Random) -> Tool:
     properties: dict[str, Any] = {}
     names: dict[str, str] = {}
     required: list[str] = []
-    for key, parameter in family.parameters.items():
+    order = list(family.parameters.items())
+    if r.random() < 0.5:  # a person says things in another order than a schema does
+        r.shuffle(order)
+    for key, parameter in order:
         called = r.choice(parameter.names)
-        if family.known:
+        if family.known and (len(order) == 1 or r.random() < 0.5):
             called = _renamed(called, values, r)
         if called in properties:
             called = f"{called}_{len(names)}"
@@ -195,7 +250,13 @@ def offer(family: Family, values: Values, r: Random) -> Tool:
             required.append(called)
     schema = {"type": "object", "properties": properties, "required": required}
     empty = not properties and r.random() < 0.5
-    return Tool(family, name, r.choice(family.about), None if empty else schema, names)
+    about = r.choice(family.about)
+    if about and r.random() < 0.1:
+        more = r.sample(wordings()["longer"], r.randint(1, 4))
+        about = " ".join([about.rstrip("."), *(values.fill(text, r) for text in more)])
+    if properties and about and r.random() < 0.06:
+        about += "\n\nArgs:\n" + "\n".join(f"    {key}: The {key}." for key in properties)
+    return Tool(family, name, about, None if empty else schema, names)
 
 
 def _schema(parameter: Parameter, r: Random) -> dict[str, Any]:
@@ -205,6 +266,8 @@ def _schema(parameter: Parameter, r: Random) -> dict[str, Any]:
     )
     if r.random() < 0.8 and (said := r.choice(parameter.about)):
         found["description"] = said
+    if r.random() < 0.08:
+        found["title"] = r.choice(parameter.names).replace("_", " ").title()
     if parameter.enum:
         found["enum"] = list(parameter.enum)
         if parameter.chance is not None and r.random() < 0.2:
@@ -237,3 +300,16 @@ def _renamed(name: str, values: Values, r: Random) -> str:
             )
         )
     return values.draw("term", r) if draw < 0.25 else name
+
+
+def main_of(tool: Tool) -> str | None:
+    """The parameter that a request is about: the first that is free text, and required."""
+    for key, one in tool.family.parameters.items():
+        if one.chance is None and one.type == "string" and not one.enum and "|" not in one.value:
+            return key
+    return None
+
+
+def kin(one: Tool, key: str, other: Tool, its: str) -> bool:
+    """Whether two parameters take the same kind of value."""
+    return one.family.parameters[key].value == other.family.parameters[its].value

@@ -24,8 +24,11 @@ Rule: TypeAlias = "tuple[tuple[str, ...], ...]"
 _CONSONANTS, _VOWELS = "bcdfghjklmnprstvwz", "aeiou"
 _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLAIN = re.compile(r" [a-z]{3,14}")
+_INNER = re.compile(r"[a-z]{2,5}")
 _CAPITAL = re.compile(r" [A-Z][a-z]{2,13}")
 _FOREIGN = re.compile(r" ?[^\W\d_]{2,12}")
+_RARE = 0.15
+"""How many words are made up of pieces: rare names, which are copied piece by piece."""
 _WEIGHT = re.compile(r"\*(\d+) ")
 _HOLE = re.compile(r"\{([\w:-]+)\}")
 
@@ -42,11 +45,12 @@ class Values:
         known = [text for text in texts[300:120_000] if text]
         self._plain = [text[1:] for text in known if _PLAIN.fullmatch(text)]
         self._capital = [text[1:] for text in known if _CAPITAL.fullmatch(text)]
+        self._inner = [text for text in known if _INNER.fullmatch(text)]
         self._foreign = [text.strip() for text in known if _FOREIGN.fullmatch(text)]
         self._rules = _rules()
         self._drawn: dict[str, Callable[[Random], str]] = {
             "token": self._token,
-            "Token": lambda r: r.choice(self._capital),
+            "Token": lambda r: self._rare(r, self._capital),
             "foreign": lambda r: r.choice(self._foreign),
             "made": _made,
             "Made": lambda r: _made(r).capitalize(),
@@ -86,7 +90,16 @@ class Values:
 
     def _token(self, r: Random) -> str:
         """A plain word, the frequent ones more often."""
+        if r.random() < _RARE:
+            return self._rare(r, self._plain)
         return self._plain[int(len(self._plain) * r.random() ** 1.5)]
+
+    def _rare(self, r: Random, words: list[str]) -> str:
+        """A word, or one of several tokens, as rare words and names are."""
+        if r.random() > _RARE:
+            return r.choice(words)
+        head = r.choice(words)[: r.randint(2, 6)]
+        return head + "".join(r.choice(self._inner) for _ in range(r.choice((1, 1, 2, 3))))
 
 
 @cache

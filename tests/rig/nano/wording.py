@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from tests.rig.nano.asks import HOLE
 from tests.rig.nano.values import DATA, weighed
 
 if TYPE_CHECKING:
     from random import Random
 
     from tests.rig.nano.tools import Tool, Value
-
-_HOLE = re.compile(r"\{(\w+)\}")
 
 
 @cache
@@ -27,23 +25,31 @@ def wordings() -> dict[str, Any]:
 
 def ask(tool: Tool, given: dict[str, Value], r: Random) -> str:
     """A request for one call, bare: the asking sentence, then what it does not say yet."""
-    template = r.choice(tool.family.asks)
-    holes = set(_HOLE.findall(template))
+    whole = next((value.ask for value in given.values() if value.ask), "")
+    template = whole or r.choice(_usable(tool, given))
+    holes = {*HOLE.findall(template), *(key for key, value in given.items() if value.ask)}
     mark = template[-1] if template[-1] in "?." else ""
     text = template[: len(template) - len(mark)] if mark else template
     keys = [key for key in tool.names if key in given and key not in holes]
-    if not tool.family.known and r.random() < 0.3:
+    if r.random() < 0.5:
         r.shuffle(keys)
     for key in keys:
         said = tool.family.parameters[key].said
-        part = r.choice(said) if said else f"{{{key}}}"
+        part = r.choice(said).lstrip() if said else f"{{{key}}}"
         text += part if part[0] in ",." else f" {part}"
     return filled(text, given) + mark
 
 
+def _usable(tool: Tool, given: dict[str, Value]) -> list[str]:
+    """The requests that need no value that is not given."""
+    left = tool.family.parameters.keys() - given.keys()
+    found = [ask for ask in tool.family.asks if left.isdisjoint(HOLE.findall(ask))]
+    return found or list(tool.family.asks)
+
+
 def filled(template: str, given: dict[str, Value]) -> str:
     """A template with the values as they are said."""
-    return _HOLE.sub(lambda hole: given[hole[1]].said if hole[1] in given else hole[0], template)
+    return HOLE.sub(lambda hole: given[hole[1]].said if hole[1] in given else hole[0], template)
 
 
 def explicit(tool: Tool, given: dict[str, Value], r: Random) -> str:

@@ -7,23 +7,29 @@ import json
 import re
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 
-from tests.rig.nano import feeding, heldout_far, heldout_near
-from tests.rig.nano.conversations import Writer
+from tests.rig.nano import builtin, feeding, heldout_far, heldout_near
+from tests.rig.nano.asks import Bound, parse
+from tests.rig.nano.conversations import Writer, toolset
+from tests.rig.nano.forms import TOLD, ended, past
+from tests.rig.nano.instructions import ending_tool, instructions
+from tests.rig.nano.natural import natural
+from tests.rig.nano.pairs import pair
 from tests.rig.nano.spelling import Context, canonical, copied, encoding, plain, token_texts
-from tests.rig.nano.tools import families
-
-if TYPE_CHECKING:
-    from tests.rig.nano.cases import Case
+from tests.rig.nano.steps import Step
+from tests.rig.nano.tools import families, give, offer
+from tests.rig.nano.turns import one_call
+from tests.rig.nano.values import DATA, Values
+from tests.rig.nano.wording import ask
 
 RECIPE = Path(__file__).parents[3] / "rig/nano"
 EXAM = {path.stem for path in [*RECIPE.glob("heldout_*.py"), *RECIPE.glob("exam_*.py")]} | {"cases"}
-EXAMINERS = {f"{name}.py" for name in EXAM} | {"evaluate.py", "remembering.py"}
+EXAMINERS = {f"{name}.py" for name in EXAM} | {"evaluate.py", "remembering.py", "errand_page.py"}
 CASES = (*heldout_near.CASES, *heldout_far.CASES)
 CALL = re.compile(r"to=functions\.(\S+) .*?<\|message\|>(.*)<\|call\|>$", re.DOTALL)
 
@@ -49,13 +55,13 @@ def test_the_exam_is_long_and_asks_nothing_twice() -> None:
     assert len({case.ask for case in CASES}) == len(CASES)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.ask)
-def test_a_wanted_call_is_one_that_the_tool_takes(case: Case) -> None:
-    schemas = {tool.name: tool.parameters for tool in case.tools}
-    for name, arguments in case.calls:
-        for given in _every(arguments):
-            jsonschema.validate(given, schemas[name])
-    assert len(case.results) == len(case.calls)
+def test_a_wanted_call_is_one_that_the_tool_takes() -> None:
+    for case in CASES:
+        schemas = {tool.name: tool.parameters for tool in case.tools}
+        for name, arguments in case.calls:
+            for given in _every(arguments):
+                jsonschema.validate(given, schemas[name])
+        assert len(case.results) == len(case.calls), case.ask
 
 
 def _every(arguments: dict[str, Any]) -> list[dict[str, Any]]:
@@ -71,6 +77,85 @@ def test_far_tools_have_no_name_of_a_known_family() -> None:
     known = {name for family in families() for name in family.names}
     far = {tool.name for case in heldout_far.CASES for tool in case.tools}
     assert not far & known
+
+
+def test_the_tools_that_toolrun_brings_are_known_as_they_are() -> None:
+    assert builtin.described() == json.loads((DATA / "builtin.json").read_text())
+    offered = {tool.name for _ in range(60) for tool in builtin.some(Random(_))}
+    assert offered == {told["name"] for told in builtin.described()}
+
+
+def test_each_request_says_all_that_its_call_is_given() -> None:
+    values, r = Values(token_texts()), Random(1)
+    for family in [*families(), *natural()] * 3:
+        tool = offer(family, values, r)
+        given = give(family, values, r)
+        text = ask(tool, given, r)
+        assert not re.search(r"\{\w+\}", text), text
+        arguments = json.loads(plain(tool.call(given)))
+        if tool.schema is not None:
+            jsonschema.validate(arguments, tool.schema)
+        for value in given.values():
+            assert value.ask or value.said in text, (text, value)
+
+
+def test_a_request_may_say_a_value_as_a_whole() -> None:
+    asks = parse(["Lock it[ at {time}] => action: lock; loud: true", "say {word}[, {time}]"])
+    assert asks.plain == ("say {word}",)
+    assert asks.bound == (Bound("Lock it", {"action": "lock", "loud": "true"}),)
+    assert asks.said == {"time": ("at {time}", ", {time}")}
+
+
+def test_two_values_of_one_kind_are_told_apart_by_the_words_beside_them() -> None:
+    values, r = Values(token_texts()), Random(8)
+    swapped = 0
+    for _ in range(200):
+        family = pair(values, r)
+        assert len(family.parameters) == 2
+        for text in family.asks:
+            assert {"a", "b"} <= set(re.findall(r"\{(\w)\}", text))
+            swapped += text.index("{b}") < text.index("{a}")
+    assert 200 < swapped < 1400
+
+
+def test_what_was_wrong_in_itself_is_read_and_not_learned(writer: Writer) -> None:
+    r = Random(12)
+    refused = told = 0
+    for _ in range(400):
+        for branch in writer.tree(r).branches:
+            text = encoding().decode(branch.ids)
+            wrong = re.search(r"There is no tool '(.*?)'", text)
+            if wrong is None:
+                continue
+            refused += 1
+            pairs = zip(branch.ids, branch.learned, strict=True)
+            learned = encoding().decode([token for token, right in pairs if right])
+            assert f"to=functions.{wrong[1]} " not in learned
+            told += "It was not run. I call" in text  # elsewhere the reasoning was dropped
+        if refused > 12:
+            break
+    assert refused > 12
+    assert told > 4
+
+
+def test_where_only_a_call_ends_a_task_the_answer_is_a_call(writer: Writer) -> None:
+    values, r = Values(token_texts()), Random(2)
+    tools = toolset(values, r)
+    end = ending_tool(values, r)
+    assert end.name in (instructions(tools, end, values, r) or "")
+    done = next(turn for _ in range(50) if (turn := one_call(tools, values, r)).steps[-1].answer)
+    last = ended(done, end).steps[-1]
+    assert (last.tool, last.answer) == (end.name, "")
+    (said,) = json.loads(plain(last.arguments)).values()
+    assert said == plain(done.steps[-1].answer)
+
+
+def test_a_framework_tells_of_calls_and_keeps_no_thoughts() -> None:
+    step = Step("I call it.", tool="dial", arguments='{"who": "Ann"}', result="busy")
+    text = past(step, TOLD, thought=True)
+    assert "I call it." not in text
+    assert "'arguments': {'who': 'Ann'}" in text
+    assert text.endswith("<|start|>user<|message|>Observation:\nbusy<|end|>")
 
 
 def test_what_is_said_is_spelled_by_the_tokens_of_the_prompt_but_the_first() -> None:

@@ -1,0 +1,169 @@
+"""What is a turn made of, and what comes of a call in it?
+
+A turn is text, what the model copies marked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from tests.rig.nano.results import Outcome, failure, outcome, show
+from tests.rig.nano.spelling import copied
+from tests.rig.nano.tools import Tool, Value, value_of
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from tests.rig.nano.values import Values
+
+RESULT = "I have the result."
+RESULTS = "I have all results."
+
+
+@dataclass(frozen=True)
+class Step:
+    """What the model says in one sampling, and what it reads then.
+
+    Attributes:
+        thought: the reasoning.
+        answer: the final answer; "" where a tool is called.
+        tool: the name of the tool that is called.
+        arguments: of the call, as JSON.
+        result: what the call gives back.
+        right: whether the model is to learn to say so; what went wrong is only read.
+    """
+
+    thought: str
+    answer: str = ""
+    tool: str = ""
+    arguments: str = ""
+    result: str = ""
+    right: bool = True
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A user's message and the steps that follow; what was called last, for the next turn.
+
+    `needs_thoughts`: the turn cannot be gone on with where its reasoning is lost. `items`: what was
+    listed at last.
+    """
+
+    user: str
+    steps: tuple[Step, ...]
+    last: tuple[Tool, dict[str, Value]] | None = None
+    needs_thoughts: bool = False
+    items: tuple[str, ...] = ()
+
+
+class Done(NamedTuple):
+    """A call that was made: its steps, the sentence for the answer, what it gave back."""
+
+    steps: list[Step]
+    said: str
+    outcome: Outcome | None
+
+
+def named(tool: Tool) -> str:
+    """A tool as the reasoning names it."""
+    return f"functions.{copied(tool.name)}"
+
+
+def called(tool: Tool, given: dict[str, Value], thought: str, result: str) -> Step:
+    """A step that calls a tool."""
+    return Step(thought, tool=tool.name, arguments=tool.call(given), result=result)
+
+
+def turn_of(
+    text: str, done: Done, last: tuple[Tool, dict[str, Value]], *, several: bool = False
+) -> Turn:
+    """A turn whose last call is done."""
+    items = done.outcome.items if done.outcome is not None else ()
+    steps = (*done.steps, answered(done.said, several=several))
+    return Turn(text, steps, last, items=items)
+
+
+def answered(said: str, *, several: bool = False) -> Step:
+    """The last step of a turn that called tools."""
+    return Step(RESULTS if several else RESULT, answer=said)
+
+
+def run(tool: Tool, given: dict[str, Value], thought: str, values: Values, r: Random) -> Done:
+    """One call with what it gives back; some fail, and are tried once more where that may help."""
+    draw = r.random()
+    if draw < 0.05:
+        text, words = failure(values, r, passing=False)
+        step = called(tool, given, thought, text)
+        return Done([step], f"{copied(tool.name)} failed: {copied(words)}.", None)
+    if draw < 0.1:
+        text, words = failure(values, r, passing=True)
+        steps = [called(tool, given, thought, text)]
+        again = f"It failed: {copied(words)}. I call {named(tool)} once more."
+        if r.random() < 0.35:
+            text, words = failure(values, r, passing=r.random() < 0.5)
+            steps.append(called(tool, given, again, text))
+            return Done(steps, f"{copied(tool.name)} failed: {copied(words)}.", None)
+        found = outcome(tool, given, values, r)
+        return Done([*steps, called(tool, given, again, found.text)], found.said, found)
+    if draw < 0.13 and (mended := _mended(tool, given, thought, values, r)) is not None:
+        return mended
+    if draw < 0.16:
+        return _refused(tool, given, thought, values, r)
+    found = outcome(tool, given, values, r)
+    return Done([called(tool, given, thought, found.text)], found.said, found)
+
+
+def _refused(tool: Tool, given: dict[str, Value], thought: str, values: Values, r: Random) -> Done:
+    """A call that was wrong in itself, as toolrun says so, then the right one."""
+    found = outcome(tool, given, values, r)
+    if r.random() < 0.6 or not given:
+        wrong = values.draw(r.choice(("made", "word1", "term")), r)
+        hint = f" Did you mean {tool.name}?" if r.random() < 0.5 else ""
+        others = [values.draw("term", r) for _ in range(r.randint(0, 3))]
+        names = [tool.name, *others]
+        r.shuffle(names)
+        text = f"There is no tool '{wrong}'.{hint} The tools are: {', '.join(names)}."
+        first = called(replace(tool, name=wrong), given, thought, text)
+    else:
+        key = r.choice(list(given))
+        name = values.draw("word1", r)
+        text = (
+            f"The arguments of {tool.name} do not fit its schema; it was not run.\n"
+            f"- $: '{tool.names[key]}' is a required property\n"
+            f"Call it again with corrected arguments."
+        )
+        first = called(replace(tool, names={**tool.names, key: name}), given, thought, text)
+    again = f"It was not run. I call {named(tool)}."
+    steps = [replace(first, right=False), called(tool, given, again, found.text)]
+    return Done(steps, found.said, found)
+
+
+def _mended(
+    tool: Tool, given: dict[str, Value], thought: str, values: Values, r: Random
+) -> Done | None:
+    """A call that is refused, then made again as the refusal says."""
+    of = tool.family.parameters
+    keys = [k for k, v in given.items() if v.json.startswith('"') and not of[k].enum]
+    if not keys:
+        return None
+    key = r.choice(keys)
+    better = value_of(tool.family.parameters[key], values, r)
+    wrong, right = given[key].said, better.said
+    words = r.choice(
+        (
+            f"{wrong} not found, did you mean {right}?",
+            f"no such {tool.names[key]}: {wrong}. Did you mean '{right}'?",
+            f"unknown {tool.names[key]} {wrong}; the nearest is {right}",
+            f"{wrong} does not exist. Use {right} instead.",
+            f"{tool.names[key]} must be {right}",
+        )
+    )
+    text = show({"error": words} if r.random() < 0.6 else f"Error: {words}", r)
+    found = outcome(tool, {**given, key: better}, values, r)
+    again = f"It must be {copied(right)}. I call {named(tool)} again."
+    steps = [
+        called(tool, given, thought, text),
+        called(tool, {**given, key: better}, again, found.text),
+    ]
+    return Done(steps, found.said, found)
