@@ -37,7 +37,7 @@ _DATE = "2026-01-01"
 """In its prompts, whatever the day: what it says must not change with that."""
 _KEPT = 4
 """Of how many conversations the keys and values are kept: 16 KB a token each."""
-_AT_ONCE = 3
+_AT_ONCE = 2
 """How many steps are sampled at once; others wait. More are no faster, and take more memory."""
 _lanes: RunVar[anyio.CapacityLimiter] = RunVar("lanes of the embedded model")
 _loading = threading.Lock()
@@ -99,11 +99,11 @@ class NanoSampler:
         self._pasts.clear()
 
     def _keep(self, past: Past) -> None:
-        """Keep it for a step that goes on from it; no more in all than fit one context."""
+        """Keep it for a step that goes on from it; no more in all than half a context, or one."""
         from toolrun.models.nano.cache import CONTEXT
 
         self._pasts.append(past)
-        while len(self._pasts) > 1 and sum(len(one.tokens) for one in self._pasts) > CONTEXT:
+        while len(self._pasts) > 1 and sum(len(one.tokens) for one in self._pasts) > CONTEXT // 2:
             self._pasts.popleft()
 
     def _begun(self, request: TokenRequest) -> Run:
