@@ -51,7 +51,7 @@ class Heard(Struct, frozen=True):
 
     def has(self, first: Heard) -> bool:
         """Whether the reasoning of an earlier step is in this prompt, in the analysis channel."""
-        wanted = encoding().encode(first.reasoning)
+        wanted = encoding().encode(first.reasoning, disallowed_special=())
         return bool(wanted) and find_analysis(self.prompt, wanted) > 0
 
     @property
