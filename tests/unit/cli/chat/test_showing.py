@@ -137,7 +137,11 @@ def test_a_turn_that_runs_elsewhere_is_not_copied() -> None:
     assert before_running_turn([*whole, ev.UserMessage(content="b"), CALLS]) == whole
 
 
-def test_a_trace_is_one_sessions_and_the_server_is_not() -> None:
-    options = {"trace": "a.jsonl", "base_url": "http://a/v1", "effort": "low", "messages": []}
-    assert deployed(options) == {"trace": "a.jsonl", "base_url": "http://a/v1"}
-    assert shared(deployed(options)) == {"base_url": "http://a/v1"}
+def test_a_trace_is_one_sessions_and_a_key_is_not() -> None:
+    options = {"trace": "a.jsonl", "api_key": "k", "effort": "low", "messages": []}
+    assert deployed(options) == {"trace": "a.jsonl", "api_key": "k"}
+    assert shared(deployed(options)) == {"api_key": "k"}
+
+
+def test_where_a_session_is_sampled_is_its_own_or_the_runtimes() -> None:
+    assert deployed({"base_url": "embedded:", "model": "nano"}) == {}
