@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.errors import ConfigError
+from toolrun.extras import has
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,10 +21,17 @@ NAME: Final = "toolrun-nano"
 """How it calls itself."""
 EMBEDDED: Final = "embedded:"
 """What stands where a server's base URL stands: there is none, this process samples."""
+NEEDS: Final = ("numpy", "openai_harmony")
+"""The modules that it needs, of the extra `embedded`."""
 WHAT: Final = "toolrun-nano, a toy with real wiring"
 """What a person is told of it."""
 _OF_A_SERVER: Final = ("dialect", "extra_body")
 _DIRECTLY: Final = (None, "auto", "harmony")
+
+
+def is_installed() -> bool:
+    """Whether what it needs is there."""
+    return all(map(has, NEEDS))
 
 
 def is_embedded(base_url: str | Sequence[str] | None) -> bool:

@@ -41,11 +41,9 @@ def start_command(model: str, url: str = "") -> str:
 
 def toy_hint() -> str:
     """What needs no server, and how one gets it."""
-    from toolrun.embedded import NANO
-    from toolrun.extras import has
+    from toolrun.embedded import NANO, is_installed
 
-    there = has("numpy") and has("openai_harmony")
-    first = "" if there else " (first: pip install 'toolrun[embedded]')"
+    first = "" if is_installed() else " (first: pip install 'toolrun[embedded]')"
     return (
         f"or try the toy model that comes with toolrun, without a server: --model {NANO} and no "
         f"--base-url{first}"

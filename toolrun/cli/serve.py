@@ -101,7 +101,7 @@ def serve(
     if is_embedded(config.base_url):
         from toolrun.models.nano.sampler import check_there
 
-        check_there()
+        check_there()  # before anything is opened that would have to be closed
     keys = read_keys(chosen.api_key_file, os.environ.get(KEYS, ""))
     if chosen.api_key_file is not None:
         _check_hidden(chosen.api_key_file, config)

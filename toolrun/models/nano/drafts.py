@@ -27,13 +27,9 @@ _LEAST = 2
 """A guess of fewer tokens is not worth it: reading two at once takes almost twice as long."""
 _LOOKED = 24
 
-Usual = "Mapping[tuple[int, ...], tuple[int, float]]"
-
 
 def usual(path: Path = FILE) -> dict[tuple[int, ...], tuple[int, float]]:
-    """What is usually said after some tokens, and how probably; empty where there is no file."""
-    if not path.exists():
-        return {}
+    """What is usually said after some tokens, and how probably."""
     found: dict[tuple[int, ...], tuple[int, float]] = {}
     for *before, token, percent in np.load(path).tolist():
         found[tuple(one for one in before if one >= 0)] = token, percent / 100

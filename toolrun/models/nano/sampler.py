@@ -14,7 +14,7 @@ import anyio
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 
-from toolrun.embedded import NAME, NANO
+from toolrun.embedded import NAME, NANO, NEEDS
 from toolrun.errors import ContextTooLong, ModelNotFound
 from toolrun.extras import need
 from toolrun.models.harmony import vocabulary
@@ -169,7 +169,7 @@ def check_there() -> None:
     Raises:
         MissingExtra: it is not.
     """
-    for module in ("numpy", "openai_harmony"):
+    for module in NEEDS:
         need(module, "embedded", _WHAT)
 
 

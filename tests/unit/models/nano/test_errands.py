@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("openai_harmony")
-
 from tests.rig.nano import errand_page
 from tests.rig.nano.between import Heard
 from tests.rig.nano.errand_page import Row, Share, row

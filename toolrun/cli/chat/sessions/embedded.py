@@ -9,8 +9,7 @@ from msgspec import structs
 from toolrun.cli.chat.face import Choice, Question
 from toolrun.cli.chat.sessions.left import chosen, is_asked
 from toolrun.cli.screen import WARNING
-from toolrun.embedded import EMBEDDED, NANO
-from toolrun.extras import has
+from toolrun.embedded import EMBEDDED, NANO, is_installed
 
 if TYPE_CHECKING:
     from toolrun.cli.chat.conversation import Conversation
@@ -30,7 +29,7 @@ async def offered(talk: Conversation, error: ServerUnreachable) -> Config | None
         talk: who is asked.
         error: why there is no other.
     """
-    if not is_asked(talk) or not (has("numpy") and has("openai_harmony")):
+    if not is_asked(talk) or not is_installed():
         return None
     talk.face.say(talk.mask.text(str(error)), WARNING)
     question = Question("talk to toolrun-nano instead, the toy that comes with toolrun?", _INSTEAD)
