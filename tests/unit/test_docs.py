@@ -3,7 +3,9 @@ complete.
 
 A page runs from top to bottom in one folder, as a reader would. An HTML comment before a snippet
 says what the model answers: `<!-- test: script=NAME -->`. With `vllm` in it, the snippet also runs
-against the real servers.
+against the real servers; with `clients`, in the environment of other people's frameworks. `exit=1`
+is the exit code of a command that is to fail. A text that is `printed` stands, line by line, in
+what the command before it printed; `…` is for lines that the page leaves out, and times may differ.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import pytest
 
 import toolrun
 from tests.integration.serving import Served
+from tests.rig.clients import environment
 from tests.rig.mock import Call, Step
 from toolrun import config, errors, events, options, resources, testing
 from toolrun.cli.app import app, command
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from _pytest.mark import ParameterSet
     from cyclopts import App
 
+    from tests.rig.clients import Clients
     from tests.rig.mock import MockServer
     from tests.rig.server import VllmServer
 
@@ -109,7 +113,14 @@ class Snippet:
 
     @property
     def script(self) -> str | None:
-        return next((w.removeprefix("script=") for w in self.words if "script=" in w), None)
+        return self._word("script")
+
+    @property
+    def exit(self) -> int:
+        return int(self._word("exit") or 0)
+
+    def _word(self, name: str) -> str | None:
+        return next((w.partition("=")[2] for w in self.words if w.startswith(f"{name}=")), None)
 
 
 def snippets(page: Path) -> Iterator[Snippet]:
@@ -129,18 +140,22 @@ def snippets(page: Path) -> Iterator[Snippet]:
 
 
 ALL: Final = [snippet for page in PAGES for snippet in snippets(page)]
+OF_OTHERS: Final = sorted({snippet.page for snippet in ALL if "clients" in snippet.words})
+"""Pages with code of frameworks that are not installed beside toolrun."""
 
 
 def test_there_are_snippets_of_known_kinds() -> None:
     kinds = {snippet.language for snippet in ALL}
 
-    assert kinds == {"python", "console", "text", "toml"}
+    assert kinds == {"python", "console", "text", "toml", "mermaid"}
     assert {snippet.script for snippet in ALL} == {None, *SCRIPTS}
 
 
 def _running() -> Iterator[ParameterSet]:
     """The pages that have something to run; those that a new user begins with in `make test`."""
     for page in PAGES:
+        if page in OF_OTHERS:
+            continue
         if any(snippet.language in ("python", "console") for snippet in snippets(page)):
             begins = page.parent in (ROOT, DOCS / "tutorial")
             marks = () if begins else (pytest.mark.load,)
@@ -150,18 +165,46 @@ def _running() -> Iterator[ParameterSet]:
 @pytest.mark.parametrize("page", [*_running()])
 @pytest.mark.timeout(240)
 def test_a_page_runs(page: Path, mock: MockServer, tmp_path: Path) -> None:
+    _read(page, mock, Reader(tmp_path, mock.url, mock.model))
+
+
+@pytest.mark.parametrize("page", OF_OTHERS, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.load
+@pytest.mark.timeout(600)
+def test_a_page_of_another_framework_runs(
+    page: Path, mock: MockServer, clients: Clients, tmp_path: Path
+) -> None:
+    _read(page, mock, Reader(tmp_path, mock.url, mock.model, clients=clients))
+
+
+def _read(page: Path, mock: MockServer, reader: Reader) -> None:
     mock.settings(counts=True)
-    reader = Reader(tmp_path, mock.url, mock.model)
+    printed = ""
     with reader.serving:
         for snippet in snippets(page):
+            if "printed" in snippet.words:
+                _stands_in(snippet, printed)
+                continue
             if snippet.script is not None:
                 mock.reset()
                 mock.settings(counts=True)
                 mock.script(*SCRIPTS[snippet.script])
-            reader.does(snippet)
+            printed = reader.does(snippet) or printed
             if snippet.script is not None and snippet.language == "python":
                 asked = len(mock.bodies())
                 assert asked >= len(SCRIPTS[snippet.script]), f"{snippet} asked too little"
+
+
+def _stands_in(snippet: Snippet, printed: str) -> None:
+    """What the page says that a command prints, is what it printed, in this order."""
+    rest = iter([_timeless(line) for line in printed.splitlines()])
+    for line in snippet.text.splitlines():
+        if line and line != "…":
+            assert _timeless(line) in rest, f"{snippet}: {line!r} is not in order in\n{printed}"
+
+
+def _timeless(line: str) -> str:
+    return re.sub(r"\b\d+(\.\d+)? ?s\b", "0 s", line).rstrip()
 
 
 @pytest.mark.parametrize("snippet", [s for s in ALL if "vllm" in s.words], ids=str)
@@ -181,8 +224,17 @@ def test_a_snippet_runs_on_a_real_server(
 class Reader:
     """Somebody who follows a page: has a folder with notes, a server, and types what it says."""
 
-    def __init__(self, folder: Path, url: str, model: str, *, script: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        url: str,
+        model: str,
+        *,
+        script: str | None = None,
+        clients: Clients | None = None,
+    ) -> None:
         self.folder, self.url, self.model, self.script = folder, url, model, script
+        self.clients = clients
         self.serving = ExitStack()
         self.served = SERVED
         (folder / "notes").mkdir()
@@ -233,6 +285,9 @@ class Reader:
         return code
 
     def _runs(self, snippet: Snippet, file: Path) -> str:
+        if "clients" in snippet.words:
+            assert self.clients is not None
+            return self._run(snippet, [str(self.clients.python), str(file)], environment())
         awaits = False
         try:
             compile(file.read_text(), str(file), "exec")
@@ -268,18 +323,19 @@ class Reader:
                 assert line in NOT_RUN, f"{snippet}: nothing checks {line!r}"
         return ""
 
-    def _run(self, snippet: Snippet, command: list[str]) -> str:
+    def _run(self, snippet: Snippet, command: list[str], env: dict[str, str] | None = None) -> str:
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=self.env,
+            env=env or self.env,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=60,
             check=False,
         )
-        assert done.returncode == 0, f"{snippet}: {command}\n{done.stdout}{done.stderr}"
+        said = f"{snippet}: {command}\n{done.stdout}{done.stderr}"
+        assert done.returncode == snippet.exit, said
         assert "Traceback" not in done.stderr, f"{snippet}\n{done.stderr}"
         return done.stdout
 
