@@ -159,6 +159,14 @@ lint: $(STAMP) ## ruff, mypy and the import contract
 docs: $(STAMP) ## Run every snippet and check every link of README.md and docs/
 	@$(BIN)/python -m pytest -m 'not vllm' tests/unit/test_docs.py
 
+.PHONY: site
+site: $(STAMP) ## Build the site of docs/ into site/; a page or link that is missing is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
+
+.PHONY: site-serve
+site-serve: $(STAMP) ## Show it at http://127.0.0.1:8001, built again as pages change
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs serve --dev-addr 127.0.0.1:8001 --watch toolrun
+
 .PHONY: bench
 bench: $(STAMP) ## Overhead a step, beside the loop people write by hand
 	@$(BIN)/python -m tests.benchmarks

@@ -1,0 +1,1 @@
+"""What does the site of the docs hold beside the pages in docs/, and is it whole?"""
