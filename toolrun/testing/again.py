@@ -27,8 +27,9 @@ from toolrun.options import Settings
 from toolrun.runtime import Runtime
 from toolrun.session import Session
 from toolrun.tools.decorator import Options as ToolOptions
+from toolrun.trace.acts import Act, Compact, Turn, Undo, decision_of
 from toolrun.trace.calls import exact
-from toolrun.trace.plan import Act, Compact, Plan, Turn, Undo, decision_of, requests_of
+from toolrun.trace.plan import Plan, requests_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

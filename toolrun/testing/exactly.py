@@ -13,8 +13,8 @@ from msgspec import structs
 from toolrun.events import TurnFinished
 from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.testing.toolboxes import NoSecrets, RecordedToolbox
+from toolrun.trace.acts import Turn
 from toolrun.trace.miss import advice
-from toolrun.trace.plan import Turn
 from toolrun.trace.replay import Cast
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from toolrun.session import Session
 from toolrun.testing.recorded import Unwaiting, replayed
 from toolrun.testing.toolboxes import RecordedToolbox
 from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.plan import Act, Compact, Decide, Plan, Turn, Undo
+from toolrun.trace.acts import Act, Compact, Decide, Turn, Undo
+from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_runs
 from toolrun.trace.replay import Cast
 from toolrun.transcript import Message

@@ -1,34 +1,21 @@
-"""What did the user do in a recorded session, and how did each turn end?
-
-A trace does not say who called `ask`, `decide` or `go_on`; it follows from the durable events. A
-turn ends with TurnFinished. What comes then is a new turn if a UserMessage is in it, decisions if
-it begins with ApprovalDecided on calls that waited, and else the same turn, gone on with.
-"""
+"""What does a replay of a trace have to do?"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from toolrun.decisions import Approve, Decision, Deny, Edit
 from toolrun.errors import TraceError
 from toolrun.events import (
     ANOTHER_BACKEND,
-    NOT_RESTORED,
     ApprovalDecided,
     ApprovalRequested,
-    Compacted,
     Durable,
     ForkedFrom,
-    LimitReached,
-    ReasoningDelta,
-    RequestSent,
     SessionOpened,
     SettingsChanged,
-    TextDelta,
-    ToolCallFinished,
     ToolCallStarted,
     TurnFinished,
     TurnUndone,
@@ -38,69 +25,13 @@ from toolrun.events import (
 )
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import Tool
+from toolrun.trace.acts import Act, Decide, Turn, acts_of, end_of
 from toolrun.trace.calls import exact
-from toolrun.trace.runs import Recorded, Run
+from toolrun.trace.runs import Recorded
 from toolrun.trace.steps import Step, recorded_steps
-from toolrun.values import Status
 
 if TYPE_CHECKING:
     from toolrun.trace.reader import RunsOfTrace, Trace
-
-
-class Stop(Struct, frozen=True):
-    """A turn was ended from outside of it.
-
-    Attributes:
-        at: the number of the first event that this caused.
-        how: by the user, by the end of its time, to go on later, by a failure, or the file ends
-            there.
-        error: type and text of the failure.
-        reason: why, in the words of whoever stopped it.
-        seconds: the time that it had.
-    """
-
-    at: int
-    how: Literal["cancelled", "seconds", "parked", "failed", "end"]
-    error: str = ""
-    reason: str = ""
-    seconds: float | None = None
-
-
-class Turn(Struct, frozen=True):
-    """The user said something, or went on with a turn.
-
-    Attributes:
-        text: what was said; None for `go_on`.
-        output: the JSON Schema that the answer had to fit, where one was asked for.
-        stream: whether the replies were wanted piece by piece.
-        status: how it ended; None where the file ends before.
-        end: the number of the first event after it.
-    """
-
-    text: str | None
-    stream: bool
-    status: Status | None
-    stop: Stop | None
-    end: int
-    output: dict[str, Any] | None = None
-
-
-class Undo(Struct, frozen=True):
-    """The user took the last turn back."""
-
-
-class Compact(Struct, frozen=True):
-    """The user had the conversation summarised, between two turns."""
-
-
-class Decide(Struct, frozen=True):
-    """The user decided on a call that waited."""
-
-    call_id: str
-    decision: Decision
-
-
-Act: TypeAlias = Turn | Decide | Undo | Compact
 
 
 class Plan(Struct, frozen=True):
@@ -159,8 +90,8 @@ class Plan(Struct, frozen=True):
         acts: list[Act] = []
         start = begin
         while start < len(events):
-            end = _end(events, start)
-            acts += _acts(events, start, end)
+            end = end_of(events, start)
+            acts += acts_of(events, start, end)
             start = end
         decided = {each.call_id for each in acts if isinstance(each, Decide)}
         last = acts[-1] if acts else None
@@ -214,17 +145,6 @@ def requests_of(events: Sequence[Recorded]) -> list[ApprovalRequested]:
     return found
 
 
-def decision_of(event: ApprovalDecided) -> Decision:
-    """The decision that an event recorded."""
-    match event.decision:
-        case "approve":
-            return Approve(event.rule or "call")
-        case "edit":
-            return Edit(event.arguments or {})
-        case "deny":
-            return Deny(event.reason)
-
-
 def _approves(events: Sequence[Recorded], decided: set[str]) -> bool:
     """Whether an approver was there: without one, a call that asks for approval parks the turn."""
     if any(isinstance(event, TurnFinished) and event.status == "parked" for event in events):
@@ -256,93 +176,6 @@ def _is_within_turn(events: Sequence[Recorded], begin: int, index: int) -> bool:
         if event.durable and not isinstance(event, ApprovalDecided):
             return True
     return False
-
-
-def _end(events: Sequence[Recorded], start: int) -> int:
-    for index in range(start, len(events)):
-        if isinstance(events[index], TurnFinished):
-            return index + 1
-    return len(events)
-
-
-def _acts(events: Sequence[Recorded], start: int, end: int) -> list[Act]:
-    """What the user did between the end of one turn and the end of the next."""
-    acts: list[Act] = []
-    while start < end:
-        match events[start]:
-            case ApprovalDecided() as event:
-                acts.append(Decide(event.call_id, decision_of(event)))
-            case TurnUndone():
-                acts.append(Undo())
-            case Compacted() if _is_between(events, start + 1):
-                acts.append(Compact())
-            case Warned(code) if code == NOT_RESTORED:
-                pass  # the undo's own
-            case _:
-                break
-        start += 1
-    if start == end:
-        return acts
-    turn = events[start:end]
-    said = next((event for event in turn if isinstance(event, UserMessage)), None)
-    requests = [event.stream for event in turn if isinstance(event, RequestSent)]
-    # A model that tells of no requests tells by its pieces.
-    stream = requests[0] if requests else any(isinstance(event, _PIECES) for event in turn)
-    last = turn[-1]
-    status = last.status if isinstance(last, TurnFinished) else None
-    text, output = (said.content, said.output) if said is not None else (None, None)
-    acts.append(Turn(text, stream, status, _stop(events, start, end), end, output))
-    return acts
-
-
-def _is_between(events: Sequence[Recorded], start: int) -> bool:
-    """Whether no turn goes on here: then somebody asked for what was just done."""
-    for event in events[start:]:
-        if event.durable and not isinstance(event, Compacted):
-            return isinstance(event, UserMessage | TurnUndone | ApprovalDecided)
-        if not event.durable and not isinstance(event, Warned):
-            return False
-    return True
-
-
-_PIECES = (ReasoningDelta, TextDelta, Run)
-
-
-def _stop(events: Sequence[Recorded], start: int, end: int) -> Stop | None:
-    if not isinstance(events[end - 1], TurnFinished):
-        return Stop(end, "end")
-    return stop_of(events, end - 1, start)
-
-
-def stop_of(events: Sequence[Recorded], end: int, start: int = 0) -> Stop | None:
-    """How a turn was ended from outside of it; None where it ended by itself.
-
-    Args:
-        events: the recorded ones.
-        end: the number of its TurnFinished.
-        start: that of its first event.
-    """
-    last = events[end]
-    assert isinstance(last, TurnFinished)
-    at = end
-    while at > start and _was_cancelled(events[at - 1]):
-        at -= 1
-    before = events[at - 1]
-    match last.status:
-        case "cancelled":
-            return Stop(at, "cancelled", reason=last.reason)
-        case "failed":
-            return Stop(at, "failed", last.error or "")
-        case "parked" if last.reason:
-            return Stop(end, "parked", reason=last.reason)
-        case "limited" if isinstance(before, LimitReached) and before.limit == "seconds":
-            return Stop(at - 1, "seconds", seconds=before.value)
-        case _:
-            return None
-
-
-def _was_cancelled(event: Recorded) -> bool:
-    return isinstance(event, ToolCallFinished) and event.result.outcome == "cancelled"
 
 
 def _stand_in(

@@ -27,13 +27,14 @@ from toolrun.events import (
     TurnUndone,
 )
 from toolrun.journal import Journal
+from toolrun.trace.acts import Stop, decision_of
 from toolrun.trace.asked import Asked
 from toolrun.trace.comparison import Comparison
 from toolrun.trace.cursor import Cursor
 from toolrun.trace.fitting import RecordedFitting
 from toolrun.trace.miss import Misses
 from toolrun.trace.normal import Normal
-from toolrun.trace.plan import Plan, Stop, decision_of
+from toolrun.trace.plan import Plan
 from toolrun.trace.steps import Folded
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from toolrun.events import (
     ToolCallFinished,
     TurnFinished,
 )
+from toolrun.trace.acts import Stop, stop_of
 from toolrun.trace.cursor import STALL_S
-from toolrun.trace.plan import Stop, stop_of
 from toolrun.trace.replay import failure, interrupt, recorded_fault
 from toolrun.trace.runs import Run
 from toolrun.trace.steps import Folded

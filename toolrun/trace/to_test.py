@@ -16,9 +16,10 @@ from toolrun.events import ApprovalDecided, ForkedFrom
 from toolrun.limits import Budget, Limits, Prices
 from toolrun.retries import Retries
 from toolrun.state import fold
+from toolrun.trace.acts import Act, Compact, Decide, Turn, Undo, decision_of
 from toolrun.trace.behaviour import behaviour
 from toolrun.trace.literals import WIDTH, Code, Made, string, written
-from toolrun.trace.plan import Act, Compact, Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.plan import Plan
 from toolrun.transcript import to_openai
 from toolrun.values import Rule, Sampling
 

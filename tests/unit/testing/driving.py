@@ -11,7 +11,8 @@ from toolrun import ReplayMismatch, Runtime, Session
 from toolrun.events import ApprovalDecided, TurnFinished
 from toolrun.options import Settings
 from toolrun.state import fold
-from toolrun.trace.plan import Compact, Decide, Plan, Turn, Undo, decision_of
+from toolrun.trace.acts import Compact, Decide, Turn, Undo, decision_of
+from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_trace
 from toolrun.transcript import to_openai
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from toolrun.options import Options
     from toolrun.parts import Parts
     from toolrun.testing.stage import Stage
-    from toolrun.trace.plan import Act
+    from toolrun.trace.acts import Act
 
 _OPTIONS = (
     *("model", "base_url", "via", "instructions", "effort", "sampling", "tool_choice", "profile"),

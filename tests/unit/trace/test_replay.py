@@ -23,7 +23,8 @@ from toolrun.events import (
 )
 from toolrun.state import fold
 from toolrun.testing.replay import replay_trace
-from toolrun.trace.plan import Decide, Plan, Stop, Turn
+from toolrun.trace.acts import Decide, Stop, Turn
+from toolrun.trace.plan import Plan
 from toolrun.trace.reader import Trace, read_trace
 from toolrun.trace.replay import failure
 from toolrun.trace.shown import difference

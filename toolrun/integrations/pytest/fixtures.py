@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from toolrun.session import Session
-from toolrun.trace.plan import Plan, Turn
+from toolrun.trace.acts import Turn
+from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
