@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Clock(Protocol):
@@ -23,7 +26,7 @@ class Clock(Protocol):
 class SystemClock:
     """The time of this machine."""
 
-    time = staticmethod(time.time)
+    time: Callable[[], float] = staticmethod(time.time)
     """See `Clock.time`; each event asks for it."""
 
     async def sleep(self, seconds: float) -> None:

@@ -88,7 +88,7 @@ class ServerTimeout(ServerError):
     def __init__(self, message: str, phase: str) -> None:
         super().__init__(message)
         self.phase = phase
-        self.code = f"timeout-{phase.replace(' ', '-')}"
+        self.code: str = f"timeout-{phase.replace(' ', '-')}"
 
 
 class ServerStatus(ServerError):
@@ -101,7 +101,7 @@ class ServerStatus(ServerError):
     def __init__(self, message: str, status: int, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.code = f"http-{status}"
+        self.code: str = f"http-{status}"
         self.retry_after = retry_after
 
 
@@ -116,7 +116,7 @@ class ModelNotFound(ServerError):
 
     def __init__(self, message: str, available: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.available = tuple(available)
+        self.available: tuple[str, ...] = tuple(available)
 
 
 class MalformedOutput(ServerError):
@@ -233,7 +233,7 @@ class ReplayMismatch(ToolrunError):
         self.expected = expected
         self.seen = seen
         self.nearest = nearest
-        self.transcript = list(transcript)
+        self.transcript: list[object] = list(transcript)
 
 
 class TraceError(ToolrunError):

@@ -56,19 +56,19 @@ class Journal:
         counts: Counter[str] | None = None,
     ) -> None:
         self.session = session
-        self.state = State()
+        self.state: State = State()
         self.clock = clock
         self.counts: Counter[str] = Counter() if counts is None else counts
         """How often each kind of event happened; those of many sessions may share one."""
-        self.sampling = False
+        self.sampling: bool = False
         """Whether a step is being sampled: its observed events carry the number it will have."""
         self.traceparent = ""
         """Of the turn that runs, where a sink makes spans: see `TurnFinished.traceparent`."""
-        self.seq = 0
+        self.seq: int = 0
         """The number of the last durable event."""
         self.cut_off: set[str] = set()
         self.lost: LeaseLost | None = None
-        self.resumed = False
+        self.resumed: bool = False
         self._sub = 0
         self._due = 0.0
         self._on_the_way = 0
@@ -106,7 +106,7 @@ class Journal:
         timed = [] if self._store is None else sinks
         self._timed = [sink.stored for sink in timed if hasattr(sink, "stored")]
         self._entering = [sink.within for sink in sinks if hasattr(sink, "within")]
-        self.listening = any(sink.observes for sink in sinks)
+        self.listening: bool = any(sink.observes for sink in sinks)
 
     async def record(self, event: Durable) -> None:
         """Fold a durable event and return when every sink has it.
@@ -282,7 +282,9 @@ class Teller:
 
     def __init__(self, journal: Journal) -> None:
         self._observe = journal.observe
-        self.run = journal.observe_run
+        self.run: Callable[[type[ReasoningDelta | TextDelta], Sequence[str]], None] = (
+            journal.observe_run
+        )
 
     def __call__(self, event: Event) -> None:
         """Tell of one event."""

@@ -18,7 +18,7 @@ class Known:
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self.values = tuple(values)
+        self.values: tuple[str, ...] = tuple(values)
 
     def learn(self, value: object) -> None:
         """Take note of one more, if it is a text; of many the newest are kept."""

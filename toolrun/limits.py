@@ -68,7 +68,7 @@ class Meter:
     def __init__(self, limits: Limits, clock: Callable[[], float]) -> None:
         self.limits = limits
         self.steps = 0
-        self.tool_calls = 0
+        self.tool_calls: int = 0
         self._clock = clock
         self._began = clock()
 

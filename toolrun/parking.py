@@ -22,8 +22,8 @@ class Parking:
     """
 
     def __init__(self) -> None:
-        self.asked = False
-        self.reason = ""
+        self.asked: bool = False
+        self.reason: str = ""
         self._waits: set[anyio.CancelScope] = set()
 
     def ask(self, reason: str) -> None:

@@ -64,8 +64,8 @@ class Running:
     """
 
     def __init__(self, journal: Journal, limits: Limits, turns: Turns | None = None) -> None:
-        self.parking = Parking()
-        self.unended = False
+        self.parking: Parking = Parking()
+        self.unended: bool = False
         self._journal = journal
         self._limits = limits
         self._turns = turns

@@ -86,7 +86,7 @@ class Runtime(Elsewhere):
         self._clock = options.get("clock") or SystemClock()
         most = options.get("max_in_flight")
         self._gate = None if most is None else anyio.Semaphore(most)
-        self.turns = Turns()
+        self.turns: Turns = Turns()
         self._held = 0
         self._private = False
         self._traces = Traces()

@@ -88,7 +88,7 @@ class Session:
         self._beginning = Beginning(parts.journal, self._running)
         if parts.stops is not None:
             parts.stops(self._running)
-        self.id = parts.journal.session
+        self.id: str = parts.journal.session
         self._opening: Callable[[Parts], Awaitable[None]] = open_new
 
     @staticmethod

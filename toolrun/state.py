@@ -58,15 +58,15 @@ class State:
         self.transcript: list[Message] = []
         self.sent: list[Message] = self.transcript
         """The messages that are sent: the transcript, unless it was compacted."""
-        self.shortened = Shortened()
+        self.shortened: Shortened = Shortened()
         self.compactions: list[tuple[int, Compacted]] = []
         """Each with how long the transcript was then."""
-        self.recalls = False
+        self.recalls: bool = False
         """Whether a result was ever trimmed, so that the model may read it again."""
-        self.turn = 0
-        self.step = 0
+        self.turn: int = 0
+        self.step: int = 0
         self.finished: TurnFinished | None = None
-        self.taken_back = False
+        self.taken_back: bool = False
         """Whether the last turn was, and none has begun since."""
         self.left: tuple[str, ...] = ()
         """The files that could not be taken back with the turn that was taken back last."""
@@ -75,15 +75,15 @@ class State:
         self.changes: list[list[FileChange]] = []
         """What the calls of each turn did to the workspace, in order: what undo takes back."""
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
-        self.usage = Usage()
+        self.usage: Usage = Usage()
         self.charged: list[AssistantMessage | Compacted] = []
         """The last step and what was summarised since: what an account is told of."""
-        self.summed_up = Usage()
+        self.summed_up: Usage = Usage()
         """What summaries of the turn took; it is part of `usage`."""
         self.results: dict[str, ToolResult] = {}
         self.started: dict[str, ToolCallStarted] = {}
         """The calls of the last message that began, each as it began last."""
-        self.copied = 0
+        self.copied: int = 0
         """The number of the last event that repeats what another session's transcript held."""
         self.redecided: set[str] = set()
         """Those of them that were decided upon after that."""

@@ -51,7 +51,7 @@ class Turns:
     def __init__(self) -> None:
         self.running: set[Running] = set()
         self.sessions: weakref.WeakSet[Open] = weakref.WeakSet()
-        self.draining = False
+        self.draining: bool = False
 
     def open(self, id: str, tenant: str | None) -> list[Open]:  # noqa: A002 - what users call it
         """The open sessions of a name, and of a tenant where that is given."""

@@ -34,7 +34,7 @@ class Turnstile:
     def __init__(self) -> None:
         self.sinks: tuple[Sink, ...] = ()
         self.observing: tuple[Sink, ...] = ()
-        self.told = 0
+        self.told: int = 0
         self._held: deque[tuple[Event | Run, tuple[Sink, ...]]] = deque()
         self._telling = False
         self._moved: anyio.Event | None = None

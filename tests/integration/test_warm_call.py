@@ -79,7 +79,7 @@ async def test_a_streamed_call_has_its_box_started_while_it_is_written(
         # One box, started by the first sign of the first call, has served both.
         assert [tenant for tenant, _ in started] == ["session one"]
         assert started[0][1].jobs == 2
-        assert [each.tenant for each in runtime._sandboxes._pool._idle] == ["session one"]
+        assert [each.tenant for each in runtime._sandboxes.pool._idle] == ["session one"]
 
 
 @pytest.mark.anyio
@@ -98,6 +98,6 @@ async def test_sessions_of_one_tenant_share_its_boxes_and_others_do_not(
             async with runtime.session(name, tenant=tenant) as session:
                 answer = await session.ask("How many words?")
                 assert answer.text == "Three words."
-        kept = {each.tenant: each.box.jobs for each in runtime._sandboxes._pool._idle}
+        kept = {each.tenant: each.box.jobs for each in runtime._sandboxes.pool._idle}
 
     assert kept == {"tenant acme": 2, "tenant other": 1, "session d": 1}

@@ -7,7 +7,7 @@ import sys
 import traceback
 from itertools import pairwise
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from cyclopts import App, CycloptsError, Group, Parameter
 
@@ -48,7 +48,7 @@ _EXAMPLES = {
     "doctor": "toolrun doctor http://localhost:8000/v1",
 }
 
-app = App(
+app: Final = App(
     name="toolrun",
     help="Function calling with gpt-oss on vLLM: the reasoning survives, tools run in a sandbox.",
     help_epilogue=(

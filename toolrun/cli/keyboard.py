@@ -52,7 +52,7 @@ class Keyboard:
         Args:
             shown: what the prompts are written to; stdout where None.
         """
-        self.typed = ""
+        self.typed: str = ""
         self._shown = shown
         self._sessions: dict[bool, PromptSession[str]] = {}
         self._app: Application[str] | None = None

@@ -183,9 +183,10 @@ class Taken:
     """What a turn has taken so far, for its last line."""
 
     def __init__(self, began: float = 0.0) -> None:
-        self.limit = ""
+        self.limit: str = ""
         self._began = began
-        self.steps = self._calls = 0
+        self.steps: int = 0
+        self._calls = 0
         self._usage = Usage()
 
     def reached(self, event: ev.LimitReached) -> None:

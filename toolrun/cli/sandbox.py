@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 from cyclopts import App, Parameter
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from toolrun.cli.sandbox_check import Report
     from toolrun.config import Config
 
-app = App(
+app: Final = App(
     name="sandbox",
     help="List, show and check the profiles of sandboxes, and run a command in one.",
     default_parameter=Parameter(show_default=False, negative=()),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cyclopts import App, Parameter
 
 _COMMANDS = {
@@ -20,7 +22,7 @@ _EXAMPLES = {
 _FUNCTIONS = {"list": "show"}
 """What the function is called where the command's name is a word of Python."""
 
-app = App(
+app: Final = App(
     name="sessions",
     help="List, show and remove the sessions that a store keeps.",
     default_parameter=Parameter(show_default=False, negative=()),

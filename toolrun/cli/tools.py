@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from toolrun.cli.tool_check import Finding
     from toolrun.config import Config
 
-app = App(
+app: Final = App(
     name="tools",
     help="List, check, call and show the tools of a session.",
     default_parameter=Parameter(show_default=False, negative=()),

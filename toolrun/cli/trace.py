@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from cyclopts import App, Parameter
 
 _COMMANDS = {
@@ -25,7 +27,7 @@ _EXAMPLES = {
     "export": "--chat traces/ > turns.jsonl",
 }
 
-app = App(
+app: Final = App(
     name="trace",
     help="Check, show, compare and export recorded sessions.",
     default_parameter=Parameter(show_default=False, negative=()),

@@ -35,7 +35,7 @@ class View:
     observes = False
 
     def __init__(self) -> None:
-        self.denied = False
+        self.denied: bool = False
         self.asks = False
 
     def observe(self, event: Event) -> None:

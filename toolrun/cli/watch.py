@@ -37,7 +37,7 @@ class Interrupts:
     """
 
     def __init__(self, idle: Callable[[], None] | None = None) -> None:
-        self.terminated = False
+        self.terminated: bool = False
         self._idle = idle
         self._stop: Callable[[], None] | None = None
         self._task: asyncio.Task[object] | None = None

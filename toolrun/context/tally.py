@@ -53,7 +53,7 @@ class Tally:
         self.times = times
         self.results: list[int] = []
         self.users: list[int] = []
-        self.exact = True
+        self.exact: bool = True
         self._bytes: list[int] = []
         self._total = 0
         self._last: int | None = None

@@ -53,7 +53,7 @@ class ChatModel:
         dialect: Dialect | None = None,
         timeouts: Timeouts = Timeouts(),
     ) -> None:
-        self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
+        self.door: Door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
         self._dialect = AskedDialect(self.door, dialect)
         self._lengths = Lengths(self.door)
         self._parses = False

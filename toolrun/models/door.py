@@ -91,10 +91,10 @@ class Door:
         connections: int = 4096,
     ) -> None:
         check_url(base_url)
-        self.base_url = base_url.rstrip("/")
-        self.root = self.base_url.removesuffix("/v1")
+        self.base_url: str = base_url.rstrip("/")
+        self.root: str = self.base_url.removesuffix("/v1")
         self.timeouts = timeouts
-        self.secrets = Known(secrets_among(headers or {}))
+        self.secrets: Known = Known(secrets_among(headers or {}))
         """What is sent and must not be shown, as far as it is known yet."""
         self._key = asked(learning(api_key, self.secrets)) if callable(api_key) else None
         sent = dict(_HEADERS)

@@ -81,8 +81,8 @@ class Breaker:
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self.state: State = "closed"
-        self.until = 0.0
-        self.failures = 0
+        self.until: float = 0.0
+        self.failures: int = 0
         self._openings = 0
         self._changed = now()
         self._probing = False

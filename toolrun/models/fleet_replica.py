@@ -80,14 +80,14 @@ class Replica:
     def __init__(
         self, server: Server, opened: Callable[[Server], Model], now: Callable[[], float]
     ) -> None:
-        self.url = server.base_url.rstrip("/")
-        self.model = opened(server)
-        self.breaker = Breaker(now)
-        self.in_flight = 0
-        self.steps = 0
+        self.url: str = server.base_url.rstrip("/")
+        self.model: Model = opened(server)
+        self.breaker: Breaker = Breaker(now)
+        self.in_flight: int = 0
+        self.steps: int = 0
         self.leaving = False
-        self.answered = False
-        self.why = ""
+        self.answered: bool = False
+        self.why: str = ""
         self._server = server
         self._opened = opened
         self._now = now

@@ -70,7 +70,7 @@ class ResponsesModel:
         store: bool = False,
     ) -> None:
         self.name = name
-        self.door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
+        self.door: Door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
         self._dialect = AskedDialect(self.door, dialect)
         self._lengths = Lengths(self.door)
         self._store = ResponseStore() if store else None

@@ -69,7 +69,7 @@ class AiohttpReply:
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
-        self.status = response.status
+        self.status: int = response.status
         self.headers: Mapping[str, str] = response.headers
 
     def reads(self) -> AsyncIterator[bytes]:

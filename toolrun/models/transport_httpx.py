@@ -64,7 +64,7 @@ class HttpxReply:
     def __init__(self, response: httpx2.Response) -> None:
         self._response = response
         self._reads = response.aiter_bytes()
-        self.status = response.status_code
+        self.status: int = response.status_code
         self.headers: Mapping[str, str] = response.headers
 
     def reads(self) -> AsyncGenerator[bytes, None]:

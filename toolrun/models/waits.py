@@ -25,8 +25,9 @@ class Waits:
         self._times = times
         now = anyio.current_time()
         self._end = now + times.step
-        self.phase, self.wait = "first token", times.first_token
-        self.deadline = self._bounded(now + self.wait)
+        self.phase: str = "first token"
+        self.wait: float = times.first_token
+        self.deadline: float = self._bounded(now + self.wait)
         self._renewed = 0.0
 
     def again(self) -> float:

@@ -54,14 +54,14 @@ class Box:
     """
 
     def __init__(self, start: Start) -> None:
-        self.started = False
+        self.started: bool = False
         self.on_started: Callable[[], None] | None = None
-        self.jobs = 0
-        self.said = bytearray()
+        self.jobs: int = 0
+        self.said: bytearray = bytearray()
         self.init: int | None = None
         self.exit: int | None = None
-        self.control = start.control
-        self.way = Way()
+        self.control: socket.socket = start.control
+        self.way: Way = Way()
         self.group: Group | None = None
         self.control.setblocking(False)  # noqa: FBT003 - positional only
         self._killed = False

@@ -56,7 +56,7 @@ class Calls:
         self.pool = pool
         self.backend = backend
         self.may_run = False
-        self.active = 0
+        self.active: int = 0
         self._hider = Hider()
         self._proxy = None if profile.network == "none" else _proxy(profile, resolve)
 

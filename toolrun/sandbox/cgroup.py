@@ -56,7 +56,7 @@ class Group:
 
     def __init__(self, place: Place, memory_bytes: int, pid: int) -> None:
         """Begin to hold a process and all below it; they must run nothing of a tool's yet."""
-        self.holds = False
+        self.holds: bool = False
         self._place = place
         self._folder = f"{place.folder}/{_PREFIX}-{os.getpid()}-{_began(os.getpid())}-"
         self._folder += str(next(_counter))

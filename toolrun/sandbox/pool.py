@@ -78,7 +78,7 @@ class Pool:
     """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time."""
 
     def __init__(self, bounds: Boxes | None = None) -> None:
-        self.bounds = bounds or Boxes()
+        self.bounds: Boxes = bounds or Boxes()
         self._idle: deque[Idle] = deque()
         self._dying: list[Box] = []
         self._running: anyio.Semaphore | None = None

@@ -143,9 +143,9 @@ class Process:
     def __init__(self, box: Box, profile: Profile) -> None:
         self._box = box
         self._read, write = os.pipe2(os.O_CLOEXEC)
-        self.stdin = Input(write)
-        self.stdout = Output(profile.output_bytes)
-        self.stderr = Output(profile.output_bytes)
+        self.stdin: Input = Input(write)
+        self.stdout: Output = Output(profile.output_bytes)
+        self.stderr: Output = Output(profile.output_bytes)
         self._run = _Live(box, profile, {"stdout": self.stdout, "stderr": self.stderr})
         self._over = anyio.Event()
 

@@ -37,7 +37,7 @@ class Reply:
     """
 
     def __init__(self, limit: int, on_progress: Callable[[str], None] | None = None) -> None:
-        self.complete = False
+        self.complete: bool = False
         self._limit = limit
         self._progress_left = limit
         self._on_progress = on_progress

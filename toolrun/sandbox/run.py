@@ -52,12 +52,12 @@ class Run:
     _interval = watch.INTERVAL
 
     def __init__(self, box: Box, profile: Profile, on_output: OnOutput | None) -> None:
-        self.reply = Reply(profile.output_bytes, self._progress)
+        self.reply: Reply = Reply(profile.output_bytes, self._progress)
         self.ended: tuple[Status, str] | None = None
         self.exit: int | None = None
-        self.kept = Kept()
-        self.stdout = bytearray()
-        self.stderr = bytearray()
+        self.kept: Kept = Kept()
+        self.stdout: bytearray = bytearray()
+        self.stderr: bytearray = bytearray()
         self._box = box
         self._profile = profile
         self._on_output = on_output

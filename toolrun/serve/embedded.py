@@ -40,7 +40,7 @@ class Embedded:
 
     def __init__(self) -> None:
         self._model = nano()
-        self.door = _Door(self._model)
+        self.door: _Door = _Door(self._model)
 
     async def dialect(self) -> Dialect:
         """See `ChatModel.dialect`."""

@@ -41,16 +41,16 @@ class Exchange:
     def __init__(self, scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
         self.method: str = scope["method"]
         self.path: str = scope["path"]
-        self.headers = headers_of(scope)
+        self.headers: dict[str, str] = headers_of(scope)
         said = self.headers.get("x-request-id", "")
-        self.id = said if _ID.fullmatch(said) else f"req_{secrets.token_hex(12)}"
-        self.caller = Caller()
+        self.id: str = said if _ID.fullmatch(said) else f"req_{secrets.token_hex(12)}"
+        self.caller: Caller = Caller()
         self.receive = receive
-        self.out = Sending(send, self.id)
-        self.usage = Usage()
+        self.out: Sending = Sending(send, self.id)
+        self.usage: Usage = Usage()
         self.did = ""
         self.writing: Writing | None = None
-        self.began = time.perf_counter()
+        self.began: float = time.perf_counter()
 
     @property
     def seconds(self) -> float:

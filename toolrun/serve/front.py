@@ -91,9 +91,9 @@ class Front:
         memory: ReasoningMemory | None = None,
     ) -> None:
         self.keys = keys
-        self.meters = Meters(serving.quota)
-        self.metrics = Metrics()
-        self.running = Running()
+        self.meters: Meters = Meters(serving.quota)
+        self.metrics: Metrics = Metrics()
+        self.running: Running = Running()
         self._runtime = runtime
         self._servers = servers
         self._serving = serving

@@ -33,8 +33,8 @@ class Handing:
 
     def __init__(self, asked: Mapping[str, Any]) -> None:
         options = asked.get("stream_options")
-        self.usage = Usage()
-        self.finished = False
+        self.usage: Usage = Usage()
+        self.finished: bool = False
         self._wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
         self._wants_reasoning = asked.get("include_reasoning") is not False
         self._choices: dict[int, _Choice] = {}

@@ -23,7 +23,7 @@ class Running:
     """
 
     def __init__(self) -> None:
-        self.draining = False
+        self.draining: bool = False
         self._scopes: set[anyio.CancelScope] = set()
         self._stopped = False
 

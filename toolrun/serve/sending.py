@@ -41,8 +41,8 @@ class Sending:
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._id = request_id
-        self.status = 0
-        self.done = False
+        self.status: int = 0
+        self.done: bool = False
 
     async def whole(
         self,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from toolrun.events import Durable
     from toolrun.store.contract import SessionInfo
     from toolrun.store.leases import HeldLease
+    from toolrun.store.rows import Row
 
 
 class Append(Job[None]):
@@ -27,7 +28,7 @@ class Append(Job[None]):
         super().__init__()
         self.lease = lease
         self.events = events
-        self.rows = [row_of(event) for event in events]
+        self.rows: list[Row] = [row_of(event) for event in events]
         self.refused: ToolrunError | None = None
 
 
@@ -41,7 +42,7 @@ class Batch:
 
     def __init__(self, rows: list[tuple[Any, ...]], ahead: dict[str, _Ahead]) -> None:
         self.rows = rows
-        self.shown = [
+        self.shown: list[tuple[object, ...]] = [
             (
                 info.id,
                 info.tenant,

@@ -74,7 +74,7 @@ class Postgres:
     begin = "BEGIN"
 
     def __init__(self, url: str, durability: Durability) -> None:
-        self.url = urls.masked(url)
+        self.url: str = urls.masked(url)
         self._psycopg = need("psycopg", "postgres", "a store in PostgreSQL")
         self._power = durability == "power"
         try:

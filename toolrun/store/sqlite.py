@@ -63,7 +63,7 @@ class Sqlite:
 
     def __init__(self, path: Path, durability: Durability) -> None:
         self.path = path
-        self.url = f"sqlite:///{path}"
+        self.url: str = f"sqlite:///{path}"
         self._synchronous = "FULL" if durability == "power" else "NORMAL"
 
     def connect(self) -> Any:

@@ -34,7 +34,7 @@ class Sql:
 
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
-        self.text = str(compiled)
+        self.text: str = str(compiled)
         self._names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]
         self._given: dict[str, Any] = dict(compiled.params)
 
@@ -69,36 +69,36 @@ class Statements:
         mine &= leases.c.owner == bindparam("by")
 
         # Appending
-        self.tokens = sql(
+        self.tokens: Sql = sql(
             select(leases.c.session, leases.c.token, leases.c.owner)
             .where(among(leases.c.session, "ids"))
             .with_for_update(read=True)
         )
-        self.add_event = sql(insert(events))
-        self.add_said = added(said)
-        self.add_blob = added(blobs)
-        self.project = sql(
+        self.add_event: Sql = sql(insert(events))
+        self.add_said: Sql = added(said)
+        self.add_blob: Sql = added(blobs)
+        self.project: Sql = sql(
             update(sessions)
             .where(sessions.c.id == id_)
             .values({name: bindparam(f"new_{name}") for name in PROJECTED})
         )
-        self.stored = sql(
+        self.stored: Sql = sql(
             select(events.c.seq, events.c.checksum)
             .where(events.c.session == id_, events.c.seq >= bindparam("first"))
             .order_by(events.c.seq)
         )
-        self.last = sql(select(func.max(events.c.seq)).where(events.c.session == id_))
+        self.last: Sql = sql(select(func.max(events.c.seq)).where(events.c.session == id_))
 
         # Leases
-        self.add_session = added(sessions)
-        self.session = sql(select(sessions).where(sessions.c.id == id_))
-        self.lease = sql(
+        self.add_session: Sql = added(sessions)
+        self.session: Sql = sql(select(sessions).where(sessions.c.id == id_))
+        self.lease: Sql = sql(
             select(leases.c.token, leases.c.owner, leases.c.until)
             .where(leases.c.session == id_)
             .with_for_update()
         )
-        self.add_lease = added(leases)
-        self.take = sql(
+        self.add_lease: Sql = added(leases)
+        self.take: Sql = sql(
             update(leases)
             .where(leases.c.session == id_)
             .values(
@@ -108,36 +108,36 @@ class Statements:
                 cancel=false(),
             )
         )
-        self.let_go = sql(
+        self.let_go: Sql = sql(
             update(leases)
             .where(mine)
             .values(owner=null(), until=literal_column("0"), cancel=false())
         )
-        self.let_all_go = sql(
+        self.let_all_go: Sql = sql(
             update(leases)
             .where(leases.c.owner == bindparam("by"))
             .values(owner=null(), until=literal_column("0"), cancel=false())
         )
-        self.renew = sql(
+        self.renew: Sql = sql(
             update(leases).where(leases.c.owner == bindparam("by")).values(until=bindparam("to"))
         )
-        self.held = sql(
+        self.held: Sql = sql(
             select(leases.c.session, leases.c.token).where(leases.c.owner == bindparam("by"))
         )
-        self.cancelled = sql(
+        self.cancelled: Sql = sql(
             select(leases.c.session, leases.c.token).where(
                 leases.c.owner == bindparam("by"), leases.c.cancel == true()
             )
         )
-        self.cancel = sql(update(leases).where(leases.c.session == id_).values(cancel=true()))
-        self.heard = sql(update(leases).where(mine).values(cancel=false()))
+        self.cancel: Sql = sql(update(leases).where(leases.c.session == id_).values(cancel=true()))
+        self.heard: Sql = sql(update(leases).where(mine).values(cancel=false()))
 
         # What clients of the front forget
         one, first = remembered.alias("one"), remembered.alias("first")
         owner: Any = bindparam("owner")
         its_step: Any = bindparam("step")
-        self.add_remembered = added(remembered)
-        self.remembered = sql(
+        self.add_remembered: Sql = added(remembered)
+        self.remembered: Sql = sql(
             select(first.c.body, first.c.step, first.c.used).where(
                 one.c.owner == owner,
                 one.c.call == bindparam("call"),
@@ -145,25 +145,25 @@ class Statements:
                 first.c.call == one.c.step,
             )
         )
-        self.use_remembered = sql(
+        self.use_remembered: Sql = sql(
             update(remembered)
             .where(remembered.c.owner == owner, remembered.c.step == its_step)
             .values(used=bindparam("now"))
         )
-        self.expire_remembered = sql(
+        self.expire_remembered: Sql = sql(
             delete(remembered).where(remembered.c.used < bindparam("since"))
         )
-        self.remembered_of = sql(
+        self.remembered_of: Sql = sql(
             select(remembered.c.step, remembered.c.size)
             .where(remembered.c.owner == owner, remembered.c.call == remembered.c.step)
             .order_by(remembered.c.used.desc())
         )
-        self.forget_remembered = sql(
+        self.forget_remembered: Sql = sql(
             delete(remembered).where(remembered.c.owner == owner, remembered.c.step == its_step)
         )
 
         # Removing
-        self.remove = [
+        self.remove: list[Sql] = [
             sql(delete(table).where(column == id_))
             for table, column in (
                 (events, events.c.session),
@@ -173,12 +173,12 @@ class Statements:
                 (sessions, sessions.c.id),
             )
         ]
-        self.remove_projection = [
+        self.remove_projection: list[Sql] = [
             sql(delete(said).where(said.c.session == id_)),
             sql(delete(sessions).where(sessions.c.id == id_)),
         ]
-        self.ids = sql(select(events.c.session).distinct())
-        self.rows = sql(
+        self.ids: Sql = sql(select(events.c.session).distinct())
+        self.rows: Sql = sql(
             select(events.c.seq, events.c.type, events.c.body, events.c.checksum)
             .where(events.c.session == id_)
             .order_by(events.c.seq)

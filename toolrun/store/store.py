@@ -38,7 +38,7 @@ class SqlStore:
     """
 
     def __init__(self, database: Database) -> None:
-        self.url = database.url
+        self.url: str = database.url
         self._database = database
         self._writer: Writer | None = None
         self._reader: Reader | None = None

@@ -31,7 +31,7 @@ class Job(Generic[T]):
     error: BaseException | None = None
 
     def __init__(self, *, waited_for: bool = True) -> None:
-        self.since = time.monotonic()
+        self.since: float = time.monotonic()
         self._done: Any = None
         self._post: Callable[[Callable[[], Any]], Any] | None = None
         if not waited_for:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from toolrun.store.leases import HeldLease
     from toolrun.store.statements import Statements
 
-log = structlog.get_logger("toolrun.store")
+log: Final = structlog.get_logger("toolrun.store")
 T = TypeVar("T")
 
 BATCH: Final = 500
@@ -75,7 +75,7 @@ class Writer:
 
     def __init__(self, database: Database, owner: str) -> None:
         self.held: dict[str, HeldLease] = {}
-        self.transactions = 0
+        self.transactions: int = 0
         self._database = database
         self._owner = owner
         self._queue: queue.SimpleQueue[Job[Any] | _Stop] = queue.SimpleQueue()

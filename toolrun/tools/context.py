@@ -68,11 +68,11 @@ class CallContext:
         context: Any = None,
         secrets: Mapping[str, str] | None = None,
     ) -> None:
-        self.session = session
-        self.tenant = tenant
-        self.call_id = call_id
-        self.idempotency_key = idempotency_key
-        self.deadline = deadline
-        self.context = context
-        self.secrets = Hidden(secrets or {})
-        self.cancelled = False
+        self.session: str = session
+        self.tenant: str | None = tenant
+        self.call_id: str = call_id
+        self.idempotency_key: str = idempotency_key
+        self.deadline: float | None = deadline
+        self.context: Any = context
+        self.secrets: Hidden = Hidden(secrets or {})
+        self.cancelled: bool = False

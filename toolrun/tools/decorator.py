@@ -50,18 +50,18 @@ class Options:
         python: str | None = None,
         on_crash: Literal["rerun", "key", "ask", "never"] | None = None,
     ) -> None:
-        self.name = name
-        self.description = description
-        self.trusted = trusted
-        self.timeout = timeout
-        self.profile = profile
-        self.approve = approve
-        self.max_output = max_output
-        self.repeatable = repeatable
-        self.concurrency = concurrency
-        self.python = python
+        self.name: str | None = name
+        self.description: str | None = description
+        self.trusted: bool = trusted
+        self.timeout: float = timeout
+        self.profile: str | Mapping[str, Any] | None = profile
+        self.approve: bool | Callable[[dict[str, Any]], bool] = approve
+        self.max_output: int = max_output
+        self.repeatable: bool = repeatable
+        self.concurrency: int | None = concurrency
+        self.python: str | None = python
         self.on_crash = on_crash
-        self.secrets = tuple(secrets) if isinstance(secrets, list) else secrets
+        self.secrets: Sequence[str] = tuple(secrets) if isinstance(secrets, list) else secrets
 
 
 if TYPE_CHECKING:

@@ -43,7 +43,7 @@ class Mask:
     def __init__(self, secrets: Mapping[str, str]) -> None:
         named = {form: name for name, value in secrets.items() for form in _forms(value)}
         self._needles = sorted(named.items(), key=lambda each: (-len(each[0]), each[0]))
-        self.longest = max(map(len, named), default=0)
+        self.longest: int = max(map(len, named), default=0)
 
     def __bool__(self) -> bool:
         return bool(self._needles)

@@ -27,8 +27,8 @@ class Sandboxes:
     """The sandboxes of a runtime, one for each profile and workspace, opened when first needed."""
 
     def __init__(self, boxes: Boxes | None = None) -> None:
-        self.pool = self._pool = Pool(boxes)
-        self.living = Living(max(1, self._pool.bounds.running // 4))
+        self.pool: Pool = Pool(boxes)
+        self.living: Living = Living(max(1, self.pool.bounds.running // 4))
         """What holds a box between calls."""
         self._open: dict[tuple[Profile, Path | None, str | None], Sandbox] = {}
         self._profiles: dict[bytes, Profile] = {}
@@ -61,7 +61,7 @@ class Sandboxes:
         self._lock = self._lock or anyio.Lock()
         async with self._lock:
             if key not in self._open:
-                sandbox = Sandbox(profile, workspace=workspace, pool=self._pool, backend=backend)
+                sandbox = Sandbox(profile, workspace=workspace, pool=self.pool, backend=backend)
                 await sandbox.open()
                 self._open[key] = sandbox
                 await self._close_unused(sandbox)
@@ -97,12 +97,12 @@ class Sandboxes:
     async def aclose(self) -> None:
         """Close all of them, and see all their boxes gone."""
         await self.living.aclose()
-        await self._pool.aclose()
+        await self.pool.aclose()
         self.close()
 
     def close(self) -> None:
         """The same where no event loop runs any more."""
         self.living.close()
-        self._pool.close()
+        self.pool.close()
         while self._open:
             self._open.popitem()[1].close()

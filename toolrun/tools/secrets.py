@@ -53,7 +53,7 @@ class Secrets:
 
     def __init__(self, source: Source | None = None) -> None:
         self._source: Source = {} if source is None else source
-        self.given = Known()
+        self.given: Known = Known()
 
     async def check(self, tools: Iterable[Tool]) -> None:
         """Pass where every tool can be given what it declares.

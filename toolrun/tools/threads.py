@@ -74,7 +74,7 @@ class Work(Generic[T]):
     """A function that runs in a thread, and what it needs to speak with the loop from there."""
 
     def __init__(self, function: Callable[[Work[T]], T]) -> None:
-        self.left = False
+        self.left: bool = False
         """Whether nobody waits any more: the function should end as soon as it can."""
         self._over = False
         self._function = function

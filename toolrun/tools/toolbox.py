@@ -73,9 +73,11 @@ class Toolbox:
         self._gates = Gates() if gates is None else gates
         self.schemas: list[dict[str, Any]] = [tool.to_openai() for tool in self._tools.values()]
         """The tools in the form of Chat Completions."""
-        self.repeatables = tuple(n for n, tool in self._tools.items() if tool.options.repeatable)
+        self.repeatables: tuple[str, ...] = tuple(
+            n for n, tool in self._tools.items() if tool.options.repeatable
+        )
         """The names of those that may be called again and again."""
-        self.builtins = tuple(n for n, tool in self._tools.items() if tool.builtin)
+        self.builtins: tuple[str, ...] = tuple(n for n, tool in self._tools.items() if tool.builtin)
         """The names of those that gpt-oss knows from its training."""
 
     @cached_property

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from msgspec import structs
 
-from toolrun.cli.chat.beginning import come_to_rest
+from toolrun.cli.chat.beginning import come_to_rest, import_all
 from toolrun.cli.chat.meter import Meter
 from toolrun.cli.chat.says.says import Says
 from toolrun.cli.chat.sessions.start import Start
 from toolrun.cli.screen import WARNING
-from toolrun.errors import LeaseLost, ServerUnreachable, ToolrunError
+from toolrun.errors import LeaseLost, ToolrunError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -61,12 +61,12 @@ class Conversation:
 
     def __init__(self, face: Face, config: Config, mask: Mask, start: Start | None = None) -> None:
         self.face = face
-        self.config = config
+        self.config: Config = config
         self.mask = mask
         self.tools: list[ToolLine] = []
         self.deployed: dict[str, Any] = {}
         self._start = start or Start()
-        self.meter = Meter(prices=config.prices)
+        self.meter: Meter = Meter(prices=config.prices)
         self._says = Says(self)
         self._warming: asyncio.Task[None] | None = None
         self._stream: EventStream | None = None
@@ -84,7 +84,7 @@ class Conversation:
             ServerError: no server answers, or not like this.
         """
         # The packages take half a second; the keyboard is not to wait for them.
-        await anyio.to_thread.run_sync(_import_all)
+        await anyio.to_thread.run_sync(import_all)
         try:
             if not await self._open():
                 return 0
@@ -215,6 +215,7 @@ class Conversation:
         """Open the session to begin with; False where the person picked none."""
         from toolrun.cli.chat.banner import welcome
         from toolrun.cli.chat.sessions import first, left, showing
+        from toolrun.cli.chat.sessions.embedded import answering
         from toolrun.cli.chat.sessions.start import keeping_of
         from toolrun.cli.load_tools import load_tools
         from toolrun.cli.options import session_options
@@ -237,7 +238,7 @@ class Conversation:
             if start.new is not None:
                 await self.keeping.check_free(start.new)
             self._settle()
-            server = await self._server(options)
+            server = await answering(self, options)
             self.session = await self.runtime.session(start.new).__aenter__()
         self._settle()
         for style, text in welcome(self.config, server, self.tools):
@@ -248,29 +249,6 @@ class Conversation:
             await left.offer(self)
         self._warming = asyncio.get_running_loop().create_task(self._warm())
         return True
-
-    async def _server(self, options: dict[str, Any]) -> str:
-        """What answers; where nothing does, the embedded model, if the person wants it.
-
-        Args:
-            options: of the runtime, which is another one then.
-
-        Raises:
-            ServerError: nothing answers, or not like this.
-        """
-        from toolrun.cli.about import server_name
-        from toolrun.cli.chat.sessions.embedded import offered
-        from toolrun.runtime import Runtime
-
-        try:
-            return await server_name(self.config)
-        except ServerUnreachable as error:
-            if (toy := await offered(self, error)) is None:
-                raise
-            self.config = toy
-            given = {"model": toy.model, "base_url": toy.base_url}
-            self.runtime = Runtime(**{**options, **given})
-            return await server_name(toy)
 
     async def _warm(self) -> None:
         """Open the store while the person thinks of something to say."""
@@ -347,20 +325,3 @@ class Conversation:
         self.face.status(self.meter.status())
         assert stream.answer is not None
         return stream.answer
-
-
-def _import_all() -> None:
-    """Import what a session needs, so that it comes at once where it is asked for."""
-    import toolrun.cli.about
-    import toolrun.cli.chat.banner
-    import toolrun.cli.chat.sessions.first
-    import toolrun.cli.chat.sessions.left
-    import toolrun.cli.chat.sessions.showing
-    import toolrun.cli.load_tools
-    import toolrun.models.auto
-    import toolrun.models.door
-    import toolrun.models.probe
-    import toolrun.models.transport_aiohttp
-    import toolrun.runtime
-    import toolrun.session
-    import toolrun.tools.builtin.changing  # noqa: F401

@@ -51,7 +51,7 @@ class Lines:
         self._renderer = Renderer(self._screen, self._screen)
         self._interrupts = Interrupts(self._reader.interrupt)
         self._prefilled = ""
-        self.interrupted = False
+        self.interrupted: bool = False
         self.asks = True
         self._turns = False
 

@@ -49,9 +49,9 @@ class Meter:
         prices: Mapping[str, Prices] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.model = model
+        self.model: str = model
         self.server = server
-        self.profile = profile
+        self.profile: str = profile
         self.length = length
         self._length_of = model if length is not None else ""
         self._prices = prices or {}
@@ -61,7 +61,7 @@ class Meter:
         self._reset()
 
     def _reset(self) -> None:
-        self.usage = Usage()
+        self.usage: Usage = Usage()
         self._cost = 0.0
         self._used = 0
         self._used_before: dict[int, int] = {}

@@ -24,5 +24,5 @@ def made() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    for name, text in made().items():
-        (Path(__file__).parent / name).write_text(text, encoding="utf-8")
+    for _name, _text in made().items():
+        (Path(__file__).parent / _name).write_text(_text, encoding="utf-8")

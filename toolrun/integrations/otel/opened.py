@@ -88,7 +88,7 @@ class Open:
         scope = self.scope
         attributes[names.CONVERSATION] = scope.session
         attributes[names.TURN] = scope.turn
-        self.began = time.perf_counter()
+        self.began: float = time.perf_counter()
         self.span: Span = self.kit.tracer.start_span(
             name, kind=self.kind, attributes=attributes, links=_links(scope.after)
         )

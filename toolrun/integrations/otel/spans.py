@@ -25,7 +25,7 @@ class OpenTurn(Open):
         """See `Open.begin`."""
         kit, settings = self.kit, self.scope.settings
         self.calls: dict[str, OpenCall] = {}
-        self.usage = Usage()
+        self.usage: Usage = Usage()
         self._finished: TurnFinished | None = None
         self._about: Attributes = {
             names.OPERATION: "invoke_agent",

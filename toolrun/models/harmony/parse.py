@@ -100,7 +100,7 @@ class StepParser:
         self._last_called = False
         self._answered = False
         self._stopped = False
-        self.count = 0
+        self.count: int = 0
         """How many tokens have come."""
 
     def feed(self, tokens: Sequence[int]) -> None:

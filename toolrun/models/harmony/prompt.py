@@ -71,7 +71,12 @@ class History:
         shortened: Shortened | None = None,
     ) -> None:
         shortened = shortened or Shortened()
-        self.made_with = (renderer, builtins, keep_all, shortened.times)
+        self.made_with: tuple[Renderer, Sequence[str], bool, int] = (
+            renderer,
+            builtins,
+            keep_all,
+            shortened.times,
+        )
         self._upto = shortened.upto
         self._renderer = renderer
         self._builtins = builtins

@@ -18,7 +18,7 @@ from toolrun.models.nano.layers import bounds, layers
 if TYPE_CHECKING:
     from toolrun.models.nano.codes import Vectors
     from toolrun.models.nano.layers import Layer
-    from toolrun.models.nano.weights import Weights
+    from toolrun.models.nano.weights import Shape, Weights
 
 _EPSILON = 1e-5
 _AWAY, _ONE = np.float32(-1e9), np.float32(1)
@@ -35,7 +35,8 @@ class Body:
     """
 
     def __init__(self, weights: Weights) -> None:
-        s = self.shape = weights.shape
+        self.shape: Shape = weights.shape
+        s = self.shape
         self._layers = layers(weights)
         self._norm = weights.body["norm"]
         self._inner = s.inner

@@ -26,7 +26,7 @@ class Cache:
     def __init__(self, shape: Shape) -> None:
         self.length = 0
         self._heads, self._width = (shape.layers, 2 * shape.kv_heads), shape.head
-        self.kept = self._empty(0)
+        self.kept: Vectors = self._empty(0)
 
     def room(self, more: int) -> None:
         """Make room for more tokens."""

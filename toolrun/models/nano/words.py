@@ -39,7 +39,7 @@ class Words:
     def __init__(self, weights: Weights, encoding: Any) -> None:
         self._width = weights.shape.width
         self._encoding = encoding
-        self.learned = weights.ranks
+        self.learned: NDArray[np.int32] = weights.ranks
         self._vectors = weights.vectors
         self._place = np.full(_SIZE, -1, np.int32)
         self._place[weights.ranks] = np.arange(len(weights.ranks), dtype=np.int32)

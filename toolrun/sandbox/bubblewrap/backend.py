@@ -19,7 +19,7 @@ from toolrun.sandbox.view import runtime, within
 if TYPE_CHECKING:
     from toolrun.sandbox.layer.layer import Layer
     from toolrun.sandbox.order import Order
-    from toolrun.sandbox.profile import Profile
+    from toolrun.sandbox.profile import Guarantee, Profile
     from toolrun.sandbox.view import View
 
 
@@ -27,7 +27,7 @@ class Bubblewrap:
     """Boxes of namespaces: see `Backend`."""
 
     name = "bubblewrap"
-    guarantees = arguments.guarantees()
+    guarantees: frozenset[Guarantee] = arguments.guarantees()
 
     def __init__(self) -> None:
         self._passages: dict[frozenset[str], Passage] = {}

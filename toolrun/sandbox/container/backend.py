@@ -27,6 +27,7 @@ from toolrun.sandbox.view import runtime
 
 if TYPE_CHECKING:
     from toolrun.sandbox.order import Order
+    from toolrun.sandbox.profile import Guarantee
 
 _HERE: Final = Path(__file__).parent
 _RELAY: Final = str(_HERE / "relay.py")
@@ -43,7 +44,7 @@ class Container:
     """
 
     name = "container"
-    guarantees = engines.guarantees()
+    guarantees: frozenset[Guarantee] = engines.guarantees()
 
     def __init__(self, name: engines.Name | None = None, runtime: str | None = None) -> None:
         self._wanted = name

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import socket
 
     from toolrun.sandbox.egress.hosts import Target
-    from toolrun.sandbox.profile import Profile
+    from toolrun.sandbox.profile import Method, Profile
 
 _ESTABLISHED: Final = b"HTTP/1.1 200 Connection established\r\n\r\n"
 _PAUSE: Final = 0.05
@@ -87,11 +87,11 @@ class Proxy:
     def __init__(
         self, profile: Profile, resolve: Resolve | None = None, bounds: Bounds | None = None
     ) -> None:
-        self.name = profile.name
-        self.hosts = Hosts(profile.hosts, profile.private_hosts)
-        self.methods = frozenset(profile.methods)
-        self.resolve = resolve or _resolve
-        self.bounds = bounds or Bounds()
+        self.name: str = profile.name
+        self.hosts: Hosts = Hosts(profile.hosts, profile.private_hosts)
+        self.methods: frozenset[Method] = frozenset(profile.methods)
+        self.resolve: Resolve = resolve or _resolve
+        self.bounds: Bounds = bounds or Bounds()
 
     async def serve(self, listener: socket.socket, tell: Tell) -> None:
         """Take the connections of one call, until cancelled; then all of them are closed."""

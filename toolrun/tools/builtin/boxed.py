@@ -30,7 +30,7 @@ class InBox:
     def __init__(
         self, function: str, need: Need, *, more: dict[str, Any] | None = None, named: bool = False
     ) -> None:
-        self.needs = (need,)
+        self.needs: tuple[Need] = (need,)
         self._function = function
         self._more = more or {}
         self._named = named

@@ -35,8 +35,8 @@ class FolderSearch:
         if not folder.is_dir():
             raise ConfigError(f"FolderSearch: {str(path)!r} is not a folder")
         self._folder = str(folder)
-        self.source = folder.name
-        self.needs = (Need("workspace-ro", folder),)
+        self.source: str = folder.name
+        self.needs: tuple[Need] = (Need("workspace-ro", folder),)
 
     async def search(self, query: str, topn: int, serving: Serving) -> Sequence[Hit]:
         """See `Search.search`."""

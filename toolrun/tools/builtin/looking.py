@@ -65,7 +65,7 @@ class Looking:
 
     def __init__(self, serving: Serving, search: Search | None, web: Web) -> None:
         state = serving.state
-        self.arguments = serving.arguments
+        self.arguments: dict[str, Any] = serving.arguments
         self._serving, self._search, self._web = serving, search, web
         self._seen = visits(state.transcript)
         self._pages = serving.kept.of(_KEEPER, Pages)

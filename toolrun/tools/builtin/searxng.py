@@ -45,7 +45,9 @@ class SearxngSearch:
         self._url = url
         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
         hosts = [f"{host}:{port}"]
-        self.needs = (Need({"extends": "net", "private_hosts": hosts, "widen": ["private_hosts"]}),)
+        self.needs: tuple[Need] = (
+            Need({"extends": "net", "private_hosts": hosts, "widen": ["private_hosts"]}),
+        )
 
     async def search(self, query: str, topn: int, serving: Serving) -> Sequence[Hit]:
         """See `Search.search`."""

@@ -43,7 +43,7 @@ class Web:
             load_profile(profile)
             self.needs = (Need(profile),)
         names = ", ".join((*hosts, *private)) or "none"
-        self.said = f"Hosts that may be opened: {names}."
+        self.said: str = f"Hosts that may be opened: {names}."
 
     async def read(self, url: str, source: bool, serving: Serving) -> Page:  # noqa: FBT001 - as `Library`
         """A page of the web.

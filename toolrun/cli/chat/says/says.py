@@ -41,7 +41,7 @@ class Says:
     """
 
     def __init__(self, talk: Talking) -> None:
-        self.last = ""
+        self.last: str = ""
         self._talk = talk
         self._candidates: tuple[Path, Candidates] | None = None
         self._scope: anyio.CancelScope | None = None

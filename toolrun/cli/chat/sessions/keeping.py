@@ -79,7 +79,7 @@ class Keeping:
     def __init__(self, url: str | None, *, must: bool = False) -> None:
         from toolrun.store.urls import masked
 
-        self.url = HERE if url is None else masked(url)
+        self.url: str = HERE if url is None else masked(url)
         self.failed: StoreError | None = None
         self._database = url
         self._must = must

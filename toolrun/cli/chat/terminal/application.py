@@ -36,9 +36,9 @@ class Prompt(Application[None]):
     def __init__(self, paper: Paper, resized: Callable[[], None], **options: Any) -> None:
         super().__init__(output=paper, full_screen=False, erase_when_done=True, **options)
         self.paper = paper
-        self.above = Above(paper, self.renderer)
+        self.above: Above = Above(paper, self.renderer)
         self.away = False
-        self.drawn = 0.0
+        self.drawn: float = 0.0
         self._resized = resized
         self._size = paper.get_size()
         self._room = 1

@@ -33,7 +33,7 @@ class Draft:
     def __init__(self, complete: Callable[[str], Iterable[tuple[str, str]]]) -> None:
         self._history = Shared()
         self._pastes: dict[str, str] = {}
-        self.buffer = Buffer(
+        self.buffer: Buffer = Buffer(
             name="draft",
             multiline=True,
             history=self._history,

@@ -13,14 +13,13 @@ from prompt_toolkit.application import in_terminal
 from prompt_toolkit.application.current import set_app
 
 from toolrun.cli.chat.terminal.application import Prompt
-from toolrun.cli.chat.terminal.asking import Asking
 from toolrun.cli.chat.terminal.draft import Draft
 from toolrun.cli.chat.terminal.frames import Frames
 from toolrun.cli.chat.terminal.hands import Hands
 from toolrun.cli.chat.terminal.keys import bindings
 from toolrun.cli.chat.terminal.paper import Paper
-from toolrun.cli.chat.terminal.picking import Picking
 from toolrun.cli.chat.terminal.printed import printing_to
+from toolrun.cli.chat.terminal.questions import Questions
 from toolrun.cli.chat.terminal.reading import keyboard
 from toolrun.cli.chat.terminal.waiting import Waiting
 from toolrun.cli.chat.terminal.windows import STYLE, Below
@@ -42,10 +41,6 @@ if TYPE_CHECKING:
 _GRACE: Final = 1.0
 """Seconds that a conversation has to end in which no turn runs, such as one that is opening."""
 
-_REST: Final = 0.7
-"""Seconds for which nobody has typed before a question takes the keys: what was typed as it came up
-was no answer to it, and an `a` and Enter would let every later call run."""
-
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
 
 
@@ -62,6 +57,7 @@ class Terminal:
     Attributes:
         below: what is drawn below the conversation.
         frames: what is drawn of it.
+        questions: what is asked.
         waiting: messages that are not taken yet.
         stop: stops the turn that runs; None: none does.
         stopped: whether it was told to.
@@ -72,19 +68,17 @@ class Terminal:
     def __init__(
         self, paper: Paper | None = None, keys: Input | None = None, look: Look | None = None
     ) -> None:
-        self.paper = paper or Paper(sys.stdout)
+        self.paper: Paper = paper or Paper(sys.stdout)
         self._look = look
         self._talk: Talk | None = None
         self.stop: Callable[[], bool] | None = None
-        self.stopped = False
-        self._answer: asyncio.Future[str | int | None] | None = None
-        self._asking = asyncio.Lock()
+        self.stopped: bool = False
         self._unnotice: asyncio.TimerHandle | None = None
         self._left = asyncio.Event()
         self._terminated = False
         unicode = look.unicode if look is not None else Screen.of(sys.stdout).unicode
-        self.below = Below(Draft(self._complete), self.paper.get_size, unicode=unicode)
-        self.waiting = Waiting(self._queued)
+        self.below: Below = Below(Draft(self._complete), self.paper.get_size, unicode=unicode)
+        self.waiting: Waiting = Waiting(self._queued)
         self._hands = Hands(self)
         self._prompt = Prompt(
             self.paper,
@@ -94,10 +88,8 @@ class Terminal:
             style=STYLE,
             key_bindings=bindings(self.below, self._hands),
         )
-        self.frames = Frames(self._prompt, self._view)
-        self.below.reply.on_text_changed += lambda _: self._sought()
-        self._typed = -_REST
-        self.below.draft.buffer.on_text_changed += lambda _: self._types()
+        self.frames: Frames = Frames(self._prompt, self._view)
+        self.questions: Questions = Questions(self.below, self._prompt.invalidate)
 
     def show(self, event: Event) -> None:
         """See `Face.show`."""
@@ -127,31 +119,14 @@ class Terminal:
 
     async def ask(self, question: Question) -> str | None:
         """See `Face.ask`."""
-        async with self._asking:
-            await self._rested()
-            self.below.asking = Asking(question)
-            self.below.reply.text = question.default
-            self.below.reply.cursor_position = len(question.default)
-            try:
-                said = await self._replied()
-            finally:
-                self.below.asking = None
-                self._focus()
+        said = await self.questions.ask(question)
         if said is not None:
             self.say(f"{question.text} {said}", QUESTION)
-        return None if said is None else str(said)
+        return said
 
     async def pick(self, title: str, rows: Sequence[Row]) -> int | None:
         """See `Face.pick`."""
-        async with self._asking:
-            self.below.picking = Picking(title, rows)
-            self.below.reply.reset()
-            try:
-                picked = await self._replied()
-            finally:
-                self.below.picking = None
-                self._focus()
-        return picked if isinstance(picked, int) else None
+        return await self.questions.pick(title, rows)
 
     async def edit(self, text: str, suffix: str = ".md") -> str | None:
         """See `Face.edit`."""
@@ -265,25 +240,10 @@ class Terminal:
             loop = asyncio.get_running_loop()
             self._unnotice = loop.call_later(seconds, self.notice, "", 0.0)
 
-    def reply(self) -> None:
-        """Enter was pressed where something was asked."""
-        typed = self.below.reply.text
-        if self.below.picking is not None:
-            if (picked := self.below.picking.picked) is not None:
-                self.answered(picked)
-        elif self.below.asking is not None:
-            said = self.below.asking.answer(typed)
-            if said is not None:  # a slip of the Enter key decides nothing
-                self.answered(said)
-
-    def answered(self, answer: str | int | None) -> None:
-        """Somebody has answered what is asked; None: they will not."""
-        if self._answer is not None and not self._answer.done():
-            self._answer.set_result(answer)
-
     def left(self) -> None:
         """No more messages come."""
         self._left.set()
+        self.questions.end()
         self.waiting.end()
 
     def is_at_once(self, typed: str) -> bool:
@@ -317,36 +277,6 @@ class Terminal:
         """Show what others have printed, in whatever thread they have."""
         if self._prompt.loop is not None:
             self._prompt.loop.call_soon_threadsafe(self.say, text, OUTPUT)
-
-    def _types(self) -> None:
-        """Something on the line has changed; once it is empty it was sent, and is over."""
-        self._typed = time.monotonic() if self.below.draft.buffer.text else -_REST
-
-    async def _rested(self) -> None:
-        """Let whoever types a message come to a pause, or to its end."""
-        while not self._left.is_set():
-            left = self._typed + _REST - time.monotonic()
-            if left <= 0:
-                return
-            await asyncio.sleep(left)
-
-    async def _replied(self) -> str | int | None:
-        if self._left.is_set():
-            return None
-        self._answer = asyncio.get_running_loop().create_future()
-        self._focus()
-        try:
-            return await self._answer
-        finally:
-            self._answer = None
-
-    def _focus(self) -> None:
-        self.below.focus()
-        self._prompt.invalidate()
-
-    def _sought(self) -> None:
-        if self.below.picking is not None:
-            self.below.picking.seek(self.below.reply.text)
 
     def _queued(self) -> None:
         # One that is taken at once need not be seen to wait.

@@ -48,7 +48,7 @@ class Paper(Vt100_Output):
             enable_bell=False,
             enable_cpr=False,
         )
-        self.gone = False
+        self.gone: bool = False
         self._frames = 0
         self._framed: Size | None = None
 

@@ -24,7 +24,7 @@ class Picking:
 
     def __init__(self, title: str, rows: Sequence[Row]) -> None:
         self.title = title
-        self.place = 0
+        self.place: int = 0
         self._rows = [
             (number, row, f"{row.title} {row.detail}".lower()) for number, row in enumerate(rows)
         ]

@@ -26,7 +26,7 @@ class Printed(io.TextIOBase):
     """
 
     encoding = "utf-8"
-    errors = "replace"
+    errors: str = "replace"
 
     def __init__(self, tell: Callable[[str], None], stream: TextIO) -> None:
         self._tell: Callable[[str], None] | None = tell

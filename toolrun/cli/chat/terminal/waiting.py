@@ -22,7 +22,7 @@ class Waiting:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self.messages: list[str] = []
-        self.wanted = False
+        self.wanted: bool = False
         self._changed = changed
         self._came: asyncio.Event | None = None
         self._ended = False

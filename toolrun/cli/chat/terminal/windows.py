@@ -91,7 +91,7 @@ class Below:
 
     def __init__(self, draft: Draft, size: Callable[[], Size], *, unicode: bool) -> None:
         self.draft = draft
-        self.reply = Buffer(name="reply", multiline=False)
+        self.reply: Buffer = Buffer(name="reply", multiline=False)
         self.queued: Sequence[str] = ()
         self.asking: Asking | None = None
         self.picking: Picking | None = None
@@ -101,7 +101,7 @@ class Below:
         self._size = size
         self._unicode = unicode
         self._prompt = self._one_of("\u276f ", "> ")
-        self.layout = self._layout()
+        self.layout: Layout = self._layout()
 
     @property
     def replying(self) -> bool:

@@ -34,10 +34,10 @@ class Entry:
     def __init__(self, kind: Kind, number: int = 0) -> None:
         self.kind: Kind = kind
         self.number = number
-        self.done = False
-        self.begun = False
+        self.done: bool = False
+        self.begun: bool = False
         self.folded: bool | None = None
-        self.void = False
+        self.void: bool = False
 
     def drop(self) -> None:
         """Nothing more of it is shown."""

@@ -53,7 +53,7 @@ class Growing:
     """
 
     def __init__(self) -> None:
-        self.fence = ""
+        self.fence: str = ""
         self._tail = ""
         self._fed: list[str] = []
         self._seen = 0

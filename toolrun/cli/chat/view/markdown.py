@@ -77,8 +77,8 @@ class Setter:
         self._at = 0
         self._number = part.number
         self._depth = self._quotes = 0
-        self.room = 0
-        self.sgr = ""
+        self.room: int = 0
+        self.sgr: str = ""
 
     def blocks(self, columns: int, end: str = "") -> list[Line]:
         """The lines of the blocks up to a token, with the empty lines that the source has."""

@@ -25,7 +25,7 @@ class Output:
     """
 
     def __init__(self, text: str = "") -> None:
-        self.dropped = 0
+        self.dropped: int = 0
         self._lines: list[str] = []
         self._last = ""
         self._rest = ""

@@ -37,7 +37,7 @@ class Rows:
         self._sides: list[Side] = []
         self._natural: list[int] = []
         self._painted: tuple[int, int, list[Line]] = (0, 0, [])
-        self.sound = True
+        self.sound: bool = True
         self._take(text[: text.rfind("\n") + 1])
 
     def goes_on(self, text: str) -> bool:

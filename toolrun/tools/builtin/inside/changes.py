@@ -45,10 +45,10 @@ class Change:
     __slots__ = ("after", "before", "path", "said")
 
     def __init__(self, path: str, before: str | None, after: str | None, said: str = "") -> None:
-        self.path = path
-        self.before = before
-        self.after = after
-        self.said = said
+        self.path: str = path
+        self.before: str | None = before
+        self.after: str | None = after
+        self.said: str = said
 
 
 def changes(name: str, arguments: dict[str, Any], files: Files) -> list[Change]:

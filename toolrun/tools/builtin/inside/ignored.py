@@ -33,14 +33,14 @@ class Rule:
     __slots__ = ("base", "folders", "negated", "parts")
 
     def __init__(self, base: str, line: str) -> None:
-        self.negated = line.startswith("!")
+        self.negated: bool = line.startswith("!")
         line = line.removeprefix("!")
-        self.folders = line.endswith("/")
+        self.folders: bool = line.endswith("/")
         line = line.rstrip("/").removeprefix("\\")
         anchored = "/" in line
         parts = [part for part in line.split("/") if part]
-        self.parts = tuple(parts if anchored else ["**", *parts])
-        self.base = base
+        self.parts: tuple[str, ...] = tuple(parts if anchored else ["**", *parts])
+        self.base: str = base
 
     def matches(self, path: str, *, folder: bool) -> bool:
         """Whether it names a path, relative to the root of all."""

@@ -46,11 +46,11 @@ class Section:
     __slots__ = ("hunks", "kind", "line", "move", "path", "text")
 
     def __init__(self, kind: str, path: str, line: int) -> None:
-        self.kind = kind
-        self.path = path
-        self.line = line
-        self.move = ""
-        self.text = ""
+        self.kind: str = kind
+        self.path: str = path
+        self.line: int = line
+        self.move: str = ""
+        self.text: str = ""
         self.hunks: list[Hunk] = []
 
     def close(self) -> None:
@@ -73,10 +73,10 @@ class Hunk:
     __slots__ = ("at_end", "heads", "line", "lines")
 
     def __init__(self, line: int) -> None:
-        self.line = line
+        self.line: int = line
         self.heads: list[str] = []
         self.lines: list[tuple[str, str]] = []
-        self.at_end = False
+        self.at_end: bool = False
 
     @property
     def old(self) -> list[str]:
