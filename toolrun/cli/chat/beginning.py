@@ -114,6 +114,23 @@ def come_to_rest() -> None:
         gc.freeze()
 
 
+def import_all() -> None:
+    """Import what a session needs, so that it comes at once where it is asked for."""
+    import toolrun.cli.about
+    import toolrun.cli.chat.banner
+    import toolrun.cli.chat.sessions.first
+    import toolrun.cli.chat.sessions.left
+    import toolrun.cli.chat.sessions.showing
+    import toolrun.cli.load_tools
+    import toolrun.models.auto
+    import toolrun.models.door
+    import toolrun.models.probe
+    import toolrun.models.transport_aiohttp
+    import toolrun.runtime
+    import toolrun.session
+    import toolrun.tools.builtin.changing  # noqa: F401 - all of them: to be found loaded
+
+
 def held(face: Face, talk: Talk) -> int:
     """Hold a conversation, where the prompt stands already, or where it does not; the exit code."""
     import asyncio

@@ -40,7 +40,7 @@ class Hands:
         """Take what stands on the line: an answer, a message, or a command."""
         face = self._face
         if face.below.replying:
-            face.reply()
+            face.questions.enter()
             return
         typed = face.below.draft.take()
         if not typed.strip():
@@ -57,7 +57,7 @@ class Hands:
         if self._leaving:
             self._at_once()
         elif face.below.replying:
-            face.answered(None)
+            face.questions.answer(None)
         elif face.stop is not None:
             self._stop_turn()
         elif face.below.draft.buffer.text:
@@ -90,7 +90,7 @@ class Hands:
             return
         self._leaving = True
         face = self._face
-        face.answered(None)
+        face.questions.answer(None)
         if face.stop is not None:
             face.stopped = True
             face.stop()
