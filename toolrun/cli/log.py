@@ -13,7 +13,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.cli.screen import visible
-from toolrun.config import MASK
+from toolrun.config_check import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping

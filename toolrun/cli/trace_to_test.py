@@ -104,7 +104,7 @@ def _tools(references: Sequence[str], trace: Trace, target: Path) -> Tools:
         ConfigError: a file or a name is not there, or a recorded tool is not among them.
     """
     from toolrun.cli.load_tools import builtin_of, load_tools
-    from toolrun.config import one_by_one
+    from toolrun.config_sources import one_by_one
     from toolrun.trace.to_test import Tools
 
     if not references:
