@@ -17,12 +17,24 @@ if TYPE_CHECKING:
 FOLDER: Final = "reference/python"
 
 _SESSIONS: Final = (
-    *("Session", "Runtime", "Answer", "MadeCall", "Annotation", "CancelToken", "draining"),
-    *("Message", "ToolMessage"),
+    *("Session", "BlockingSession", "Runtime", "Answer", "MadeCall", "Annotation"),
+    *("EventStream", "Resuming", "Run", "Proof", "CancelToken", "draining", "OnSignals"),
+    *("State", "fold", "Message", "ToolMessage", "to_openai", "Shortened"),
 )
 _OPTIONS: Final = (
+    *("Options", "RuntimeOptions"),
     *("Sampling", "Timeouts", "Retries", "Limits", "Budget", "Prices", "Account", "Spending"),
-    *("Compaction", "Approvals", "Recording", "Boxes", "Sink", "Clock", "Config", "load_config"),
+    *(
+        "Compaction",
+        "Approvals",
+        "Recording",
+        "Boxes",
+        "Sink",
+        "Listener",
+        "Clock",
+        "Config",
+        "load_config",
+    ),
 )
 _TOOLS: Final = (
     *("tool", "CallContext", "ToolCall", "ToolResult", "FileChange"),
@@ -30,6 +42,7 @@ _TOOLS: Final = (
 )
 _MODELS: Final = (
     *("Model", "Request", "Usage", "ChatModel", "ResponsesModel", "HarmonyModel"),
+    *("Fleet", "ReplicaStatus"),
     *("TokenSampler", "TokenRequest", "Sampled"),
     *("CompletionsSampler", "EngineSampler", "BatchSampler"),
 )
@@ -50,12 +63,12 @@ def pages() -> dict[str, str]:
             "sessions": _page(
                 "Sessions",
                 "A conversation, what many share, and what a turn comes to.",
-                [*_public(_SESSIONS), "toolrun.blocking.BlockingSession"],
+                _public(_SESSIONS),
             ),
             "options": _page(
                 "Options",
                 "What `Session`, `Runtime` and `Runtime.session` take, and the data in it.",
-                ["toolrun.options.Options", *_public(_OPTIONS)],
+                _public(_OPTIONS),
             ),
             "tools": _page(
                 "Tools and decisions",
@@ -83,7 +96,7 @@ def pages() -> dict[str, str]:
                 "toolrun.testing",
                 "For the tests of your agent: [how to](../../how-to/test-your-agent.md).",
                 [f"toolrun.testing.{name}" for name in testing.__all__ if name != "ANY"],
-                f"## ANY {{ #toolrun.testing.ANY }}\n\n{_ANY}\n",
+                f'<a id="toolrun.testing.ANY"></a>\n\n## ANY\n\n{_ANY}\n',
             ),
         }.items()
     }

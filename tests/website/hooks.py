@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import posixpath
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from mkdocs.structure.files import File
-
+from tests.rig.versions import REPOSITORY as ROOT
 from tests.website import api
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-ROOT: Final = Path(__file__).parents[2]
 OUTSIDE: Final = {
     "CHANGELOG.md": "changelog.md",
     "toolrun/models/nano/CARD.md": "reference/embedded-model.md",
@@ -30,6 +27,8 @@ STANDS_FOR: Final = {"README.md": "index.md", "toolrun/events.py": "reference/py
 """Files of the repository for which the site has a page of its own."""
 
 _COMMENT: Final = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
+_ROW: Final = re.compile(r"^\|.*$", re.MULTILINE)
+_CODE: Final = re.compile(r"`[^`]*`")
 _LINK: Final = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 _FIRST_CELL: Final = re.compile(r"^\| `[^|]*", re.MULTILINE)
 _NAME: Final = re.compile(r"`([A-Za-z]\w+)[^`]*`")
@@ -39,6 +38,8 @@ _SCRIPT: Final = '<script src="{}"></script>'
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add what lies outside of docs/."""
+    from mkdocs.structure.files import File
+
     for path, text in api.pages().items():
         files.append(File.generated(config, path, content=text))
     for source, place in OUTSIDE.items():
@@ -51,8 +52,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> str:
     """Leave out comments for the tests, and have links lead to where things are in the site."""
     here = page.file.src_uri
+    if here == "index.md":  # the front page says by itself where to go
+        page.meta["hide"] = ["navigation", "toc"]
     source = {place: source for source, place in OUTSIDE.items()}.get(here, f"docs/{here}")
-    markdown = _COMMENT.sub("", markdown)
+    markdown = read_alike(markdown)
     if here in ("reference/api.md", "reference/events.md", "reference/errors.md"):
         markdown = _FIRST_CELL.sub(_with_references, markdown)
     return _LINK.sub(lambda link: _link(link, here, source, files), markdown)
@@ -64,6 +67,17 @@ def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
         return output
     script = posixpath.relpath("assets/mermaid/mermaid.tiny.js", page.url or ".")
     return output.replace("</body>", f"{_SCRIPT.format(script)}</body>")
+
+
+def read_alike(markdown: str) -> str:
+    """The text without comments, which are for the tests, and as Python-Markdown has to have it.
+
+    In a table it takes an escaped stroke within code to the letter.
+    """
+    markdown = _COMMENT.sub("", markdown)
+    return _ROW.sub(
+        lambda row: _CODE.sub(lambda code: code[0].replace("\\|", "|"), row[0]), markdown
+    )
 
 
 def _with_references(cell: re.Match[str]) -> str:
