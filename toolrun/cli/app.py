@@ -9,7 +9,7 @@ from itertools import pairwise
 from pathlib import Path  # noqa: TC003 - cyclopts reads it
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from cyclopts import App, CycloptsError, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter, UnusedCliTokensError
 
 from toolrun._version import __version__
 from toolrun.cli.exits import Exit, Interrupted, of_error
@@ -134,7 +134,7 @@ def ended(outcome: Callable[[], int | None], arguments: Sequence[str]) -> int:
         code = outcome()
         sys.stdout.flush()
     except CycloptsError as error:
-        return _failed(f"{error}\nSee toolrun --help.", Exit.USAGE)
+        return _failed(_misread(error), Exit.USAGE)
     except (KeyboardInterrupt, Interrupted):
         return Exit.INTERRUPTED
     except BrokenPipeError:
@@ -147,6 +147,15 @@ def ended(outcome: Callable[[], int | None], arguments: Sequence[str]) -> int:
             print(visible(traceback.format_exc()), end="", file=sys.stderr)
         return _explained(error, arguments)
     return Exit.ANSWER if code is None else int(code)
+
+
+def _misread(error: CycloptsError) -> str:
+    """What is wrong with a command line, and whose help tells more."""
+    words = " ".join(["toolrun", *(error.command_chain or ())])
+    what = str(error)
+    if isinstance(error, UnusedCliTokensError):
+        what = f"{words} does not take {', '.join(map(repr, error.unused_tokens))}."
+    return f"{what}\nSee {words} --help."
 
 
 def _explained(error: Exception, arguments: Sequence[str]) -> Exit:

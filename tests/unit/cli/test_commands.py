@@ -63,6 +63,7 @@ def test_options_reach_the_server(typed: Typed, mock: MockServer) -> None:
         (("run", "hi", "--modle", "x"), 2, "Unknown option: --modle. Did you mean --model?"),
         (("run",), 2, "PROMPT requires an argument"),
         (("rnu", "hi"), 2, 'Unknown command "rnu". Did you mean "run"?'),
+        (("tools", "check", "x.py"), 2, "does not take 'x.py'.\nSee toolrun tools check --help."),
         (("run", "hi", "--effort", "hihg"), 2, 'Invalid value "hihg" for --effort.'),
         (("run", "hi", "--extra-body", "{"), 2, "--extra-body: not a JSON object"),
         (("run", "hi", "--limits-steps", "0"), 2, "limits_steps is 0; a whole number from 1 fits"),

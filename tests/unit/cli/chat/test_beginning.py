@@ -60,7 +60,7 @@ def test_a_wrong_option_takes_the_prompt_away_and_leaves_the_terminal_as_it_was(
     with Teletype(command, env=env, folder=tmp_path) as terminal:
         terminal.until(_PROMPT)
         since = len(terminal.seen)
-        terminal.until("See toolrun --help.", since=since)
+        terminal.until("See toolrun chat --help.", since=since)
         after = bytes(terminal.seen[since:])
     assert b"--modle" in after
     assert after.rindex(b"\x1b[?2004l") < after.index(b"--modle")  # no bracketed paste any more
