@@ -153,7 +153,7 @@ def _misread(error: CycloptsError) -> str:
     """What is wrong with a command line, and whose help tells more."""
     words = " ".join(["toolrun", *(error.command_chain or ())])
     what = str(error)
-    if isinstance(error, UnusedCliTokensError):
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
         what = f"{words} does not take {', '.join(map(repr, error.unused_tokens))}."
     return f"{what}\nSee {words} --help."
 
