@@ -120,7 +120,7 @@ async def test_boxes_that_never_end_are_gone_when_their_turn_is_cancelled() -> N
                         if not wanted:
                             began = anyio.current_time()
                             session.cancel()
-        assert anyio.current_time() - began < 3
+        assert anyio.current_time() - began < 20
         answer = events.answer
         assert answer is not None
         assert answer.status == "cancelled"

@@ -471,19 +471,28 @@ async def test_a_file_that_ends_anywhere_replays_to_there(recording: Recording) 
         assert report.unfinished == (last not in ("TurnFinished", "SessionOpened"))
 
 
-async def test_the_original_pace_can_be_kept(recording: Recording) -> None:
-    recording.mock.script(Step(tool_calls=(Call("slow", '{"seconds": 0.3}'),)), DONE)
+async def test_the_original_pace_can_be_kept(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording.mock.script(Step(tool_calls=(Call("slow", '{"seconds": 0.1}'),)), DONE)
     async with recording.session() as session:
         await recording.ask(session, "Wait.")
+    waits: list[float] = []
 
-    async def took(rate: float | None) -> float:
-        began = anyio.current_time()
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(anyio, "sleep", noted)  # how long a replay takes is the machine's, too
+
+    async def waited(rate: float | None) -> float:
+        waits.clear()
         await replay_trace(recording.path, rate=rate)
-        return anyio.current_time() - began
+        return sum(waits)
 
-    assert await took(1.0) > 0.3
-    assert 0.1 < await took(2.0) < 0.3 + 0.15
-    assert await took(None) < 0.15
+    assert (whole := await waited(1.0)) >= 0.1
+    assert await waited(2.0) == pytest.approx(whole / 2)
+    assert await waited(None) == 0
 
 
 Mutation = tuple[str, bytes, bytes, str]

@@ -96,7 +96,8 @@ def at_once(attacks: Sequence[Attack], scene: Scene) -> dict[str, Attacked]:
             timeout=attack.timeout * longer,
             change=attack.change,
         )
-        ended[attack.id] = (outcome, marker, time.monotonic() - began)
+        more = attack.timeout * (longer - 1)
+        ended[attack.id] = (outcome, marker, time.monotonic() - began - more)
 
     async def run() -> None:
         async with anyio.create_task_group() as group:

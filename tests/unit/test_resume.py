@@ -459,14 +459,17 @@ async def test_of_two_resumers_one_wins(mock: MockServer, url: str) -> None:
         async with one.session("s"):
             pass
         came: list[str] = []
+        refused = anyio.Event()
 
         async def resumes(shared: Runtime) -> None:
             try:
                 async with shared.resume("s"):
                     came.append("in")
-                    await anyio.sleep(0.2)  # until the other one has tried
+                    with anyio.fail_after(20):
+                        await refused.wait()
             except SessionBusy:
                 came.append("busy")
+                refused.set()
 
         async with anyio.create_task_group() as group:
             group.start_soon(resumes, one)

@@ -79,7 +79,7 @@ CLOCKS: Final = (
         name="outlast the profile's wall time",
         family="clocks and limits",
         payload="survivors.slow_output",
-        held=ended("timeout", within=6),
+        held=ended("timeout", within=25),
         alone=True,
         sleeps=True,
         timeout=60,

@@ -44,14 +44,14 @@ BOMBS: Final = (
     _bomb(
         "every process forks for ever",
         "fork_everywhere",
-        ended("timeout", within=5),
+        ended("timeout", within=25),
         arguments={"token": "{token}"},
         timeout=0.5,
     ),
     _bomb(
         "be another process all the time",
         "run_on",
-        either(ended("crash", within=5), ended("timeout", within=5)),
+        either(ended("crash", within=25), ended("timeout", within=25)),
         arguments={"token": "{token}"},
         timeout=1,
     ),
@@ -184,7 +184,7 @@ INODES: Final = (
 )
 
 
-_flood = of("output floods", "floods", ended("output_limit", within=10), alone=True)
+_flood = of("output floods", "floods", ended("output_limit", within=25), alone=True)
 
 
 def _cut(attacked: Attacked) -> bool:

@@ -229,7 +229,7 @@ SIGNALS: Final = (
     _signal(
         "stop itself",
         "stop_itself",
-        ended("timeout", within=6),
+        ended("timeout", within=25),
         alone=True,
         timeout=0.6,
         sleeps=True,
@@ -237,7 +237,7 @@ SIGNALS: Final = (
     _signal(
         "stop everything",
         "stop_the_session",
-        ended("timeout", within=6),
+        ended("timeout", within=25),
         alone=True,
         timeout=0.6,
         sleeps=True,
@@ -245,7 +245,7 @@ SIGNALS: Final = (
     _signal(
         "deaf to every signal",
         "deaf",
-        ended("timeout", within=6),
+        ended("timeout", within=25),
         alone=True,
         timeout=0.6,
         sleeps=True,

@@ -9,10 +9,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -188,19 +188,25 @@ def test_no_link_is_followed(tmp_path: Path) -> None:
 
 async def test_a_workspace_is_changed_by_one_at_a_time(tmp_path: Path) -> None:
     holder = (
-        "import fcntl, os, sys, time; d = os.open(sys.argv[1], os.O_RDONLY);"
-        "fcntl.flock(d, fcntl.LOCK_EX); print('held', flush=True); time.sleep(0.3)"
+        "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_RDONLY);"
+        "fcntl.flock(d, fcntl.LOCK_EX); print('held', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(  # noqa: ASYNC220
-        [sys.executable, "-c", holder, str(tmp_path)], stdout=subprocess.PIPE
+        [sys.executable, "-c", holder, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
     with process:
+        assert process.stdin is not None
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        began = time.monotonic()
         descriptor = os.open(tmp_path, FOLDER)
-        await lock(descriptor)
-        assert time.monotonic() - began > 0.1
+        with anyio.move_on_after(0.1) as waiting:
+            await lock(descriptor)
+        assert waiting.cancelled_caught
+        process.stdin.close()
+        with anyio.fail_after(20):
+            await lock(descriptor)
         os.close(descriptor)
 
 

@@ -329,20 +329,29 @@ async def test_an_approver_is_the_users_own(path: Path, play: Any, strictness: S
 
 
 @pytest.mark.parametrize("strictness", ["strict", "semantic"])
-async def test_the_pace_can_be_kept(path: Path, play: Any, strictness: Strictness) -> None:
+async def test_the_pace_can_be_kept(
+    path: Path, play: Any, strictness: Strictness, monkeypatch: pytest.MonkeyPatch
+) -> None:
     @tool(trusted=True)
     async def wait() -> str:
         """Wait a little."""
-        await anyio.sleep(0.3)
+        await anyio.sleep(0.1)
         return "done"
 
     await record(path, call("wait"), "Well.", tools=[wait])
-    for rate, least, most in ((1.0, 0.29, 9.0), (None, 0.0, 0.25)):
+    waits: list[float] = []
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await anyio.lowlevel.checkpoint()
+
+    monkeypatch.setattr(anyio, "sleep", noted)  # how long a stage takes is the machine's, too
+    for rate in (1.0, None):
+        waits.clear()
         stage = play(strictness=strictness, rate=rate)
-        began = anyio.current_time()
         async with session(model=ScriptedModel(), tools=[wait]) as again:
             await again.ask("What is twice 2?")
-        assert least < anyio.current_time() - began < most
+        assert sum(waits) >= 0.1 if rate else waits == []
         stage.finish()
 
 

@@ -205,7 +205,7 @@ def ramble() -> Iterator[str]:
     yield "done"
 
 
-@tool(timeout=1)
+@tool(timeout=3)
 def dawdle() -> Iterator[str]:
     """Report, then hang."""
     import time

@@ -210,10 +210,10 @@ def many(count: int) -> list[Tool]:
 
 def test_an_unknown_name_among_thousands_is_answered_briefly() -> None:
     box = toolbox(tools=many(3000))
-    began = time.perf_counter()
+    began = time.process_time()
     text = said(box.check(call("tool_2999x", "{}"), State()))
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert "Did you mean tool_2999?" in text
     assert text.index("tool_2999,") < text.index("tool_0,")
     assert text.count("tool_") == 2 + MAX_NAMES
@@ -226,12 +226,12 @@ def test_thousands_of_tools_cost_nothing_per_call() -> None:
         there = call("tool_1", '{"n": 1}')
         best = 1.0
         for _ in range(20):
-            began = time.perf_counter()
+            began = time.process_time()
             for _ in range(50):
                 box.mend(there)
                 box.flaw(there)
                 box.check(there, State())
-            best = min(best, time.perf_counter() - began)
+            best = min(best, time.process_time() - began)
         return best
 
     assert seconds(5000) < 3 * seconds(2)

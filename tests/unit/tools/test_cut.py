@@ -29,11 +29,11 @@ def test_a_cut_never_splits_a_character_and_counts_what_it_drops() -> None:
 @pytest.mark.parametrize("letter", ["a", "€", "\ud800"])
 def test_fifty_megabytes_are_cut_at_once(letter: str) -> None:
     text = letter * (50 * 1024 * 1024 // 3)
-    began = time.perf_counter()
+    began = time.process_time()
     short = cut(text, 16 * 1024)
 
     assert len(short.encode()) < 17 * 1024
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 @given(st.text(st.characters()), st.integers(1, 40))

@@ -317,11 +317,11 @@ def test_the_rest_is_not(schema: dict[str, Any]) -> None:
 
 def test_a_schema_that_doubles_at_each_reference_is_given_up() -> None:
     doubles = {f"d{n}": {"anyOf": [{"$ref": f"#/$defs/d{n + 1}"}] * 2} for n in range(40)}
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(NotPlain):
         plain({"$ref": "#/$defs/d0", "$defs": {**doubles, "d40": True}})
 
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_a_schema_that_is_nested_beyond_reason_is_given_up() -> None:
@@ -386,20 +386,20 @@ def test_references_that_stand_once_are_counted_once() -> None:
 def test_many_items_are_told_apart_in_bounded_time(make: Callable[[], Iterable[Any]]) -> None:
     items = [*make()]  # not while tests are collected, which every process does
     first = opinion({"uniqueItems": True})
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert first.accepts(items)
     assert not first.accepts([*items, items[7]])
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_expressions_take_linear_time() -> None:
     first = opinion({"pattern": "^(a*)*b$"})  # Python: minutes for thirty
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert first.accepts("a" * 100_000 + "b")
     assert not first.accepts("a" * 100_000)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize("value", ["\ud800", {"\ud800": "\ud800"}, {1: 2}, object()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import types
 from typing import TYPE_CHECKING, Any
 
@@ -207,19 +208,20 @@ async def test_a_time_out_closes_a_generator_in_its_thread() -> None:
     closed = threading.Event()
     threads = set()
 
-    @tool(trusted=True, timeout=0.1)
+    @tool(trusted=True, timeout=0.5)
     def f() -> Iterator[int]:
         try:
             for number in itertools.count():
                 threads.add(threading.get_ident())
                 yield number
+                time.sleep(0.01)  # two values are enough: it need not keep the loop busy
         finally:
             closed.set()
 
     result, said = await told(TrustedRunner(), f)
     assert result.outcome == "timeout"
     assert len(said) > 1
-    assert await anyio.to_thread.run_sync(closed.wait, 5)
+    assert await anyio.to_thread.run_sync(closed.wait, 20)
     assert len(threads) == 1
     before = len(said)
     await anyio.sleep(0.05)

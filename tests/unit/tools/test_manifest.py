@@ -324,7 +324,8 @@ async def test_a_command_tells_what_it_prints(boxes: SandboxRunner, tmp_path: Pa
 async def test_how_a_command_ends_is_said(
     boxes: SandboxRunner, tmp_path: Path, script: str, outcome: str, said: str
 ) -> None:
-    made = command(tmp_path, ["sh", "-c", script], OBJECT, timeout=0.5)
+    seconds = 0.5 if outcome == "timeout" else 20
+    made = command(tmp_path, ["sh", "-c", script], OBJECT, timeout=seconds)
     result = await run(boxes, made)
 
     assert result.outcome == outcome

@@ -286,9 +286,9 @@ FULL = MAX_BYTES - 10
     ids=range(16),
 )
 def test_hostile_texts_take_bounded_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     mended(text)
     flaw_of(text)
     diagnose(text[:MAX_BYTES])
 
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -197,11 +197,11 @@ def test_a_few_shared_values_do_not_unfold_without_end() -> None:
     value: Any = "x"
     for _ in range(100):
         value = [value, value]
-    began = time.perf_counter()
+    began = time.process_time()
     text = to_text(value)
 
     assert "left out: the result is too large or too deep" in text
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_a_value_nested_without_end_is_cut_short() -> None:

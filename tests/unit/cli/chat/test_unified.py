@@ -47,9 +47,9 @@ def test_a_hostile_change_is_shown_soon_and_whole() -> None:
     """Pairs of lines that change places: six minutes of difflib, in which no key would be heard."""
     old = [f"{number}\n" for number in range(50_000)]
     new = [line for at in range(0, 50_000, 2) for line in (old[at + 1], old[at])]
-    began = time.monotonic()
+    began = time.process_time()
     lines = unified("".join(["same\n", *old, "end\n"]), "".join(["same\n", *new, "end\n"]))
-    assert time.monotonic() - began < 10  # a tenth of a second
+    assert time.process_time() - began < 10  # a tenth of a second
     assert lines[2:4] == ["@@ -1,50002 +1,50002 @@", " same"]
     assert [line[1:] + "\n" for line in lines[3:] if line.startswith("-")] == old
     assert [line[1:] + "\n" for line in lines[3:] if line.startswith("+")] == new

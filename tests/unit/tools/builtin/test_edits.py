@@ -184,9 +184,9 @@ def test_hostile_edits_take_bounded_time_outside_of_a_box_too(folder: Path) -> N
             for each in (alike, heads)
         ),
     ):
-        began = time.monotonic()
+        began = time.process_time()
         assert change_of(ToolCall("c", name, json.dumps(arguments)), folder) == []
-        assert time.monotonic() - began < 5  # hundredths of a second each, hours without a bound
+        assert time.process_time() - began < 5  # hundredths of a second each, hours without a bound
     assert "stands there 900000 times, at line 1, 1, 1, " in edit("a", "b", "same.txt")["error"]
     whole = f"*** Begin Patch\n*** Update File: a.py\n{many}*** End Patch"
     said = writing.apply("apply_patch", {"patch": whole})
