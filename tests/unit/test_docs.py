@@ -31,10 +31,11 @@ import toolrun
 from tests.integration.serving import Served
 from tests.rig.clients import environment
 from tests.rig.mock import Call, Step
-from toolrun import config, errors, events, options, resources, testing
+from toolrun import errors, events, options, resources, testing
 from toolrun.cli.app import app, command
 from toolrun.cli.sandbox_show import size
 from toolrun.config import load_config
+from toolrun.config_sources import PREFIX
 from toolrun.models.door import START
 from toolrun.sandbox import load_profile
 from toolrun.tools import decorator
@@ -384,6 +385,14 @@ def test_the_figures_at_the_front_are_those_of_their_pages() -> None:
     assert f"| {unstreamed}; streamed {streamed} |" in readme
     for right in re.findall(r"(\d+ of \d+ \(\d+%\))", readme.partition("[the toy](")[2]):
         assert f"| {right} |" in card
+    known = re.search(
+        r"knew it\s+in (\d+ of \d+) errands.*?in\s+(\d+\s+of\s+\d+)\s+where", readme, re.DOTALL
+    )
+    assert known is not None
+    for loop, right in zip(
+        ("the reply's message", "its content and calls"), known.groups(), strict=True
+    ):
+        assert re.search(rf"appends {loop} [^|]+\|[^|]+\| {' '.join(right.split())} \(", readme)
 
 
 def _ratios(page: str) -> list[list[str]]:
@@ -447,7 +456,7 @@ def test_every_setting_is_listed_with_its_variable() -> None:
     keys += [f"limits.{key}" for key in properties["limits"]["properties"]]
 
     assert {row[0]: row[1] for row in _rows("reference/config.md")} == {
-        key: f"{config.PREFIX}{key.replace('.', '_').upper()}" for key in keys
+        key: f"{PREFIX}{key.replace('.', '_').upper()}" for key in keys
     }
     # `recording` is the rest of the table `trace`, whose keys stand on the page, too.
     assert set(msgspec.structs.asdict(load_config(env={}))) - {"recording"} == set(properties)
