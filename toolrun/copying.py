@@ -7,11 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from msgspec import structs
-
 from toolrun.errors import ConfigError
 from toolrun.events import UserMessage
-from toolrun.forking import forked
 from toolrun.journal import Journal
 from toolrun.resuming import pinned
 from toolrun.state import fold
@@ -48,10 +45,7 @@ def copied(
     journal.take_up(state, events[-1].seq)
     mine: dict[str, Any] = {**pinned(runtime, state), **options}
     session = runtime.session(None, **cast("Options", mine))
-    parts = session._parts  # noqa: SLF001 - its maker
-    history = forked(journal, parts.toolbox.schemas)
-    session._parts = structs.replace(parts, history=history)  # noqa: SLF001
-    session._running.unended = state.running  # noqa: SLF001
+    session._begin_as(journal)  # noqa: SLF001 - its maker
     return session
 
 

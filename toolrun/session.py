@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from toolrun.decisions import Decision
     from toolrun.errors import LeaseLost
     from toolrun.events import AssistantMessage, Compacted
+    from toolrun.journal import Journal
     from toolrun.limits import Meter
     from toolrun.models.proof import Proof
     from toolrun.options import Options
@@ -368,10 +369,14 @@ class Session:
         whole = options_of_fork(self._parts, self._options, id, options)
         other = Session(self._runtime, id, **whole)
         other._private = self._private
-        history = forked(self._journal, other._parts.toolbox.schemas)
-        other._parts = structs.replace(other._parts, history=history)
-        other._running.unended = self.state.running
+        other._begin_as(self._journal)
         return other
+
+    def _begin_as(self, journal: Journal) -> None:
+        """Begin where another session stands, by its journal; not open yet."""
+        history = forked(journal, self._parts.toolbox.schemas)
+        self._parts = structs.replace(self._parts, history=history)
+        self._running.unended = journal.state.running
 
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Decide on a call that waits; `go_on` then goes on.
