@@ -41,13 +41,14 @@ from toolrun.transcript import from_openai
 from toolrun.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Unpack
 
     from toolrun.models.fleet import Fleet
     from toolrun.resuming import Resuming
     from toolrun.session import Session
+    from toolrun.sinks import Sink
     from toolrun.store.contract import Store
     from toolrun.tools.definition import Tool, Toolset
 
@@ -268,9 +269,12 @@ class Runtime(Elsewhere):
         workspace = chosen.get("workspace")
         root = str(Path(workspace).resolve()) if workspace is not None else None
         profile = self._profile(options)
-        hashable = msgspec.json.encode(profile, order="sorted")
-        backend = chosen.get("backend")
-        toolbox = self._toolbox(tuple(chosen.get("tools") or ()), hashable, root, backend)
+        toolbox = self._toolbox(
+            tuple(chosen.get("tools") or ()),
+            msgspec.json.encode(profile, order="sorted"),  # to be looked up by
+            root,
+            chosen.get("backend"),
+        )
         settings = settled(
             chosen,
             model=name,
@@ -282,7 +286,6 @@ class Runtime(Elsewhere):
         values = Secrets(chosen.get("secrets"))
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
         secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
-        known = [values.given, *self._models.secrets(chosen.get("api_key")), *known_of(model)]
         if isinstance(key := chosen.get("api_key"), str):
             secrets = chain(secrets, [key])
         trace = self._traces.sink(
@@ -290,16 +293,12 @@ class Runtime(Elsewhere):
             journal,
             is_own="trace" in options,
             secrets=secrets,
-            known=known,
+            known=[values.given, *self._models.secrets(key), *known_of(model)],
         )
         stored = self._stores.sink(chosen.get("store"), session_id, tenant)
         if trace is not None and stored is not None:
             trace.lead()
-        for sink in (trace, stored, *(chosen.get("sinks") or ())):
-            if sink is not None:
-                journal.add(sink)
-                if isinstance(sink, Watching):
-                    sink.watch(self)
+        self._tell(journal, (trace, stored, *(chosen.get("sinks") or ())))
         now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
         account = chosen.get("account")
         return Parts(
@@ -318,6 +317,14 @@ class Runtime(Elsewhere):
             stored=stored,
             teller=None if account is None else Teller(account, settings.tenant, name),
         )
+
+    def _tell(self, journal: Journal, sinks: Iterable[Sink | None]) -> None:
+        """Have sinks hear of a journal, and look at this runtime where they want to."""
+        for sink in sinks:
+            if sink is not None:
+                journal.add(sink)
+                if isinstance(sink, Watching):
+                    sink.watch(self)
 
     def _chosen(self, options: Options) -> Options:
         """The options of a session: its own before the runtime's."""

@@ -136,7 +136,7 @@ class Stage:
 
         A live model may be recorded as ever, but not over the trace that plays to it.
         """
-        own = options.get("trace") or runtime._options.get("trace")  # noqa: SLF001 - there is no session yet that could be asked
+        own = options.get("trace") or runtime.option("trace")
         recording = Recording.of(own) or Recording()
         if self._how.model == "live":
             is_mine = recording.path is not True and Path(recording.path).resolve() == self._place

@@ -184,6 +184,6 @@ def _assembled_by(scene: Scene) -> Iterator[None]:
 
 def _written(new: NewTrace, runtime: Runtime, options: Options) -> Recording:
     """The option `trace` that records there, without what the session's own would leave out."""
-    said = runtime._chosen(options).get("trace")  # noqa: SLF001 - no session is there yet to ask
+    said = options["trace"] if "trace" in options else runtime.option("trace")
     own = said if isinstance(said, Recording) else Recording()
     return structs.replace(own, path=new.path, max_bytes=None, compress=False)
