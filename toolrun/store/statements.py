@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect, Insert, Table
     from sqlalchemy.sql import ClauseElement
 
+_ID: Any = bindparam("id")
+_MINE = (leases.c.session == _ID) & (leases.c.token == bindparam("held"))
+_MINE &= leases.c.owner == bindparam("by")
+
 
 class Sql:
     """A statement as its driver takes it: the text, and its parameters in order."""
@@ -58,49 +62,56 @@ class Statements:
         insert: Callable[[Table], Insert],
         among: Callable[[Any, str], Any],
     ) -> None:
-        def sql(statement: ClauseElement) -> Sql:
-            return Sql(statement, dialect)
+        self._dialect = dialect
+        self._insert = insert
+        self._among = among
+        self._say_appending()
+        self._say_leases()
+        self._say_remembered()
+        self._say_removing()
 
-        def added(table: Table) -> Sql:
-            return sql(insert(table).on_conflict_do_nothing())  # type: ignore[attr-defined]
+    def _sql(self, statement: ClauseElement) -> Sql:
+        return Sql(statement, self._dialect)
 
-        id_: Any = bindparam("id")
-        mine = (leases.c.session == id_) & (leases.c.token == bindparam("held"))
-        mine &= leases.c.owner == bindparam("by")
+    def _added(self, table: Table) -> Sql:
+        """A row is added, where there is none of its key."""
+        return self._sql(self._insert(table).on_conflict_do_nothing())  # type: ignore[attr-defined]
 
-        # Appending
-        self.tokens: Sql = sql(
+    def _say_appending(self) -> None:
+        """What appends events."""
+        self.tokens: Sql = self._sql(
             select(leases.c.session, leases.c.token, leases.c.owner)
-            .where(among(leases.c.session, "ids"))
+            .where(self._among(leases.c.session, "ids"))
             .with_for_update(read=True)
         )
-        self.add_event: Sql = sql(insert(events))
-        self.add_said: Sql = added(said)
-        self.add_blob: Sql = added(blobs)
-        self.project: Sql = sql(
+        self.add_event: Sql = self._sql(self._insert(events))
+        self.add_said: Sql = self._added(said)
+        self.add_blob: Sql = self._added(blobs)
+        self.project: Sql = self._sql(
             update(sessions)
-            .where(sessions.c.id == id_)
+            .where(sessions.c.id == _ID)
             .values({name: bindparam(f"new_{name}") for name in PROJECTED})
         )
-        self.stored: Sql = sql(
+        self.stored: Sql = self._sql(
             select(events.c.seq, events.c.checksum)
-            .where(events.c.session == id_, events.c.seq >= bindparam("first"))
+            .where(events.c.session == _ID, events.c.seq >= bindparam("first"))
             .order_by(events.c.seq)
         )
-        self.last: Sql = sql(select(func.max(events.c.seq)).where(events.c.session == id_))
+        self.last: Sql = self._sql(select(func.max(events.c.seq)).where(events.c.session == _ID))
 
-        # Leases
-        self.add_session: Sql = added(sessions)
-        self.session: Sql = sql(select(sessions).where(sessions.c.id == id_))
-        self.lease: Sql = sql(
+    def _say_leases(self) -> None:
+        """What gives, takes and keeps leases."""
+        self.add_session: Sql = self._added(sessions)
+        self.session: Sql = self._sql(select(sessions).where(sessions.c.id == _ID))
+        self.lease: Sql = self._sql(
             select(leases.c.token, leases.c.owner, leases.c.until)
-            .where(leases.c.session == id_)
+            .where(leases.c.session == _ID)
             .with_for_update()
         )
-        self.add_lease: Sql = added(leases)
-        self.take: Sql = sql(
+        self.add_lease: Sql = self._added(leases)
+        self.take: Sql = self._sql(
             update(leases)
-            .where(leases.c.session == id_)
+            .where(leases.c.session == _ID)
             .values(
                 token=bindparam("new_token"),
                 owner=bindparam("by"),
@@ -108,36 +119,39 @@ class Statements:
                 cancel=false(),
             )
         )
-        self.let_go: Sql = sql(
+        self.let_go: Sql = self._sql(
             update(leases)
-            .where(mine)
+            .where(_MINE)
             .values(owner=null(), until=literal_column("0"), cancel=false())
         )
-        self.let_all_go: Sql = sql(
+        self.let_all_go: Sql = self._sql(
             update(leases)
             .where(leases.c.owner == bindparam("by"))
             .values(owner=null(), until=literal_column("0"), cancel=false())
         )
-        self.renew: Sql = sql(
+        self.renew: Sql = self._sql(
             update(leases).where(leases.c.owner == bindparam("by")).values(until=bindparam("to"))
         )
-        self.held: Sql = sql(
+        self.held: Sql = self._sql(
             select(leases.c.session, leases.c.token).where(leases.c.owner == bindparam("by"))
         )
-        self.cancelled: Sql = sql(
+        self.cancelled: Sql = self._sql(
             select(leases.c.session, leases.c.token).where(
                 leases.c.owner == bindparam("by"), leases.c.cancel == true()
             )
         )
-        self.cancel: Sql = sql(update(leases).where(leases.c.session == id_).values(cancel=true()))
-        self.heard: Sql = sql(update(leases).where(mine).values(cancel=false()))
+        self.cancel: Sql = self._sql(
+            update(leases).where(leases.c.session == _ID).values(cancel=true())
+        )
+        self.heard: Sql = self._sql(update(leases).where(_MINE).values(cancel=false()))
 
-        # What clients of the front forget
+    def _say_remembered(self) -> None:
+        """What keeps what clients of the front forget."""
         one, first = remembered.alias("one"), remembered.alias("first")
         owner: Any = bindparam("owner")
         its_step: Any = bindparam("step")
-        self.add_remembered: Sql = added(remembered)
-        self.remembered: Sql = sql(
+        self.add_remembered: Sql = self._added(remembered)
+        self.remembered: Sql = self._sql(
             select(first.c.body, first.c.step, first.c.used).where(
                 one.c.owner == owner,
                 one.c.call == bindparam("call"),
@@ -145,26 +159,27 @@ class Statements:
                 first.c.call == one.c.step,
             )
         )
-        self.use_remembered: Sql = sql(
+        self.use_remembered: Sql = self._sql(
             update(remembered)
             .where(remembered.c.owner == owner, remembered.c.step == its_step)
             .values(used=bindparam("now"))
         )
-        self.expire_remembered: Sql = sql(
+        self.expire_remembered: Sql = self._sql(
             delete(remembered).where(remembered.c.used < bindparam("since"))
         )
-        self.remembered_of: Sql = sql(
+        self.remembered_of: Sql = self._sql(
             select(remembered.c.step, remembered.c.size)
             .where(remembered.c.owner == owner, remembered.c.call == remembered.c.step)
             .order_by(remembered.c.used.desc())
         )
-        self.forget_remembered: Sql = sql(
+        self.forget_remembered: Sql = self._sql(
             delete(remembered).where(remembered.c.owner == owner, remembered.c.step == its_step)
         )
 
-        # Removing
+    def _say_removing(self) -> None:
+        """What removes sessions, and makes their projections anew."""
         self.remove: list[Sql] = [
-            sql(delete(table).where(column == id_))
+            self._sql(delete(table).where(column == _ID))
             for table, column in (
                 (events, events.c.session),
                 (blobs, blobs.c.session),
@@ -174,12 +189,12 @@ class Statements:
             )
         ]
         self.remove_projection: list[Sql] = [
-            sql(delete(said).where(said.c.session == id_)),
-            sql(delete(sessions).where(sessions.c.id == id_)),
+            self._sql(delete(said).where(said.c.session == _ID)),
+            self._sql(delete(sessions).where(sessions.c.id == _ID)),
         ]
-        self.ids: Sql = sql(select(events.c.session).distinct())
-        self.rows: Sql = sql(
+        self.ids: Sql = self._sql(select(events.c.session).distinct())
+        self.rows: Sql = self._sql(
             select(events.c.seq, events.c.type, events.c.body, events.c.checksum)
-            .where(events.c.session == id_)
+            .where(events.c.session == _ID)
             .order_by(events.c.seq)
         )
