@@ -52,14 +52,12 @@ class Dialect(Struct, frozen=True, kw_only=True):
         reasoning_in: the fields in which its replies hold reasoning.
         reasoning_out: the fields under which reasoning is sent back, all with the same text.
         reasoning_taken: the fields of those which reach the prompt; empty: none does.
-        reasoning_refused: fields for which it refuses a request.
         tool_name: whether a tool message may carry the function's `name`.
         calls: whether it makes calls of what the model calls.
         one_call: whether a reply holds one call at most.
         bad_json: what becomes of a call whose arguments are no JSON: the client is told of it, gets
             a 500 for the whole reply, or never hears of it.
         strict: whether `strict` of a tool binds the model to its schema.
-        parallel: whether `parallel_tool_calls` is obeyed.
         tokens: whether /v1/completions takes and gives token ids, as direct sampling needs.
         responses: whether it has the Responses API.
         responses_reasoning: where a reasoning item that is sent back gets in the prompt.
@@ -70,13 +68,11 @@ class Dialect(Struct, frozen=True, kw_only=True):
     reasoning_in: tuple[Field, ...] = ("reasoning",)
     reasoning_out: tuple[Field, ...] = ("reasoning",)
     reasoning_taken: tuple[Field, ...] | None = None
-    reasoning_refused: tuple[Field, ...] = ()
     tool_name: bool = True
     calls: bool = True
     one_call: bool = True
     bad_json: BadJson | None = None
     strict: bool | None = None
-    parallel: bool | None = None
     tokens: bool | None = None
     responses: bool | None = None
     responses_reasoning: InResponses | None = None
@@ -95,7 +91,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
 
 
 BOTH: tuple[Field, ...] = ("reasoning", "reasoning_content")
-GENERIC = Dialect(name="generic", reasoning_in=BOTH, reasoning_refused=("reasoning_content",))
+GENERIC = Dialect(name="generic", reasoning_in=BOTH)  # some refuse "reasoning_content"
 
 _TITLES: dict[Kind, str] = {
     "vllm": "vLLM",
@@ -124,7 +120,6 @@ def vllm(version: str = "") -> Dialect:
         calls=number >= (0, 10, 2),
         bad_json="told",
         strict=number >= (0, 27),
-        parallel=True,
         tokens=number >= (0, 10, 2),
         responses=True,
         responses_reasoning=_vllm_responses(number),
@@ -139,7 +134,6 @@ def ollama(version: str = "") -> Dialect:
         reasoning_taken=("reasoning",),
         bad_json="500",
         strict=False,
-        parallel=False,
         tokens=False,
         responses_reasoning="dropped",
     )

@@ -97,10 +97,8 @@ def test_a_dialect_is_found_by_its_name_and_by_a_person(dialect: Dialect) -> Non
     assert given(dialect.as_given) == dialect
 
 
-@pytest.mark.parametrize("dialect", KNOWN, ids=lambda each: each.name)
-def test_no_dialect_sends_what_is_refused(dialect: Dialect) -> None:
-    assert set(dialect.reasoning_out).isdisjoint(dialect.reasoning_refused)
-    assert dialect.reasoning_out
+def test_an_unknown_server_is_sent_only_what_none_refuses() -> None:
+    assert GENERIC.reasoning_out == ("reasoning",)
 
 
 def test_only_what_takes_two_fields_is_sent_two() -> None:

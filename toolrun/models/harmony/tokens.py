@@ -9,9 +9,9 @@ from msgspec import Struct, field
 
 from toolrun.values import Sampling
 
-START, CHANNEL, CONSTRAIN, MESSAGE = 200006, 200005, 200003, 200008
+START, MESSAGE = 200006, 200008
 END, RETURN, CALL = 200007, 200002, 200012
-"""The marks of o200k_harmony."""
+"""The marks of o200k_harmony that are looked for."""
 
 OnTokens: TypeAlias = Callable[[Sequence[int]], None]
 """Is told the ids that were sampled, some at a time, in their order, as they come."""
