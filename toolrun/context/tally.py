@@ -115,10 +115,10 @@ class Tally:
             if exact is not None:
                 return exact
         self.exact = False
-        thought = 0
+        dropped = 0
         if isinstance(message, AssistantMessage) and message.reasoning and not reasoning:
-            thought = len(message.reasoning.encode())
-        return _tokens(self._bytes[at] - thought)
+            dropped = len(message.reasoning.encode())
+        return _tokens(self._bytes[at] - dropped)
 
     def _counted(self, request: Request) -> tuple[int | None, int]:
         """What is counted already, and the index of the first message that is not in it."""

@@ -6,14 +6,14 @@ import hashlib
 import time
 from typing import TYPE_CHECKING
 
-from toolrun.errors import MalformedOutput, ModelNotFound, ServerError
+from toolrun.errors import MalformedOutput, ModelNotFound
 from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta, Warned
 from toolrun.models.chat_body import encode_body
 from toolrun.models.chat_reply import read_reply
 from toolrun.models.chat_stream import StreamReader
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.lengths import Lengths
-from toolrun.models.probe import AskedDialect
+from toolrun.models.probe import AskedDialect, with_names
 from toolrun.models.proof import prove_reasoning
 from toolrun.models.sent import added_messages
 from toolrun.models.sse import DONE, EventSplitter, is_event
@@ -90,7 +90,7 @@ class ChatModel:
                 reply = await self.door.post(PATH, body)
                 message = _whole(reply, observe if request.stream else None)
         except ModelNotFound as error:
-            raise await self._with_names(error) from error
+            raise await with_names(error, self.door) from error
         except MalformedOutput as error:
             raise self._judged(error, request) from error.__cause__
         if message.tool_calls:
@@ -173,14 +173,6 @@ class ChatModel:
         if offered and not (self._parses or request.streams) and self._lost_calls > 1:
             return error
         return MalformedOutput(str(error), "garbled-call")
-
-    async def _with_names(self, error: ModelNotFound) -> ServerError:
-        """The same error with the names that the server does have."""
-        try:
-            names = await self.door.models()
-        except ServerError:
-            return error
-        return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
 
 
 def _whole(body: bytes, observe: Observe | None) -> AssistantMessage:

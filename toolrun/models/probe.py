@@ -17,7 +17,7 @@ import anyio
 import msgspec
 from msgspec import Struct
 
-from toolrun.errors import MalformedOutput, ServerError
+from toolrun.errors import MalformedOutput, ModelNotFound, ServerError
 from toolrun.models import dialects
 
 if TYPE_CHECKING:
@@ -91,6 +91,15 @@ class AskedDialect:
                 if self.known is None:
                     self.known = await probe(self._door)
         return self.known
+
+
+async def with_names(error: ModelNotFound, door: Door) -> ModelNotFound:
+    """The same error with the names of the models that the server does have."""
+    try:
+        names = await door.models()
+    except ServerError:
+        return error
+    return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
 
 
 async def probe(door: Door) -> Dialect:

@@ -11,7 +11,7 @@ from toolrun.events import ReasoningDelta, RequestSent, StepFinished, TextDelta,
 from toolrun.models.chat import NO_REPLY, REPLIES
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.lengths import Lengths
-from toolrun.models.probe import AskedDialect
+from toolrun.models.probe import AskedDialect, with_names
 from toolrun.models.responses_body import encode_body, encode_stored
 from toolrun.models.responses_proof import Sent, prove_response
 from toolrun.models.responses_reply import message_of, read_response, server_tools
@@ -170,7 +170,7 @@ class ResponsesModel:
             response = read_response(await self.door.post(PATH, body))
             return _whole(response, observe, pieces=request.stream), response, None
         except ModelNotFound as error:
-            raise await self._with_names(error) from error
+            raise await with_names(error, self.door) from error
         except ServerStatus as error:
             raise _without_responses(error) from error.__cause__
         except MalformedOutput as error:
@@ -210,14 +210,6 @@ class ResponsesModel:
             return error
         hint = f". {REPLIES}" if error.code == "malformed-reply" else ""
         return MalformedOutput(f"{self.door.base_url}: {error}{hint}", error.code)
-
-    async def _with_names(self, error: ModelNotFound) -> ServerError:
-        """The same error with the names that the server does have."""
-        try:
-            names = await self.door.models()
-        except ServerError:
-            return error
-        return ModelNotFound(f"{error}. It serves: {', '.join(names) or 'nothing'}", names)
 
 
 def _tell(request: Request, dialect: Dialect, whole: bytes, observe: Observe) -> None:

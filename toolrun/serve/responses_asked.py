@@ -128,7 +128,7 @@ class _Step:
         """Add an item, if it belongs to this step."""
         match _kind(item):
             case "reasoning" if not (self._content or self._calls):
-                self._reasoning.append(_thought(item, where))
+                self._reasoning.append(_reasoning_text(item, where))
             case "message" if item.get("role") == "assistant" and not self._calls:
                 if self._content:
                     return False
@@ -178,7 +178,7 @@ def _call(item: dict[str, Any], where: str) -> dict[str, Any]:
     return {"id": texts[0], "type": "function", "function": function}
 
 
-def _thought(item: dict[str, Any], where: str) -> str:
+def _reasoning_text(item: dict[str, Any], where: str) -> str:
     content = item.get("content") or []
     if not isinstance(content, list):
         raise refused(where, f"{where}.content must be a list.")

@@ -53,8 +53,8 @@ def to_messages(items: str | Sequence[Any]) -> list[Plain]:
             case "reasoning":
                 # What other models of the SDK stored under Chat Completions is a summary.
                 parts = item.get("content") or item.get("summary") or ()
-                if thought := _text(parts, index, "\n"):
-                    _step(messages, "reasoning", "content", "tool_calls")["reasoning"] = thought
+                if reasoning := _text(parts, index, "\n"):
+                    _step(messages, "reasoning", "content", "tool_calls")["reasoning"] = reasoning
             case "function_call":
                 _step(messages).setdefault("tool_calls", []).append(_call(item))
             case "function_call_output":
