@@ -8,12 +8,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from toolrun._version import __version__ as __version__
     from toolrun.answer import Answer as Answer
     from toolrun.answer import MadeCall as MadeCall
     from toolrun.approvals import Approvals as Approvals
+    from toolrun.blocking import BlockingSession as BlockingSession
     from toolrun.cancel import CancelToken as CancelToken
     from toolrun.clock import Clock as Clock
     from toolrun.compaction import Compaction as Compaction
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from toolrun.events import ApprovalRequested as ApprovalRequested
     from toolrun.events import AssistantMessage as AssistantMessage
     from toolrun.events import Compacted as Compacted
+    from toolrun.events import Durable as Durable
     from toolrun.events import EgressDecided as EgressDecided
     from toolrun.events import Event as Event
     from toolrun.events import FileChanged as FileChanged
@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from toolrun.limits import Prices as Prices
     from toolrun.models.chat import ChatModel as ChatModel
     from toolrun.models.door import Timeouts as Timeouts
+    from toolrun.models.fleet import Fleet as Fleet
+    from toolrun.models.fleet_replica import ReplicaStatus as ReplicaStatus
     from toolrun.models.harmony.completions import CompletionsSampler as CompletionsSampler
     from toolrun.models.harmony.in_process import BatchSampler as BatchSampler
     from toolrun.models.harmony.in_process import EngineSampler as EngineSampler
@@ -88,21 +90,33 @@ if TYPE_CHECKING:
     from toolrun.models.harmony.tokens import TokenSampler as TokenSampler
     from toolrun.models.model import Model as Model
     from toolrun.models.model import Request as Request
+    from toolrun.models.proof import Proof as Proof
     from toolrun.models.responses import ResponsesModel as ResponsesModel
+    from toolrun.options import Options as Options
+    from toolrun.options import RuntimeOptions as RuntimeOptions
+    from toolrun.resuming import Resuming as Resuming
     from toolrun.retries import Retries as Retries
+    from toolrun.runs import Run as Run
     from toolrun.runtime import Runtime as Runtime
     from toolrun.sandbox.pool import Boxes as Boxes
     from toolrun.session import Session as Session
+    from toolrun.shortening import Shortened as Shortened
+    from toolrun.signals import OnSignals as OnSignals
     from toolrun.signals import draining as draining
     from toolrun.sinks import Sink as Sink
     from toolrun.spending import Account as Account
     from toolrun.spending import Spending as Spending
+    from toolrun.state import State as State
+    from toolrun.state import fold as fold
+    from toolrun.stream import EventStream as EventStream
+    from toolrun.stream import Listener as Listener
     from toolrun.tools.builtin.citations import Annotation as Annotation
     from toolrun.tools.context import CallContext as CallContext
     from toolrun.tools.decorator import tool as tool
     from toolrun.trace.recording import Recording as Recording
     from toolrun.transcript import Message as Message
     from toolrun.transcript import ToolMessage as ToolMessage
+    from toolrun.transcript import to_openai as to_openai
     from toolrun.values import FileChange as FileChange
     from toolrun.values import Rule as Rule
     from toolrun.values import Sampling as Sampling
@@ -110,77 +124,68 @@ if TYPE_CHECKING:
     from toolrun.values import ToolResult as ToolResult
     from toolrun.values import Usage as Usage
 
-_HOMES = {
-    "toolrun._version": ("__version__",),
-    "toolrun.answer": ("Answer", "MadeCall"),
-    "toolrun.approvals": ("Approvals",),
-    "toolrun.cancel": ("CancelToken",),
-    "toolrun.clock": ("Clock",),
-    "toolrun.config": ("Config", "load_config"),
-    "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit", "Rules"),
-    "toolrun.errors": (
-        *("ConfigError", "ContextTooLong", "Draining", "LeaseLost", "MalformedOutput"),
-        *("MissingExtra", "ModelNotFound", "OutputInvalid", "ReplayMismatch", "SandboxUnavailable"),
-        *("ServerError", "ServerStatus", "ServerTimeout", "ServerUnreachable", "SessionBusy"),
-        *("StoreError", "ToolDefinitionError", "ToolrunError", "ToolsChanged", "TraceError"),
-        *("TurnCancelled", "TurnIncomplete", "TurnLimited", "TurnParked"),
-    ),
-    "toolrun.compaction": ("Compaction",),
-    "toolrun.events": (
-        *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Compacted"),
-        *(
-            "EgressDecided",
-            "Event",
-            "FileChanged",
-            "ForkedFrom",
-            "LimitReached",
-            "ReasoningDelta",
-            "Repaired",
-        ),
-        *("RequestSent", "Retried", "ServerToolCalled"),
-        *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
-        *("ToolCallFinished", "ToolCallStarted", "ToolOutput"),
-        *("TurnFinished", "TurnUndone", "UserMessage", "Warned"),
-    ),
-    "toolrun.limits": ("Budget", "Limits", "Prices"),
-    "toolrun.models.chat": ("ChatModel",),
-    "toolrun.models.door": ("Timeouts",),
-    "toolrun.models.harmony.completions": ("CompletionsSampler",),
-    "toolrun.models.harmony.in_process": ("BatchSampler", "EngineSampler"),
-    "toolrun.models.harmony.model": ("HarmonyModel",),
-    "toolrun.models.harmony.tokens": ("Sampled", "TokenRequest", "TokenSampler"),
-    "toolrun.models.model": ("Model", "Request"),
-    "toolrun.models.responses": ("ResponsesModel",),
-    "toolrun.retries": ("Retries",),
-    "toolrun.runtime": ("Runtime",),
-    "toolrun.sandbox.pool": ("Boxes",),
-    "toolrun.session": ("Session",),
-    "toolrun.signals": ("draining",),
-    "toolrun.sinks": ("Sink",),
-    "toolrun.spending": ("Account", "Spending"),
-    "toolrun.tools.builtin.citations": ("Annotation",),
-    "toolrun.tools.context": ("CallContext",),
-    "toolrun.tools.decorator": ("tool",),
-    "toolrun.trace.recording": ("Recording",),
-    "toolrun.transcript": ("Message", "ToolMessage"),
-    "toolrun.values": ("FileChange", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+    __all__: list[str]
+else:
+    from toolrun.exports import offered
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - one table, no second list to keep in step
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'toolrun' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return __all__
+    __all__, __getattr__, __dir__ = offered(
+        __name__,
+        {
+            "toolrun._version": ("__version__",),
+            "toolrun.answer": ("Answer", "MadeCall"),
+            "toolrun.approvals": ("Approvals",),
+            "toolrun.blocking": ("BlockingSession",),
+            "toolrun.cancel": ("CancelToken",),
+            "toolrun.clock": ("Clock",),
+            "toolrun.compaction": ("Compaction",),
+            "toolrun.config": ("Config", "load_config"),
+            "toolrun.decisions": ("Approve", "Approver", "Decision", "Deny", "Edit", "Rules"),
+            "toolrun.errors": (
+                *("ConfigError", "ContextTooLong", "Draining", "LeaseLost", "MalformedOutput"),
+                *("MissingExtra", "ModelNotFound", "OutputInvalid", "ReplayMismatch"),
+                *("SandboxUnavailable", "ServerError", "ServerStatus", "ServerTimeout"),
+                *("ServerUnreachable", "SessionBusy", "StoreError", "ToolDefinitionError"),
+                *("ToolrunError", "ToolsChanged", "TraceError", "TurnCancelled", "TurnIncomplete"),
+                *("TurnLimited", "TurnParked"),
+            ),
+            "toolrun.events": (
+                *("ApprovalDecided", "ApprovalRequested", "AssistantMessage", "Compacted"),
+                *("Durable", "EgressDecided", "Event", "FileChanged", "ForkedFrom", "LimitReached"),
+                *("ReasoningDelta", "Repaired", "RequestSent", "Retried", "ServerToolCalled"),
+                *("SessionOpened", "SettingsChanged", "StepFinished", "TextDelta"),
+                *("ToolCallFinished", "ToolCallStarted", "ToolOutput", "TurnFinished"),
+                *("TurnUndone", "UserMessage", "Warned"),
+            ),
+            "toolrun.limits": ("Budget", "Limits", "Prices"),
+            "toolrun.models.chat": ("ChatModel",),
+            "toolrun.models.door": ("Timeouts",),
+            "toolrun.models.fleet": ("Fleet",),
+            "toolrun.models.fleet_replica": ("ReplicaStatus",),
+            "toolrun.models.harmony.completions": ("CompletionsSampler",),
+            "toolrun.models.harmony.in_process": ("BatchSampler", "EngineSampler"),
+            "toolrun.models.harmony.model": ("HarmonyModel",),
+            "toolrun.models.harmony.tokens": ("Sampled", "TokenRequest", "TokenSampler"),
+            "toolrun.models.model": ("Model", "Request"),
+            "toolrun.models.proof": ("Proof",),
+            "toolrun.models.responses": ("ResponsesModel",),
+            "toolrun.options": ("Options", "RuntimeOptions"),
+            "toolrun.resuming": ("Resuming",),
+            "toolrun.retries": ("Retries",),
+            "toolrun.runs": ("Run",),
+            "toolrun.runtime": ("Runtime",),
+            "toolrun.sandbox.pool": ("Boxes",),
+            "toolrun.session": ("Session",),
+            "toolrun.shortening": ("Shortened",),
+            "toolrun.signals": ("OnSignals", "draining"),
+            "toolrun.sinks": ("Sink",),
+            "toolrun.spending": ("Account", "Spending"),
+            "toolrun.state": ("State", "fold"),
+            "toolrun.stream": ("EventStream", "Listener"),
+            "toolrun.tools.builtin.citations": ("Annotation",),
+            "toolrun.tools.context": ("CallContext",),
+            "toolrun.tools.decorator": ("tool",),
+            "toolrun.trace.recording": ("Recording",),
+            "toolrun.transcript": ("Message", "ToolMessage", "to_openai"),
+            "toolrun.values": ("FileChange", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
+        },
+    )

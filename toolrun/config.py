@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from toolrun.config_check import MASK, NESTED, TRACE, USERINFO
 from toolrun.config_sources import from_arguments, from_environment, from_file
-from toolrun.embedded import NANO, without_server
+from toolrun.embedded import NANO, is_embedded, without_server
 from toolrun.limits import Limits, Prices
 from toolrun.values import Sampling
 
@@ -60,6 +60,11 @@ class Config(Struct, frozen=True, kw_only=True):
     def base_urls(self) -> tuple[str, ...]:
         """The servers, one or several."""
         return (self.base_url,) if isinstance(self.base_url, str) else self.base_url
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the model is the one that comes with toolrun, and no server is asked."""
+        return is_embedded(self.base_url)
 
     @property
     def sampling(self) -> Sampling:

@@ -28,7 +28,7 @@ from msgspec import structs
 
 from toolrun import Runtime, SessionBusy, TurnFinished, UserMessage, tool
 from toolrun.store.contract import Query
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 from toolrun.testing import ScriptedModel, call
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Parts:
 
 @asynccontextmanager
 async def worker(file: Path, *said: Any) -> AsyncIterator[Parts]:
-    store = open_store(f"sqlite:///{file}")
+    store = sql_store(f"sqlite:///{file}")
     await store.open()
     model = ScriptedModel(*said)
     try:

@@ -16,7 +16,7 @@ from tests.unit.test_turn import call
 from toolrun import Runtime, StoreError, ToolOutput, UserMessage
 from toolrun.journal import Journal
 from toolrun.store.contract import Lease
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 from toolrun.store.sink import StoreSink
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ async def test_after_any_failure_of_the_store_the_turn_goes_on_and_nothing_is_lo
 ) -> None:
     mock.script(PAYS, Step("So.", content="All paid."))
     ledger = Ledger()
-    store = open_store(sqlite)
+    store = sql_store(sqlite)
     failing = Failing(store, at, times, after=after)
     async with Runtime(
         model=mock.model, base_url=mock.url, tools=ledger.tools(on_crash="key"), store=failing
@@ -170,7 +170,7 @@ async def test_who_comes_later_hears_of_nothing_that_was_on_its_way() -> None:
 async def test_a_session_that_fails_to_open_leaves_its_name_free_or_resumable(
     mock: MockServer, sqlite: str
 ) -> None:
-    store = open_store(sqlite)
+    store = sql_store(sqlite)
     failing = Failing(store, 1, 2)
     mock.script(Step(content="Hello."))
     async with Runtime(model=mock.model, base_url=mock.url, store=failing) as shared:

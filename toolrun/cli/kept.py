@@ -142,13 +142,13 @@ async def opened(options: StoreOptions | None, common: Common | None) -> AsyncIt
         ConfigError: there is none; a setting does not fit.
         StoreError: it cannot be used.
     """
-    from toolrun.store.opening import open_store
+    from toolrun.store.opening import sql_store
 
     chosen = options or StoreOptions()
     config, _ = settings(ToolOptions(), common or Common(), store=chosen.store)
     url = store_url(config)
     _check_there(url)
-    store = open_store(url)
+    store = sql_store(url)
     try:
         await store.open()
         yield store

@@ -208,9 +208,9 @@ async def _memory(config: Config) -> AsyncIterator[ReasoningMemory | None]:
         yield None
         return
     from toolrun.serve.stored import Stored
-    from toolrun.store.opening import open_store
+    from toolrun.store.opening import sql_store
 
-    store = open_store(config.store)
+    store = sql_store(config.store)
     try:
         await store.open()
         yield Stored(store)

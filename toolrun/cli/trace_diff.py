@@ -12,7 +12,7 @@ from msgspec import Struct, json
 from toolrun.cli import screen as s
 from toolrun.cli.trace_files import a_trace
 from toolrun.cli.view import json_line
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.difference import Difference, differences, every_difference
 from toolrun.trace.reader import read_trace
 from toolrun.values import Usage
@@ -57,7 +57,7 @@ def diff(
         as_json: For programs.
     """
     old, new = read_trace(a_trace(before)), read_trace(a_trace(after))
-    one, other = behaviour(old.events), behaviour(new.events)
+    one, other = behaviour_of(old.events), behaviour_of(new.events)
     found = differences(one, other)
     if exact:
         found += every_difference(old.events, new.events)

@@ -95,14 +95,14 @@ def _chat(files: Sequence[Path], *, unfinished: bool, steps: bool) -> None:
 
 def _markdown(files: Sequence[Path]) -> None:
     from toolrun.cli.screen import visible
-    from toolrun.trace.behaviour import behaviour
+    from toolrun.trace.behaviour import behaviour_of
     from toolrun.trace.markdown import markdown
     from toolrun.trace.reader import read_trace
 
     for number, file in enumerate(files):
         if number:
             print("\n---\n")
-        print(visible(markdown(behaviour(read_trace(file).events))), end="")
+        print(visible(markdown(behaviour_of(read_trace(file).events))), end="")
 
 
 def _tokens(files: Sequence[Path]) -> None:

@@ -16,7 +16,7 @@ from toolrun.errors import ConfigError, TraceError
 from toolrun.trace import layout
 from toolrun.trace.check import check_trace
 from toolrun.trace.header import FORMAT
-from toolrun.trace.migrate import migrate as migrate_trace
+from toolrun.trace.migrate import migrate_trace
 from toolrun.trace.reader import TraceReader
 
 if TYPE_CHECKING:

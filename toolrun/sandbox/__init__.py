@@ -7,19 +7,23 @@ refuses: `SandboxUnavailable`.
 
 from __future__ import annotations
 
+from toolrun.sandbox.blocking import BlockingSandbox
 from toolrun.sandbox.job import Completed, Job, Made, Outcome
 from toolrun.sandbox.pool import Boxes, Pool
+from toolrun.sandbox.process import Process
 from toolrun.sandbox.profile import Profile
 from toolrun.sandbox.resolve import load_profile
 from toolrun.sandbox.sandbox import Sandbox
 
 __all__ = [
+    "BlockingSandbox",
     "Boxes",
     "Completed",
     "Job",
     "Made",
     "Outcome",
     "Pool",
+    "Process",
     "Profile",
     "Sandbox",
     "load_profile",

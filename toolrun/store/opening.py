@@ -9,10 +9,11 @@ from toolrun.store import urls
 from toolrun.store.contract import Durability
 
 if TYPE_CHECKING:
+    from toolrun.store.contract import Store
     from toolrun.store.store import SqlStore
 
 
-def open_store(url: str, *, durability: Durability = "process") -> SqlStore:
+def open_store(url: str, *, durability: Durability = "process") -> Store:
     """The store at a URL; nothing is connected yet: `await store.open()`.
 
     Args:
@@ -24,6 +25,11 @@ def open_store(url: str, *, durability: Durability = "process") -> SqlStore:
         ConfigError: it is no such URL.
         MissingExtra: it is PostgreSQL's, and `toolrun[postgres]` is not installed.
     """
+    return sql_store(url, durability=durability)
+
+
+def sql_store(url: str, *, durability: Durability = "process") -> SqlStore:
+    """The same, with what only databases have; see `open_store`."""
     from toolrun.store.store import SqlStore
 
     if durability not in get_args(Durability):

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from toolrun.models.nano.sampler import nano as nano
     from toolrun.testing.answers import assert_answer as assert_answer
     from toolrun.testing.assertions import ANY as ANY
@@ -33,39 +31,29 @@ if TYPE_CHECKING:
     from toolrun.testing.scripted import say as say
     from toolrun.testing.stage import Stage as Stage
     from toolrun.testing.stand_ins import stand_ins as stand_ins
+    from toolrun.testing.toolboxes import Unrecorded as Unrecorded
 
-_HOMES = {
-    "toolrun.models.nano.sampler": ("nano",),
-    "toolrun.testing.answers": ("assert_answer",),
-    "toolrun.testing.assertions": (
-        *("ANY", "assert_called", "assert_not_called", "assert_order", "matching"),
-    ),
-    "toolrun.testing.budgets": ("assert_cost", "assert_steps", "assert_tokens"),
-    "toolrun.testing.conversation": ("AgentAssertionError",),
-    "toolrun.testing.listening": ("Events", "capture"),
-    "toolrun.testing.clock": ("FakeClock",),
-    "toolrun.testing.nano_server": ("NanoServer",),
-    "toolrun.testing.replay": ("ReplayReport", "replay_trace"),
-    "toolrun.testing.stage": ("Stage",),
-    "toolrun.testing.stand_ins": ("stand_ins",),
-    "toolrun.testing.scripted": ("ScriptEnded", "ScriptedModel", "call", "calls", "say"),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+    __all__: list[str]
+else:
+    from toolrun.exports import offered
 
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605 - one table, no second list to keep in step
-
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
-    if name not in _HOME_OF:
-        raise AttributeError(f"module 'toolrun.testing' has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOME_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """The public names."""
-    return __all__
+    __all__, __getattr__, __dir__ = offered(
+        __name__,
+        {
+            "toolrun.models.nano.sampler": ("nano",),
+            "toolrun.testing.answers": ("assert_answer",),
+            "toolrun.testing.assertions": (
+                *("ANY", "assert_called", "assert_not_called", "assert_order", "matching"),
+            ),
+            "toolrun.testing.budgets": ("assert_cost", "assert_steps", "assert_tokens"),
+            "toolrun.testing.clock": ("FakeClock",),
+            "toolrun.testing.conversation": ("AgentAssertionError",),
+            "toolrun.testing.listening": ("Events", "capture"),
+            "toolrun.testing.nano_server": ("NanoServer",),
+            "toolrun.testing.replay": ("ReplayReport", "replay_trace"),
+            "toolrun.testing.scripted": ("ScriptEnded", "ScriptedModel", "call", "calls", "say"),
+            "toolrun.testing.stage": ("Stage",),
+            "toolrun.testing.stand_ins": ("stand_ins",),
+            "toolrun.testing.toolboxes": ("Unrecorded",),
+        },
+    )

@@ -14,7 +14,7 @@ from toolrun.testing.again import ask_all, options_of
 from toolrun.testing.listening import Events
 from toolrun.testing.stage import Stage
 from toolrun.testing.toolboxes import Unrecorded
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.difference import Difference, differences
 from toolrun.trace.plan import Plan
 from toolrun.trace.reader import read_trace
@@ -125,7 +125,7 @@ async def ask_again(
     asked |= {name: value for name, value in (("model", model), ("via", via)) if value}
     stage = Stage(path, strictness="loose", model="live", tools="trace")
     await ask_all(plan, stage, {**asked, **options})
-    return _compared(behaviour(trace.events), behaviour(heard), stage.unrecorded)
+    return _compared(behaviour_of(trace.events), behaviour_of(heard), stage.unrecorded)
 
 
 def _compared(recorded: Behaviour, live: Behaviour, unrecorded: Sequence[Unrecorded]) -> Comparison:

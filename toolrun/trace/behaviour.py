@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from toolrun.values import FileChange, ToolCall
 
 
-def behaviour(events: Iterable[ev.Event]) -> Behaviour:
+def behaviour_of(events: Iterable[ev.Event]) -> Behaviour:
     """Put the events of a session together, whether they are of a trace or happened just now."""
     gathered = _Gathered()
     for event in events:

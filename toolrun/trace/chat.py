@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import UNSET, Struct, UnsetType, structs
 
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def chat_records(path: str | Path, *, unfinished: bool = False, steps: bool = Fa
     Raises:
         TraceError: the file is no trace.
     """
-    return records_of(behaviour(read_trace(path).events), unfinished=unfinished, steps=steps)
+    return records_of(behaviour_of(read_trace(path).events), unfinished=unfinished, steps=steps)
 
 
 def records_of(session: Behaviour, *, unfinished: bool = False, steps: bool = False) -> ChatRecords:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from toolrun.events import Event
 
 
-def migrate(source: str | Path, target: str | Path) -> int:
+def migrate_trace(source: str | Path, target: str | Path) -> int:
     """Write a trace again in the newest format; it replays to the same events.
 
     Half a line at the end of the source is left out. The target appears whole or not at all, and

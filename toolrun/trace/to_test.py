@@ -17,7 +17,7 @@ from toolrun.limits import Budget, Limits, Prices
 from toolrun.retries import Retries
 from toolrun.state import fold
 from toolrun.trace.acts import Act, Compact, Decide, Turn, Undo, decision_of
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.literals import WIDTH, Code, Made, string, written
 from toolrun.trace.plan import Plan
 from toolrun.transcript import to_openai
@@ -85,7 +85,7 @@ class _Written:
         if any(isinstance(event, ForkedFrom) for event in plan.history):
             raise TraceError("the session is a fork: make a test of the one that it comes from")
         self._events = trace.events
-        turns = behaviour(trace.events).turns
+        turns = behaviour_of(trace.events).turns
         self._turns = [turn for turn in turns if turn.status is not None]
         self._file = file
         self._tools = tools

@@ -7,7 +7,7 @@ from support import SupportDesk, Ticket
 from tools import Order, Shop
 
 from toolrun import Prices
-from toolrun.integrations.pytest.fixtures import RecordedTrace
+from toolrun.integrations.pytest import RecordedTrace
 from toolrun.testing import (
     assert_answer,
     assert_called,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import structs
 
 from toolrun import events as ev
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 from toolrun.values import Rule, ToolCall, ToolResult, Usage
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def opening(session: str, tenant: str | None = None, text: str = "Hello") -> lis
 @asynccontextmanager
 async def opened(url: str, durability: Durability = "process") -> AsyncIterator[SqlStore]:
     """A store that is open."""
-    store = open_store(url, durability=durability)
+    store = sql_store(url, durability=durability)
     await store.open()
     try:
         yield store

@@ -25,7 +25,7 @@ from toolrun.events import AnyEvent
 from toolrun.store import writer
 from toolrun.store.batch import Append
 from toolrun.store.contract import Glimpse, Query, Store
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 from toolrun.values import Usage
 
 
@@ -51,7 +51,7 @@ async def test_events_come_back_as_they_were(url: str) -> None:
 
 
 async def test_a_store_is_what_the_contract_says(url: str) -> None:
-    store: Store = open_store(url)
+    store: Store = sql_store(url)
 
     await store.open()
     await store.open()
@@ -177,7 +177,7 @@ async def test_a_name_that_no_session_can_have_is_unknown(url: str, session: str
 
 
 async def test_a_closed_store_says_so(url: str) -> None:
-    store = open_store(url)
+    store = sql_store(url)
     with pytest.raises(StoreError, match="is not open"):
         await store.create("s")
     await store.open()
@@ -192,7 +192,7 @@ async def test_a_closed_store_says_so(url: str) -> None:
 
 
 async def test_what_comes_after_the_end_of_the_thread_is_refused_not_kept_waiting(url: str) -> None:
-    store = open_store(url)
+    store = sql_store(url)
     await store.open()
     lease = await kept(store, "s")
     thread = store._writer

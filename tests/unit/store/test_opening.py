@@ -10,7 +10,7 @@ import pytest
 
 from toolrun.errors import ConfigError, MissingExtra
 from toolrun.store import urls
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_a_path_is_beside_what_runs_or_absolute(
 
     assert urls.sqlite_path("sqlite:///a/b.db") == tmp_path / "a" / "b.db"
     assert urls.sqlite_path("sqlite:////a/b.db") == Path("/a/b.db")
-    assert open_store("sqlite:///x.db").url == f"sqlite:///{tmp_path}/x.db"
+    assert sql_store("sqlite:///x.db").url == f"sqlite:///{tmp_path}/x.db"
 
 
 @pytest.mark.parametrize(
@@ -63,27 +63,27 @@ def test_a_path_is_beside_what_runs_or_absolute(
 )
 def test_what_is_no_store_says_what_is(url: str) -> None:
     with pytest.raises(ConfigError, match=r"SQLite takes|sqlite:///sessions\.db") as error:
-        open_store(url)
+        sql_store(url)
     assert "pw" not in str(error.value)
 
 
 def test_durability_is_one_of_two() -> None:
     with pytest.raises(ConfigError, match="process or power"):
-        open_store("sqlite:///x.db", durability="forever")  # type: ignore[arg-type]
+        sql_store("sqlite:///x.db", durability="forever")  # type: ignore[arg-type]
 
 
 def test_postgres_needs_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(MissingExtra, match=r"store in PostgreSQL .* 'toolrun\[postgres\]'"):
-        open_store("postgresql://host/db")
+        sql_store("postgresql://host/db")
 
 
 def test_naming_a_store_imports_no_database() -> None:
     program = (
         "import sys, toolrun\n"
         "from toolrun import Session\n"
-        "from toolrun.store.opening import open_store\n"
-        "open_store('sqlite:///x.db')\n"
+        "from toolrun.store.opening import sql_store\n"
+        "sql_store('sqlite:///x.db')\n"
         "print([name for name in ('sqlalchemy', 'alembic', 'psycopg') if name in sys.modules])\n"
     )
     ran = subprocess.run(

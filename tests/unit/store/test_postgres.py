@@ -12,7 +12,7 @@ from tests.unit.store.stories import kept, opened, opening, said
 from toolrun.errors import ConfigError, StoreError
 from toolrun.store import postgres as pg
 from toolrun.store import writer
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -95,7 +95,7 @@ async def test_a_server_that_is_not_there_is_named_without_the_password(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PATIENCE", 0.1)
-    store = open_store(f"postgresql://agent:hunter2@/sessions?host={tmp_path}&password=hunter3")
+    store = sql_store(f"postgresql://agent:hunter2@/sessions?host={tmp_path}&password=hunter3")
     with pytest.raises(
         StoreError, match=r"agent:\*\*\*@.*could not open it.*see that the"
     ) as error:
@@ -107,7 +107,7 @@ async def test_a_server_that_is_not_there_is_named_without_the_password(
 
 
 async def test_a_database_that_is_not_there_is_said_at_once(server: rig.Postgres) -> None:
-    store = open_store(server.url("nowhere"))
+    store = sql_store(server.url("nowhere"))
     with anyio.fail_after(8), pytest.raises(StoreError, match='"nowhere" does not exist'):
         await store.open()
     await store.aclose()
@@ -115,7 +115,7 @@ async def test_a_database_that_is_not_there_is_said_at_once(server: rig.Postgres
 
 def test_a_url_that_is_none_does_not_repeat_its_password() -> None:
     with pytest.raises(ConfigError, match="is no URL of PostgreSQL") as error:
-        open_store("postgresql://agent:hun%zz2@host/name")
+        sql_store("postgresql://agent:hun%zz2@host/name")
     assert "hun" not in f"{error.value}{error.value.__cause__}"
 
 

@@ -15,16 +15,16 @@ from alembic.script import ScriptDirectory
 from tests.unit.store.stories import kept, opened, raw
 from toolrun.errors import StoreError
 from toolrun.store import schema
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 from toolrun.store.tables import metadata
 
 ROOT = Path(__file__).parents[3]
 OPENING = """
 import sys, anyio
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
 async def main():
-    store = open_store(sys.argv[1])
+    store = sql_store(sys.argv[1])
     sys.stdin.readline()
     await store.open()
     await store.release(await store.create(sys.argv[2]))
@@ -64,7 +64,7 @@ async def test_a_newer_schema_is_refused(url: str) -> None:
         await kept(store, "s")
     with raw(url) as run:
         run(f"UPDATE {schema.VERSION_TABLE} SET version_num = '9999'")
-    store = open_store(url)
+    store = sql_store(url)
     with pytest.raises(StoreError, match=r"schema 9999, which is newer .* upgrade toolrun"):
         await store.open()
     with pytest.raises(StoreError, match="not open"):

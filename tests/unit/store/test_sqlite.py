@@ -15,7 +15,7 @@ from tests.unit.store.stories import kept, opened, opening, placed, raw, said
 from toolrun import events as ev
 from toolrun.errors import StoreError
 from toolrun.store import writer
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
 
 @pytest.fixture
@@ -171,9 +171,9 @@ FORKING = """
 import os, sys, anyio
 from tests.unit.store.stories import kept, said
 from toolrun.errors import StoreError
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
-store = open_store(sys.argv[1])
+store = sql_store(sys.argv[1])
 
 async def parent():
     await store.open()
@@ -241,7 +241,7 @@ def test_a_fork_opens_its_own(url: str, kind: str, request: pytest.FixtureReques
 
 def test_a_store_that_nobody_closed_gives_its_sessions_back(url: str) -> None:
     async def left() -> None:
-        store = open_store(url)
+        store = sql_store(url)
         await store.open()
         await kept(store, "s")
         await store.read("s")

@@ -12,7 +12,7 @@ import anyio.to_thread
 
 from tests.unit.store.stories import said
 from toolrun.errors import LeaseLost, SessionBusy
-from toolrun.store.opening import open_store
+from toolrun.store.opening import sql_store
 
 
 def say(text: str) -> None:
@@ -21,7 +21,7 @@ def say(text: str) -> None:
 
 async def hold(url: str, session: str) -> None:
     """Take a session, and add an event at each line."""
-    store = open_store(url)
+    store = sql_store(url)
     await store.open()
     say("open")
     await anyio.to_thread.run_sync(sys.stdin.readline)

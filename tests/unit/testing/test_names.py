@@ -14,7 +14,7 @@ def test_every_name_is_there() -> None:
     assert sorted(testing.__all__) == testing.__all__ == dir(testing)
     assert all(getattr(testing, name) is not None for name in testing.__all__)
     with pytest.raises(AttributeError, match="no attribute 'scripted_model'"):
-        testing.scripted_model  # noqa: B018
+        testing.scripted_model  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_importing_it_imports_no_session() -> None:

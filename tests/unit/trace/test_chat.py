@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionFunctionToolParam, ChatCompletionMes
 from pydantic import TypeAdapter
 
 from toolrun import events as ev
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.chat import ChatRecords, chat_records, records_of
 from toolrun.values import ToolCall, ToolResult
 
@@ -56,7 +56,7 @@ LOOKS: Final[tuple[ev.Event, ...]] = (
 
 
 def records(*events: ev.Event, unfinished: bool = False) -> ChatRecords:
-    return records_of(behaviour(events), unfinished=unfinished)
+    return records_of(behaviour_of(events), unfinished=unfinished)
 
 
 def rendered(record: dict[str, Any]) -> str:
@@ -156,7 +156,7 @@ def test_turns_before_are_read_and_not_learnt() -> None:
 def test_a_line_a_step_has_all_reasoning_up_to_it_in_the_text() -> None:
     events = [*SESSION[:2], *LOOKS, *SESSION[5:]]
     (whole,) = records(*events).records
-    steps = records_of(behaviour(events), steps=True).records
+    steps = records_of(behaviour_of(events), steps=True).records
     texts = [rendered(to_builtins(record)) for record in steps]
 
     # The template drops it where an answer follows.

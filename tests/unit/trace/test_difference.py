@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET, structs
 
 from toolrun import events as ev
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.difference import Difference, differences, every_difference, fields
 from toolrun.trace.reader import read_trace
 from toolrun.values import FileChange, ToolCall, ToolResult, Usage
@@ -58,11 +58,11 @@ def changed(number: int, **values: Any) -> list[Event]:
 
 
 def told(events: list[Event] | tuple[Event, ...]) -> list[Difference]:
-    return differences(behaviour(SESSION), behaviour(events))
+    return differences(behaviour_of(SESSION), behaviour_of(events))
 
 
 def test_what_happened_to_a_call_stands_with_it() -> None:
-    (turn,) = behaviour(SESSION).turns
+    (turn,) = behaviour_of(SESSION).turns
     first, second = turn.steps
     (call,) = turn.calls
 
@@ -82,7 +82,7 @@ def test_what_happened_to_a_call_stands_with_it() -> None:
 def test_arguments_that_are_no_object_are_told_apart(arguments: str) -> None:
     events = [*SESSION[:5], called("weather", arguments)]
 
-    assert behaviour(events).turns[0].calls[0].parsed is None
+    assert behaviour_of(events).turns[0].calls[0].parsed is None
 
 
 def test_turns_are_undone_copied_and_never_ended() -> None:
@@ -97,7 +97,7 @@ def test_turns_are_undone_copied_and_never_ended() -> None:
         ev.UserMessage("Three.", seq=8, turn=3),
         ev.Retried(1, "no answer", code="nothing-said"),
     ]
-    turns = behaviour(events).turns
+    turns = behaviour_of(events).turns
 
     assert [turn.copied for turn in turns] == [True, False, False]
     assert [turn.undone for turn in turns] == [False, True, False]
@@ -253,7 +253,7 @@ def test_a_schema_differs_where_it_differs() -> None:
 def test_a_step_that_one_side_has_more_moves_no_other() -> None:
     more = [*SESSION[:10], called("count", "{}", "c2"), *SESSION[10:]]
     (found,) = told(more)
-    (missing,) = differences(behaviour(more), behaviour(SESSION))
+    (missing,) = differences(behaviour_of(more), behaviour_of(SESSION))
 
     assert (found.what, found.before, found.after) == ("step", UNSET, "count({})")
     assert (missing.what, missing.before, missing.after) == ("step", "count({})", UNSET)
@@ -286,8 +286,8 @@ def _pairs() -> list[str]:
 
 @pytest.mark.parametrize("name", _pairs())
 def test_what_a_real_server_streamed_is_what_it_said_at_once(name: str) -> None:
-    once = behaviour(read_trace(RECORDED / f"{name}.jsonl").events)
-    streamed = behaviour(read_trace(RECORDED / f"{name}-streamed.jsonl").events)
+    once = behaviour_of(read_trace(RECORDED / f"{name}.jsonl").events)
+    streamed = behaviour_of(read_trace(RECORDED / f"{name}-streamed.jsonl").events)
     # Two of them ask with a random word, so that no answer comes from a cache.
     found = [each for each in differences(once, streamed) if each.what != "user message"]
 

@@ -15,7 +15,7 @@ from toolrun.events import AnyEvent, ReasoningDelta, TextDelta
 from toolrun.resources import schema
 from toolrun.testing import replay_trace
 from toolrun.trace.header import FORMAT
-from toolrun.trace.migrate import migrate
+from toolrun.trace.migrate import migrate_trace
 from toolrun.trace.reader import FORMATS, read_trace
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def test_the_schema_of_the_first_format_is_of_it_alone() -> None:
 def test_a_migrated_trace_says_the_same_in_fewer_bytes(path: Path, tmp_path: Path) -> None:
     target = tmp_path / "t.jsonl"
     old = read_trace(path)
-    assert migrate(path, target) == len(old.events)
+    assert migrate_trace(path, target) == len(old.events)
     new = read_trace(target, check=path in SOME)
     assert _bytes(new.events) == _bytes(old.events)
     settings = msgspec.to_builtins(old.events[0])["settings"]
@@ -86,7 +86,7 @@ def test_a_migrated_trace_says_the_same_in_fewer_bytes(path: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("path", SOME, ids=lambda path: path.stem)
 async def test_a_migrated_trace_happens_again(path: Path, tmp_path: Path) -> None:
-    migrate(path, tmp_path / "t.jsonl")
+    migrate_trace(path, tmp_path / "t.jsonl")
     seen: list[Event] = []
     again: list[Event] = []
     await replay_trace(path, on_event=seen.append)
@@ -97,7 +97,7 @@ async def test_a_migrated_trace_happens_again(path: Path, tmp_path: Path) -> Non
 
 def test_half_a_line_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_bytes(SOME[0].read_bytes()[:-10])
-    migrate(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
+    migrate_trace(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
     assert read_trace(tmp_path / "s.jsonl").truncated
     assert not read_trace(tmp_path / "t.jsonl").truncated
     assert read_trace(tmp_path / "t.jsonl").events == read_trace(tmp_path / "s.jsonl").events
@@ -105,14 +105,14 @@ def test_half_a_line_is_left_out(tmp_path: Path) -> None:
 
 def test_a_header_alone_is_migrated(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_bytes(SOME[0].read_bytes().splitlines(keepends=True)[0])
-    assert migrate(tmp_path / "s.jsonl", tmp_path / "t.jsonl") == 0
+    assert migrate_trace(tmp_path / "s.jsonl", tmp_path / "t.jsonl") == 0
     assert read_trace(tmp_path / "t.jsonl", check=True).events == []
 
 
 def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "t.jsonl").write_text("mine")
     with pytest.raises(TraceError, match=r"t\.jsonl is there already"):
-        migrate(SOME[0], tmp_path / "t.jsonl")
+        migrate_trace(SOME[0], tmp_path / "t.jsonl")
     assert (tmp_path / "t.jsonl").read_text() == "mine"
     assert _names(tmp_path) == ["t.jsonl"]
 
@@ -120,16 +120,16 @@ def test_what_is_there_is_not_overwritten(tmp_path: Path) -> None:
 def test_nothing_is_left_of_a_migration_that_fails(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_bytes(SOME[0].read_bytes() + b"nonsense\n")
     with pytest.raises(TraceError, match=r"s\.jsonl, line "):
-        migrate(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
+        migrate_trace(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
     assert _names(tmp_path) == ["s.jsonl"]
     with pytest.raises(TraceError, match=r"cannot be written: No such file"):
-        migrate(SOME[0], tmp_path / "nowhere" / "t.jsonl")
+        migrate_trace(SOME[0], tmp_path / "nowhere" / "t.jsonl")
 
 
 async def test_the_newest_format_is_not_migrated(tmp_path: Path) -> None:
     await write(tmp_path / "s.jsonl", ONE_CALL)
     with pytest.raises(TraceError, match=rf"has format {FORMAT}, the newest: nothing to migrate"):
-        migrate(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
+        migrate_trace(tmp_path / "s.jsonl", tmp_path / "t.jsonl")
 
 
 def _names(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from toolrun.errors import TraceError
-from toolrun.trace.migrate import migrate
+from toolrun.trace.migrate import migrate_trace
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def some_traces(folder: Path) -> list[list[bytes]]:
     files = sorted((TRACES / "format-1").glob("*.jsonl"), key=lambda each: each.stat().st_size)
     chosen = files[: len(files) // 2 : 3]
     for each in chosen:
-        migrate(each, folder / each.name)
+        migrate_trace(each, folder / each.name)
     return [lines_of(each) for each in (*chosen, *folder.glob("*.jsonl"))]
 
 

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from msgspec import structs
 
 from toolrun import events as ev
-from toolrun.trace.behaviour import behaviour
+from toolrun.trace.behaviour import behaviour_of
 from toolrun.trace.markdown import fenced, markdown, quoted
 from toolrun.trace.reader import read_trace
 from toolrun.values import ToolCall, ToolResult, Usage
@@ -133,7 +133,7 @@ HARMLESS: Final = {
 
 
 def test_a_session_is_a_document() -> None:
-    assert markdown(behaviour(SESSION)) == DOCUMENT
+    assert markdown(behaviour_of(SESSION)) == DOCUMENT
 
 
 def assert_harmless(text: str, allowed: set[str] = HARMLESS) -> str:
@@ -156,7 +156,7 @@ def test_no_text_is_markup_and_none_is_lost(text: str) -> None:
 )
 def test_nothing_of_a_session_is_markup_of_its_document(text: str, where: str) -> None:
     plain = set(TAGS.findall(RENDERER.render(DOCUMENT)))
-    whole = RENDERER.render(markdown(behaviour(SESSION)))
+    whole = RENDERER.render(markdown(behaviour_of(SESSION)))
     changes: dict[str, tuple[int, dict[str, Any]]] = {
         "name": (3, {"tool_calls": (ToolCall("a", text, "{}"),)}),
         "arguments": (3, {"tool_calls": (ToolCall("a", "weather", text),)}),
@@ -171,7 +171,7 @@ def test_nothing_of_a_session_is_markup_of_its_document(text: str, where: str) -
     events[number] = structs.replace(events[number], **fields)
     if where == "limit":
         events.insert(8, ev.LimitReached(text, 1, turn=1))
-    html = RENDERER.render(markdown(behaviour(events)))
+    html = RENDERER.render(markdown(behaviour_of(events)))
 
     assert set(TAGS.findall(html)) <= plain | HARMLESS, html
     headings = re.findall(r"^<h[12]>.*?</h[12]>$", html, re.MULTILINE)
@@ -206,6 +206,6 @@ def test_all_that_was_said_is_in_the_document(file: Path) -> None:
         if text and "<" not in text
     ]
     said += [event.content for event in events if isinstance(event, ev.ToolCallFinished)]
-    document = markdown(behaviour(events))
+    document = markdown(behaviour_of(events))
 
     assert [text for text in said if text.strip("\n") not in document] == []

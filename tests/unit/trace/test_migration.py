@@ -15,7 +15,7 @@ import pytest
 from toolrun.events import AnyEvent
 from toolrun.testing import replay_trace
 from toolrun.trace.header import FORMAT
-from toolrun.trace.migrate import migrate
+from toolrun.trace.migrate import migrate_trace
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ async def test_a_trace_of_an_older_format_is_the_same_session_in_the_newest(
     newest = tmp_path / "newest.jsonl"
     seen: list[Event] = []
 
-    count = migrate(path, newest)
+    count = migrate_trace(path, newest)
     report = await replay_trace(newest, on_event=seen.append)
 
     before, after = read_trace(path), read_trace(newest, check=True)

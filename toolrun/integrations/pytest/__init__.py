@@ -14,19 +14,20 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
+    from toolrun.integrations.pytest.fixtures import OpenSession as OpenSession
+    from toolrun.integrations.pytest.fixtures import RecordedTrace as RecordedTrace
     from toolrun.integrations.pytest.marks import trace_files as trace_files
     from toolrun.integrations.pytest.network import NetworkBlocked as NetworkBlocked
 
-__all__ = ["NetworkBlocked", "trace_files"]
-_HOMES = {"NetworkBlocked": "network", "trace_files": "marks"}
+    __all__: list[str]
+else:
+    from toolrun.exports import offered
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home: the plugin itself is imported at each start of pytest."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    __all__, __getattr__, __dir__ = offered(
+        __name__,
+        {
+            "toolrun.integrations.pytest.fixtures": ("OpenSession", "RecordedTrace"),
+            "toolrun.integrations.pytest.marks": ("trace_files",),
+            "toolrun.integrations.pytest.network": ("NetworkBlocked",),
+        },
+    )

@@ -7,7 +7,7 @@ same code, over the workspace as it is then.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -19,7 +19,9 @@ from toolrun.tools.builtin.inside.writing import Folder
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from toolrun.events import ApprovalRequested
     from toolrun.tools.definition import Tool
+    from toolrun.values import ToolCall
 
 _CHARACTERS: Final = 1024 * 1024
 _LINES: Final = 50_000
@@ -27,26 +29,14 @@ _LOOKS: Final = 1_000_000
 """Lines that are gone through, for all the marks of a patch that each look through a file."""
 
 
-class Call(Protocol):
-    """A call: a `ToolCall`, or an `ApprovalRequested`."""
-
-    @property
-    def name(self) -> str:
-        """Of the tool."""
-        ...
-
-    @property
-    def arguments(self) -> str | dict[str, Any]:
-        """JSON, or what it means."""
-        ...
-
-
 def shows_changes(tool: Tool) -> bool:
     """Whether `change_of` knows what calls of a tool change: it is one of `files()`."""
     return isinstance(tool.work, InBox) and tool.name in CHANGING
 
 
-def change_of(call: Call, workspace: Path | str | None) -> list[tuple[str, str | None, str | None]]:
+def change_of(
+    call: ToolCall | ApprovalRequested, workspace: Path | str | None
+) -> list[tuple[str, str | None, str | None]]:
     """What a call of `edit_file`, `write_file` or `apply_patch` would change.
 
     Ask it for calls of tools of which `shows_changes` holds: another tool may have that name.

@@ -10,7 +10,7 @@ from agent_service.failures import Failure
 from agent_service.service import Tenant, TheService
 from agent_service.sessions import PAGE, read, waiting
 from toolrun import Approve, Decision, Deny, Edit, StoreError
-from toolrun.store.contract import Query
+from toolrun.store import Query
 
 router = APIRouter(prefix="/v1")
 log = structlog.get_logger("agent_service")

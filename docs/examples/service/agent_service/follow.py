@@ -15,7 +15,7 @@ from agent_service.places import Place
 from agent_service.told import Told, interrupted, told
 from agent_service.work import Work
 from toolrun import ConfigError, Event
-from toolrun.store.contract import Store
+from toolrun.store import Store
 
 LOOK_SECONDS = 15.0
 """Who waits looks again after so long: clocks that differ much hide a change from `Watch`."""

@@ -21,6 +21,7 @@ from toolrun import (
     Event,
     ReasoningDelta,
     Retried,
+    Run,
     Session,
     TextDelta,
     ToolCallFinished,
@@ -28,7 +29,6 @@ from toolrun import (
     TurnFinished,
     UserMessage,
 )
-from toolrun.runs import Run
 
 _OVERHEAD = 200
 """Bytes that an event in the ring takes beside its JSON, about."""

@@ -19,8 +19,7 @@ from agent_service.tools import INSTRUCTIONS, TOOLS
 from agent_service.watch import Watch
 from agent_service.work import Work
 from toolrun import Config, Runtime
-from toolrun.store.contract import Store
-from toolrun.store.opening import open_store
+from toolrun.store import Store, open_store
 
 
 class Service(Struct, frozen=True, eq=False):

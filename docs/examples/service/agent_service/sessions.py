@@ -10,10 +10,8 @@ from agent_service.failures import Failure, draining, unknown
 from agent_service.places import START, Place
 from agent_service.service import Service, Tenant, TheService
 from agent_service.told import error_of
-from toolrun import ConfigError
-from toolrun.state import State, fold
-from toolrun.store.contract import Query, SessionInfo
-from toolrun.transcript import to_openai
+from toolrun import ConfigError, State, fold, to_openai
+from toolrun.store import Query, SessionInfo
 
 PAGE = 100
 MOST = 1_000_000

@@ -11,9 +11,8 @@ from msgspec import structs
 
 from agent_service.failures import Failure
 from agent_service.work import Work, is_left_behind
-from toolrun import SessionBusy, ToolrunError
-from toolrun.state import fold
-from toolrun.store.contract import Query, SessionInfo, Store
+from toolrun import SessionBusy, ToolrunError, fold
+from toolrun.store import Query, SessionInfo, Store
 
 LOOK_BACK = 3600.0
 """Seconds: what has been left for longer is nobody's any more, until its user says something."""

@@ -18,6 +18,7 @@ from toolrun import (
     LimitReached,
     ReasoningDelta,
     Retried,
+    Run,
     TextDelta,
     ToolCallFinished,
     ToolCallStarted,
@@ -27,7 +28,6 @@ from toolrun import (
     UserMessage,
     Warned,
 )
-from toolrun.runs import Run
 
 _encode = msgspec.json.Encoder().encode
 _NAMES = {TextDelta: b"TextDelta", ReasoningDelta: b"ReasoningDelta"}

@@ -11,7 +11,7 @@ import anyio
 import structlog
 
 from toolrun import StoreError
-from toolrun.store.contract import Query, Store
+from toolrun.store import Query, Store
 
 _BACK = 10.0
 """Seconds that each question looks back: workers' clocks differ, and writes take time."""

@@ -15,9 +15,16 @@ from agent_service.failures import Failure, draining, failure_of, unknown
 from agent_service.live import Live
 from agent_service.settings import Settings
 from agent_service.watch import Watch
-from toolrun import ConfigError, Decision, Runtime, ServerError, Session, SessionBusy
-from toolrun.state import State
-from toolrun.stream import EventStream
+from toolrun import (
+    ConfigError,
+    Decision,
+    EventStream,
+    Runtime,
+    ServerError,
+    Session,
+    SessionBusy,
+    State,
+)
 
 BUSY_SECONDS = 2.0
 """What a new turn waits for the one before it to let go of the session, here or elsewhere."""

@@ -44,12 +44,12 @@ async def _save(talk: Conversation, rest: str) -> None:
     elif path.suffix == ".json":
         _write(path, msgspec.json.format(msgspec.json.encode(talk.session.messages())) + b"\n")
     else:
-        from toolrun.trace.behaviour import behaviour
+        from toolrun.trace.behaviour import behaviour_of
         from toolrun.trace.markdown import markdown
 
         store = await talk.runtime.store()
         events = await store.read(talk.session.id)
-        _write(path, talk.mask.text(markdown(behaviour(events))).encode(errors="replace"))
+        _write(path, talk.mask.text(markdown(behaviour_of(events))).encode(errors="replace"))
     talk.face.say(f"saved to {path}: {counted(len(talk.session.state.transcript), 'message')}")
 
 

@@ -277,9 +277,9 @@ class Keeping:
 def _imported() -> Callable[[str], SqlStore]:
     """What makes stores, and with it the packages of the database."""
     import toolrun.store.reading  # noqa: F401 - for the first list
-    from toolrun.store.opening import open_store
+    from toolrun.store.opening import sql_store
 
-    return open_store
+    return sql_store
 
 
 def _speaks(event: Durable) -> bool:
