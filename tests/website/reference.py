@@ -99,7 +99,7 @@ def _schemas() -> str:
         file = f"schemas/{name}.schema.json"
         what = _text(schema["description"])
         lines += [f"## {schema['title']}", f"[`{file}`](../../{file}). {what}"]
-        lines += [_table(schema)] if schema.get("properties") else []
+        lines += [_table(schema, name)] if schema.get("properties") else []
         for part, below in schema.get("$defs", {}).items():
             lines += [f"### {_part(name, part)}"]
             lines += [_text(below["description"])] if "description" in below else []
@@ -112,7 +112,7 @@ def _part(schema: str, part: str) -> str:
     return part if part[0].isupper() else f"{part} ({schema})"
 
 
-def _table(schema: dict[str, Any], name: str = "") -> str:
+def _table(schema: dict[str, Any], name: str) -> str:
     rows = (
         f"| {key} | {_kind(below, name)} | {_text(below.get('description', ''))} |"
         for key, below in _keys(schema, "")
