@@ -11,6 +11,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.set-up
 LOG := $(VENV)/set-up.log
 PEERS := .venv-peers
+MUTANTS := .venv-mutants
 DEMO := .venv-demo
 
 # The interpreter to build on: `make PYTHON=/path/to/python` decides, else the first that fits.
@@ -185,6 +186,20 @@ $(PEERS)/.set-up: requirements-dev.txt tests/benchmarks/peers.txt
 	install --no-deps --no-build-isolation -e .; \
 	touch $@
 
+.PHONY: mutants
+mutants: $(MUTANTS)/.set-up ## Would the tests notice? 60 mutants of each module where a bug costs most; an hour
+	@$(MUTANTS)/bin/python -m tests.mutants --count 60
+
+$(MUTANTS)/.set-up: LOG := $(MUTANTS)/set-up.log
+$(MUTANTS)/.set-up: requirements-dev.txt tests/mutants.txt
+	@$(PICK); $(QUIETLY); \
+	echo "toolrun: an environment for mutmut in $(MUTANTS) (about a minute)"; \
+	rm -rf $(MUTANTS); "$$python" -m venv $(MUTANTS) || exit 1; \
+	install() { quietly $(MUTANTS)/bin/python -m pip install --disable-pip-version-check "$$@"; }; \
+	install -r requirements-dev.txt -r tests/mutants.txt; \
+	install --no-deps --no-build-isolation -e .; \
+	touch $@
+
 .PHONY: soak
 soak: $(STAMP) ## 200,000 steps, 20,000 calls in boxes, kills and races, streams: nothing grows or is lost
 	@$(BIN)/python -m tests.benchmarks.soak
@@ -214,6 +229,6 @@ pins: ## Renew requirements-dev.txt and -demo.txt from pyproject.toml (needs uv)
 
 .PHONY: clean
 clean: ## Remove the environment, caches and builds of this folder
-	@rm -rf $(VENV) $(PEERS) $(DEMO) build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
+	@rm -rf $(VENV) $(PEERS) $(DEMO) $(MUTANTS) .mutants build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
 	    .hypothesis .import_linter_cache requirements-d*.new
 	@find toolrun tests -name __pycache__ -prune -exec rm -rf {} +
