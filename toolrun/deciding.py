@@ -61,7 +61,7 @@ class Deciding:
                 check_edit(state, request.name, decision)
             await journal.record(decided(call_id, request.name, decision))
 
-    async def pending(self, id: str, tenant: str | None) -> tuple[ApprovalRequested, ...]:  # noqa: A002
+    async def pending(self, id: str, tenant: str | None) -> tuple[ApprovalRequested, ...]:  # noqa: A002 - as above
         """See `Runtime.pending`."""
         return tuple(fold(await self._store.read(id, tenant)).pending.values())
 
@@ -78,7 +78,7 @@ class Deciding:
                 return expired
             offset += _PAGE
 
-    async def _expire(self, id: str) -> bool:  # noqa: A002
+    async def _expire(self, id: str) -> bool:  # noqa: A002 - as above
         """Deny what waited too long in one session; whether there was such a thing."""
         try:
             if not self._overdue(fold(await self._store.read(id))):  # looked at without a lease
@@ -99,7 +99,7 @@ class Deciding:
     @asynccontextmanager
     async def _held(
         self,
-        id: str,  # noqa: A002
+        id: str,  # noqa: A002 - as above
         tenant: str | None,
         wait: float | None,
     ) -> AsyncIterator[Journal]:

@@ -38,7 +38,7 @@ def forked(journal: Journal, tools: Sequence[Mapping[str, Any]]) -> list[Durable
     return [fork, *copies]
 
 
-def options_of_fork(parts: Parts, own: Options, id: str, changed: Options) -> Options:  # noqa: A002
+def options_of_fork(parts: Parts, own: Options, id: str, changed: Options) -> Options:  # noqa: A002 - what users call it
     """The options of a fork: those of its session, but for what is said to differ.
 
     Args:
@@ -60,7 +60,7 @@ def options_of_fork(parts: Parts, own: Options, id: str, changed: Options) -> Op
     return whole
 
 
-def _trace(mine: Path | None, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002
+def _trace(mine: Path | None, id: str, whole: Options, *, is_said: bool) -> None:  # noqa: A002 - what users call it
     """See that a fork's trace is another file than its session's, which is being written."""
     recording = Recording.of(whole.get("trace"))
     if recording is None or recording.path is True or mine is None:

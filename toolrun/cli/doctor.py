@@ -61,7 +61,7 @@ def doctor(
     return 0 if report.works else 1
 
 
-async def _examined(config: Config, base_url: str, as_json: bool) -> Report:  # noqa: FBT001
+async def _examined(config: Config, base_url: str, as_json: bool) -> Report:  # noqa: FBT001 - an option, passed on
     from toolrun.cli.doctor_table import Progress
     from toolrun.config import Config
     from toolrun.models.doctor import examine

@@ -118,7 +118,7 @@ class Pipe:
         self._waiting: asyncio.Future[bytes] | None = None
         self._ended = False
 
-    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:  # noqa: ARG002
+    async def read(self, prompt: str, *, remember: bool = True, text: str = "") -> str | None:  # noqa: ARG002 - the protocol's
         """See `Reader.read`; after Ctrl-C there are no more lines."""
         while b"\n" not in self._buffer and not self._ended:
             chunk = await self._chunk()

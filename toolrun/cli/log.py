@@ -61,7 +61,7 @@ class Mask:
     def __call__(
         self,
         logger: Any,  # noqa: ARG002 - a processor's signature
-        method: str,  # noqa: ARG002
+        method: str,  # noqa: ARG002 - structlog's
         event: MutableMapping[str, Any],
     ) -> MutableMapping[str, Any]:
         """Be a processor of structlog."""

@@ -72,8 +72,8 @@ async def _asked(
     found: list[Path],
     options: AgainstOptions,
     config: Config,
-    exit_first: bool,  # noqa: FBT001
-    shown: bool,  # noqa: FBT001
+    exit_first: bool,  # noqa: FBT001 - an option, passed on
+    shown: bool,  # noqa: FBT001 - an option, passed on
 ) -> list[Against]:
     from toolrun.cli.watch import Interrupts
 

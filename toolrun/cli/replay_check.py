@@ -65,8 +65,8 @@ def check(files: Sequence[Path], *, strictness: Strictness, exit_first: bool, as
 async def _checked(
     found: list[Path],
     strictness: Strictness,
-    exit_first: bool,  # noqa: FBT001
-    shown: bool,  # noqa: FBT001
+    exit_first: bool,  # noqa: FBT001 - an option, passed on
+    shown: bool,  # noqa: FBT001 - an option, passed on
 ) -> list[Checked]:
     checked: list[Checked] = []
     screen = s.Screen.of(sys.stdout)

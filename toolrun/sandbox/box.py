@@ -72,7 +72,7 @@ class Box:
         self._init_pidfd: int | None = None
         self._unheld: int | None = None
         try:
-            self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603
+            self._process: subprocess.Popen[bytes] = subprocess.Popen(  # noqa: S603 - our own arguments
                 start.command,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

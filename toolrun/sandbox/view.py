@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SYSTEM_FOLDERS: Final = ("/usr/bin", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/share")
 """Not all of /usr: images keep applications, with their secrets, in /usr/src and /usr/local."""
 
-_RESERVED: Final = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/sys", "/tmp", "/usr")  # noqa: S108
+_RESERVED: Final = ("/", "/bin", "/dev", "/etc", "/lib", "/proc", "/sys", "/tmp", "/usr")  # noqa: S108 - of the box
 
 Hide = Literal["secrets", "dotted", "nothing"]
 

@@ -35,7 +35,7 @@ def connect(
 
 @lru_cache(maxsize=1)
 def _bounded(psycopg: Any) -> Any:
-    class Bounded(psycopg.Connection):  # type: ignore[misc]
+    class Bounded(psycopg.Connection):  # type: ignore[misc]  # of an untyped package
         """A connection whose statements take no longer than `seconds`."""
 
         seconds: float | None = None

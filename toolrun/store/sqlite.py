@@ -38,7 +38,7 @@ ON leases.session = {_parts(0)} AND leases.token = {_parts(1)} AND leases.owner 
 _ADD_SAID: Final = f"""
 INSERT INTO said (session, seq, text)
 SELECT {_parts(0, 2, 6)} FROM json_each(?) AS given WHERE {_parts(6)} IS NOT NULL
-"""  # noqa: S608
+"""  # noqa: S608 - of constants
 _SHOW: Final = """
 UPDATE sessions SET tenant = ?, title = ?, status = ?, created = ?, updated = ?, seq = ?, turns = ?
 WHERE id = ?
@@ -49,7 +49,7 @@ SELECT {_parts(0, 1, 2, 3, 4, 5, 6, 7)} FROM json_each(?) AS given WHERE true
 ON CONFLICT (id) DO UPDATE SET tenant = excluded.tenant, title = excluded.title,
     status = excluded.status, created = excluded.created, updated = excluded.updated,
     seq = excluded.seq, turns = excluded.turns
-"""  # noqa: S608
+"""  # noqa: S608 - of constants
 WAL_BYTES: Final = 64 << 20
 """What stays of the file beside the database once all in it is in the database."""
 BUSY_SECONDS: Final = 2.0

@@ -39,7 +39,7 @@ class Sql:
     def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         self.text: str = str(compiled)
-        self._names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]
+        self._names: list[str] = list(compiled.positiontup or ())  # type: ignore[attr-defined]  # the dialect's
         self._given: dict[str, Any] = dict(compiled.params)
 
     def args(self, values: dict[str, Any]) -> list[Any]:
@@ -75,7 +75,7 @@ class Statements:
 
     def _added(self, table: Table) -> Sql:
         """A row is added, where there is none of its key."""
-        return self._sql(self._insert(table).on_conflict_do_nothing())  # type: ignore[attr-defined]
+        return self._sql(self._insert(table).on_conflict_do_nothing())  # type: ignore[attr-defined]  # the dialect's
 
     def _say_appending(self) -> None:
         """What appends events."""

@@ -173,7 +173,7 @@ class SqlStore:
             some = found[at : at + removing.AT_ONCE]
             removed += await self._do(
                 "remove sessions",
-                lambda tx, some=some: removing.purge(tx, some, owner, writer.held),  # type: ignore[misc]
+                lambda tx, some=some: removing.purge(tx, some, owner, writer.held),  # type: ignore[misc]  # a lambda with a default
             )
         return removed
 
@@ -186,7 +186,7 @@ class SqlStore:
         for (session,) in found:
             await self._do(
                 f"rebuild session {session!r}",
-                lambda tx, session=session: removing.rebuild(tx, session),  # type: ignore[misc]
+                lambda tx, session=session: removing.rebuild(tx, session),  # type: ignore[misc]  # a lambda with a default
             )
         return len(found)
 

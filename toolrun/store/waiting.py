@@ -73,7 +73,7 @@ def deliver(jobs: Iterable[Job[Any]]) -> None:
     loops: dict[Any, list[Job[Any]]] = {}
     for job in jobs:
         if job._post is not None:  # noqa: SLF001 - its other half
-            loops.setdefault(job._post, []).append(job)  # noqa: SLF001
+            loops.setdefault(job._post, []).append(job)  # noqa: SLF001 - as above
     for post, woken in loops.items():
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             post(woken[0].wake if len(woken) == 1 else _Wake(woken))

@@ -167,7 +167,7 @@ class Writer:
         """Store events with a look at what is there; each alone where one of them cannot be."""
         for attempt in count():
             try:
-                sessions = self._transacted(lambda tx, jobs=jobs: append(tx, jobs))  # type: ignore[misc]
+                sessions = self._transacted(lambda tx, jobs=jobs: append(tx, jobs))  # type: ignore[misc]  # a lambda with a default
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
                 if not self._database.is_transient(error):
                     self._append_each(jobs, error)

@@ -38,7 +38,7 @@ class _UnhurriedMeter(Meter):
 class RecordedWaits(Retries, frozen=True):
     """Retries where the trace has them, after the waits that it has."""
 
-    def wait(self, error: ServerError, attempt: int, key: str) -> float | None:  # noqa: ARG002
+    def wait(self, error: ServerError, attempt: int, key: str) -> float | None:  # noqa: ARG002 - as `Retries.wait`
         """See `Retries.wait`."""
         return error.retry_after
 

@@ -140,7 +140,7 @@ class _Replayed(Runtime):
         self._plan = plan
         self._cast = cast
 
-    def assemble(self, session_id: str | None, options: Options) -> Parts:  # noqa: ARG002
+    def assemble(self, session_id: str | None, options: Options) -> Parts:  # noqa: ARG002 - as `Runtime.assemble`
         plan, cast = self._plan, self._cast
         recorded = plan.opened.settings
         try:

@@ -133,7 +133,7 @@ class Stepwise:
         self.mismatch = self.mismatch or mismatch
         return self.mismatch
 
-    async def _restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002
+    async def _restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002 - as a `Restore`
         """Say of undone files what the trace says: no disk is touched."""
         return next(self._undone, ())
 

@@ -102,7 +102,7 @@ class Compiled:
         if not self._refers:
             return
         import referencing
-        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+        from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]  # without types
         from referencing.jsonschema import DRAFT202012
 
         registry = REGISTRY if self._registry is None else REGISTRY.combine(self._registry)

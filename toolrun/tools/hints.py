@@ -54,7 +54,7 @@ def _rewritten(hint: Any, above: tuple[Any, ...]) -> Any:
         if typing.get_origin(each) not in _MARKS and key in hint.__optional_keys__:
             new = typing_extensions.NotRequired[new]
         fields[key] = new
-    made = typing_extensions.TypedDict(hint.__name__, fields)  # type: ignore[misc]
+    made = typing_extensions.TypedDict(hint.__name__, fields)  # type: ignore[misc]  # made at run time
     made.__doc__, made.__module__ = hint.__doc__, hint.__module__
     return made
 

@@ -229,7 +229,7 @@ def _generator() -> type[GenerateJsonSchema]:
     class Quiet(GenerateJsonSchema):
         """A default that JSON cannot hold is left out: the function knows it."""
 
-        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+        ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012 - pydantic's own
 
         def is_subclass_schema(self, schema: Any) -> Any:
             """Refuse a class as an argument, where pydantic would let anything through."""

@@ -103,7 +103,7 @@ class Work(Generic[T]):
                 raise
         if self._error is not None:
             raise self._error
-        return self._value  # type: ignore[return-value]
+        return self._value  # type: ignore[return-value]  # there, once it has ended
 
     def tell(self, function: Callable[[], None]) -> None:
         """From the thread: have the loop call a function, and wait until it has."""

@@ -95,7 +95,7 @@ def _write(folder: int, name: str, text: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)
     try:
-        with open(os.open(temporary, _NEW, 0o600, dir_fd=folder), "wb") as file:  # noqa: PTH123
+        with open(os.open(temporary, _NEW, 0o600, dir_fd=folder), "wb") as file:  # noqa: PTH123 - a descriptor
             file.write(text)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except OSError:

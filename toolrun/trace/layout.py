@@ -81,7 +81,7 @@ def found(path: Path, part: int) -> Path | None:
     name = str(place)
     if os.path.isfile(name):  # noqa: PTH113 - see above
         return place
-    return packed(place) if os.path.isfile(name + PACKED) else None  # noqa: PTH113
+    return packed(place) if os.path.isfile(name + PACKED) else None  # noqa: PTH113 - as above
 
 
 def head_at(file: Path) -> Head | None:

@@ -113,7 +113,7 @@ class Cast:
         if stop is not None and not failed:
             cursor.interrupt = partial(interrupt, stop, running)
 
-    async def restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002
+    async def restore(self, changes: Sequence[FileChange]) -> tuple[str, ...]:  # noqa: ARG002 - as a `Restore`
         """Say of undone files what the trace says: no disk is touched."""
         undone = self.cursor.expected
         return undone.left if isinstance(undone, TurnUndone) else ()

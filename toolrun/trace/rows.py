@@ -199,7 +199,7 @@ class Rows:
                 pieces = []
             if kind in _ROWS:
                 of = kind
-                pieces.append(event)  # type: ignore[arg-type]
+                pieces.append(event)  # type: ignore[arg-type]  # `kind` says so
             else:
                 assert not isinstance(event, Run), "its kind has rows of its own"
                 found.append(self._row(event))

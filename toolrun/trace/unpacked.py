@@ -7,7 +7,7 @@ import zlib
 from typing import TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer  # type: ignore[attr-defined]
+    from collections.abc import Buffer  # type: ignore[attr-defined]  # Python 3.12's
 
 _BLOCK: Final = 1 << 16
 _GZIP: Final = zlib.MAX_WBITS | 16

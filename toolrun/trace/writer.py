@@ -152,7 +152,7 @@ class TraceSink:
         except Exception as error:  # noqa: BLE001 - whatever it is, the session goes on
             self._fail(error)
 
-    def _header(self, part: int = 1, resumed: bool = False) -> bytes:  # noqa: FBT001, FBT002
+    def _header(self, part: int = 1, resumed: bool = False) -> bytes:  # noqa: FBT001, FBT002 - as a TraceFile asks
         """The line that a file begins with, or goes on with."""
         header = header_of(
             self._session, self._clock(), part=part, resumed=resumed, opened=self.opened

@@ -17,7 +17,7 @@ from toolrun.extras import need
 
 need("agents", "agents", "toolrun.integrations.agents")
 
-from toolrun.integrations.agents.model import ToolrunModel, ToolrunProvider  # noqa: E402
-from toolrun.integrations.agents.tools import function_tools  # noqa: E402
+from toolrun.integrations.agents.model import ToolrunModel, ToolrunProvider  # noqa: E402 - behind the check
+from toolrun.integrations.agents.tools import function_tools  # noqa: E402 - behind the check
 
 __all__ = ["ToolrunModel", "ToolrunProvider", "function_tools"]

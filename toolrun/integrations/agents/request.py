@@ -103,7 +103,7 @@ def _elsewhere() -> None:
 
 def _choice(choice: Any) -> str | dict[str, Any] | None:
     if choice is None or choice in ("auto", "required", "none"):
-        return choice  # type: ignore[no-any-return]
+        return choice  # type: ignore[no-any-return]  # the SDK's union
     if not isinstance(choice, str):
         raise ConfigError(f"model_settings.tool_choice must be a name, not {choice!r}")
     return {"type": "function", "function": {"name": choice}}

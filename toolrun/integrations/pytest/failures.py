@@ -87,7 +87,7 @@ def explained(
     if isinstance(found, AgentAssertionError):
         said: Sequence[Said] = found.said
     else:
-        said = conversation(found.transcript)  # type: ignore[attr-defined]
+        said = conversation(found.transcript)  # type: ignore[attr-defined]  # set where it was raised
         if scene is not None:
             message += f"\n{_which(scene, root, test)}"
         if not _within(error, found):

@@ -175,11 +175,11 @@ def _assembled_by(scene: Scene) -> Iterator[None]:
         return scene.assemble(self, session_id, options)
 
     before = Runtime.assemble
-    Runtime.assemble = assemble  # type: ignore[method-assign]
+    Runtime.assemble = assemble  # type: ignore[method-assign]  # for the time of the test
     try:
         yield
     finally:
-        Runtime.assemble = before  # type: ignore[method-assign]
+        Runtime.assemble = before  # type: ignore[method-assign]  # for the time of the test
 
 
 def _written(new: NewTrace, runtime: Runtime, options: Options) -> Recording:

@@ -125,7 +125,7 @@ def refused(error: Exception) -> ServerError:
 
 def _given(extra: Mapping[str, Any], kind: type) -> dict[str, Any]:
     """What a user gives of `SamplingParams`, by its fields."""
-    fields: Sequence[str] = kind.__struct_fields__  # type: ignore[attr-defined]
+    fields: Sequence[str] = kind.__struct_fields__  # type: ignore[attr-defined]  # a msgspec Struct
     given = {name: value for name, value in extra.items() if name != _XARGS}
     for name in given:
         if name in _OURS or name.startswith("_") or name not in fields:

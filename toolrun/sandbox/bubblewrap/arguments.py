@@ -104,7 +104,7 @@ def arguments(
         *("--file", str(descriptors.passwd), "/etc/passwd"),
         *("--file", str(descriptors.group), "/etc/group"),
         *("--proc", "/proc", *proc.hidden(), "--dev", "/dev"),
-        *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108
+        *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", "/dev/shm"),  # noqa: S108 - of the box
         *("--size", str(order.profile.disk_bytes), "--perms", "1777", "--tmpfs", HOME),
         *_scratch(order.profile),
         *(part for folder, masks in folders for part in _shown(folder, masks, order.layer)),

@@ -265,7 +265,7 @@ def _build_dataclass(kind: Any, value: dict[str, Any]) -> Any:
     fields = kind.__dataclass_fields__
     for field in fields.values():
         special = type(field.default).__module__.startswith("pydantic")
-        if special or field._field_type.name not in {"_FIELD", "_FIELD_CLASSVAR"}:  # noqa: SLF001
+        if special or field._field_type.name not in {"_FIELD", "_FIELD_CLASSVAR"}:  # noqa: SLF001 - no public name tells
             raise _Unknown
     hints = _hints(kind)
     return kind(**{name: _build(hints.get(name, object), item) for name, item in value.items()})

@@ -112,7 +112,7 @@ def resolve(boot: dict[str, Any], qualname: str) -> Callable[..., Any]:
     found: Any = load(boot)
     for part in qualname.split("."):
         found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
+    return found  # type: ignore[no-any-return]  # by its name
 
 
 def _module(name: str, file: str, *, by_name: bool) -> Any:
@@ -200,7 +200,7 @@ def part(boot: dict[str, Any], key: str, name: str) -> Any:
 
         code: CodeType = marshal.loads(boot[key])  # noqa: S302 - bytes that the parent compiled
         _PARTS[key] = {"__name__": f"toolrun.sandbox.inside.{key}"}
-        exec(code, _PARTS[key])  # noqa: S102
+        exec(code, _PARTS[key])  # noqa: S102 - as above
     return _PARTS[key][name]
 
 

@@ -97,7 +97,7 @@ def _code(boot: dict[str, Any], key: str) -> dict[str, Any]:
 
     code: CodeType = marshal.loads(boot[key])  # noqa: S302 - bytes that the parent compiled
     names: dict[str, Any] = {"__name__": f"toolrun.sandbox.inside.{key}"}
-    exec(code, names)  # noqa: S102
+    exec(code, names)  # noqa: S102 - as above
     return names
 
 
@@ -196,7 +196,7 @@ def _child(boot: dict[str, Any], job: dict[str, Any], request: list[int]) -> Non
     for descriptor, standard in ((stdin, 0), (stdout, 1), (stderr, 2)):
         os.dup2(descriptor, standard)
         os.close(descriptor)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a TextIOWrapper
     job["run"](boot, details, result)
 
 

@@ -50,7 +50,7 @@ class Overlaid:
         """Whether it stands for something that was deleted."""
         return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
-    def gone(self, parts: Parts, layer: int, workspace: Sequence[str]) -> Iterable[str]:  # noqa: ARG002
+    def gone(self, parts: Parts, layer: int, workspace: Sequence[str]) -> Iterable[str]:  # noqa: ARG002 - see Marks
         """The names in a folder of the workspace that a folder of the layer has no more."""
         try:
             replaced = os.getxattr(layer, "user.overlay.opaque") == b"y"

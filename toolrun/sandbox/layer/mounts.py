@@ -29,7 +29,7 @@ MS_NOSUID, MS_NODEV, MS_REC, MS_SLAVE, MS_BIND = 2, 4, 0x4000, 0x80000, 0x1000
 MNT_DETACH = 2
 FLAGS = MS_NOSUID | MS_NODEV
 # Covered in this namespace alone: a folder of every Linux that no box needs a file of.
-PLACES = ("/sys", "/dev/shm", "/mnt")  # noqa: S108
+PLACES = ("/sys", "/dev/shm", "/mnt")  # noqa: S108 - of the box
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

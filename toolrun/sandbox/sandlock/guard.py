@@ -59,7 +59,7 @@ def _supervise(request: dict[str, Any]) -> None:
     for number in (signal.SIGTERM, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
     sys.path.append(request["site"])
-    from sandlock import Sandbox  # type: ignore[import-not-found, import-untyped, unused-ignore]
+    from sandlock import Sandbox  # type: ignore[import-not-found, import-untyped, unused-ignore]  # an extra
 
     here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     message = json.dumps({name: request[name] for name in ("command", "env", "filters")}).encode()

@@ -23,7 +23,7 @@ async def _doctor(talk: Conversation, rest: str) -> None:
     for url in talk.config.base_urls:
         if is_embedded(url):
             await _examined_here(talk)
-        elif not await stoppable(talk, lambda url=url: _examined(talk, url)):  # type: ignore[misc]
+        elif not await stoppable(talk, lambda url=url: _examined(talk, url)):  # type: ignore[misc]  # a lambda with a default
             talk.face.say("stopped")
             return
 

@@ -152,7 +152,7 @@ async def _resumed(
     raise SessionBusy(f"session {id!r} is still held by another process")
 
 
-async def _stored(talk: Conversation, id: str) -> Sequence[Durable]:  # noqa: A002
+async def _stored(talk: Conversation, id: str) -> Sequence[Durable]:  # noqa: A002 - as sessions have
     events = await talk.keeping.read(id)
     before = before_running_turn(events)
     if len(before) < len(events):
@@ -162,7 +162,7 @@ async def _stored(talk: Conversation, id: str) -> Sequence[Durable]:  # noqa: A0
 
 async def _fork(
     talk: Conversation,
-    id: str,  # noqa: A002
+    id: str,  # noqa: A002 - as sessions have
     events: Sequence[Durable],
     options: dict[str, Any],
 ) -> Session:

@@ -89,7 +89,7 @@ class _Pressed:
     def newline(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - as all of them
         self._draft.buffer.newline(copy_margin=False)
 
-    def stop(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def stop(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._hands.stop()
 
     def end(self, event: KeyPressEvent) -> None:
@@ -100,23 +100,23 @@ class _Pressed:
         else:
             self._hands.leave()
 
-    def suspend(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def suspend(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._hands.suspend()
 
-    def anew(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def anew(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._hands.anew()
 
-    def write(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def write(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._hands.write()
 
     def up(self, event: KeyPressEvent) -> None:
         if self._draft.buffer.text or not self._hands.take_back():
             event.current_buffer.auto_up(count=event.arg)
 
-    def before(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def before(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._move(-1)
 
-    def after(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def after(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._move(1)
 
     def _move(self, by: int) -> None:
@@ -124,10 +124,10 @@ class _Pressed:
             if each is not None:
                 each.move(by)
 
-    def close(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def close(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._draft.buffer.complete_state = None
 
-    def rub_out(self, event: KeyPressEvent) -> None:  # noqa: ARG002
+    def rub_out(self, event: KeyPressEvent) -> None:  # noqa: ARG002 - prompt_toolkit's
         self._draft.rub_out()
 
     def paste(self, event: KeyPressEvent) -> None:

@@ -59,7 +59,7 @@ def run(code: str, name: str, names: dict[str, Any]) -> bool:
         exec(compile(tree, name, "exec"), names)  # noqa: S102 - what the box is for
         if last is not None:
             assert isinstance(last, ast.Expr)
-            value = eval(compile(ast.Expression(last.value), name, "eval"), names)  # noqa: S307
+            value = eval(compile(ast.Expression(last.value), name, "eval"), names)  # noqa: S307 - what the box is for
             if value is not None:
                 names["_"] = value
                 print(repr(value))  # noqa: T201 - what it is for

@@ -113,7 +113,7 @@ def _Converter(url: str, links: list[str]) -> Any:  # noqa: N802 - makes an obje
         """Text and links; of an image what stands for it."""
 
         def process_text(self, el: Any, parent_tags: Any = None) -> str:
-            text = super().process_text(el, parent_tags)  # type: ignore[misc]
+            text = super().process_text(el, parent_tags)  # type: ignore[misc]  # of an untyped package
             return str(text).translate(_BRACKETS)
 
         def convert_img(self, el: Any, text: str, parent_tags: Any) -> str:

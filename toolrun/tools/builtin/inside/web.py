@@ -26,7 +26,7 @@ _AGENT = "Mozilla/5.0 (compatible; toolrun)"
 _ENCODINGS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
-def fetch(url: str, seconds: float, source: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002
+def fetch(url: str, seconds: float, source: bool = False) -> dict[str, Any]:  # noqa: FBT001, FBT002 - a call's arguments
     """A page of the web: `url` (after redirects), `title`, `text`, `links`; or `error`."""
     try:
         body, kind, charset, url = _read(url, seconds)
