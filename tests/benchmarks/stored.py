@@ -11,7 +11,6 @@ from toolrun import Runtime
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from contextlib import AbstractAsyncContextManager
 
 SQLITE: Final = "toolrun, SQLite"
 POSTGRES: Final = "toolrun, PostgreSQL"
@@ -27,14 +26,6 @@ class Keeping(Protocol):
     async def resume(self, session: str) -> int:
         """Have an old one ready to go on with; says how many messages it has."""
         ...
-
-
-class KeptEntry(Protocol):
-    """Opens a contestant for a server, and for a database: a URL, or the path of a file."""
-
-    def __call__(
-        self, url: str, model: str, store: str | None
-    ) -> AbstractAsyncContextManager[Keeping]: ...
 
 
 class KeptSession:

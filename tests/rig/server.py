@@ -288,11 +288,6 @@ def environment_of(installation: Installation, progress: Progress) -> dict[str, 
 _running: dict[int, VllmServer] = {}
 
 
-def supervisors() -> frozenset[int]:
-    """Ids of the processes that hold this process's running servers: children that are no leak."""
-    return frozenset(_running)
-
-
 def parse_metrics(text: str) -> dict[str, float]:
     """Parse the Prometheus text format: sums by sample name, without histogram buckets."""
     sums: dict[str, float] = {}

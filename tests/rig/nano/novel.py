@@ -46,12 +46,6 @@ def _data() -> dict[str, Any]:
     return body
 
 
-def _weighed(line: str) -> list[str]:
-    if line[0] != "*":
-        return [line]
-    return [line[3:]] * int(line[1])
-
-
 def make_up(values: Values, r: Random) -> Family:
     """A family of one tool that nobody knows."""
     draw = r.random()
