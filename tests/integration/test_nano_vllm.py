@@ -1,7 +1,7 @@
-"""Does a real vLLM serve the embedded model, and does a session run errands with it, unscripted?
+"""Does a real vLLM serve the embedded model, and does a session run chores with it, unscripted?
 
 Everything is real here: the words are the model's own, scheduler, sampler, parsers and streaming
-are vLLM's, tools run in boxes. All errands of a way of sampling run at once, which costs vLLM
+are vLLM's, tools run in boxes. All chores of a way of sampling run at once, which costs vLLM
 little more than one.
 """
 
@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 import pytest
 
-from tests.integration.errands import (
-    ERRANDS,
+from tests.integration.chores import (
+    CHORES,
     SECRETS,
-    Errands,
+    Chores,
     calls_of,
     is_secret,
     prepare,
@@ -55,7 +55,7 @@ _OFFERED: Final = {
 
 @pytest.fixture(scope="module")
 def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[VllmServer, str], Ran]:
-    """Gives what came of all errands by a server and a way; they run when first asked for."""
+    """Gives what came of all chores by a server and a way; they run when first asked for."""
     workspace = prepare(tmp_path_factory.mktemp("workspace"))
     known: dict[tuple[str, str], Ran] = {}
 
@@ -63,19 +63,19 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[[VllmServer, str],
         key = (server.version, way)
         if key not in known:
             via, streamed = WAYS[way]
-            known[key] = anyio.run(Errands(server, workspace, via, streamed=streamed).run)
+            known[key] = anyio.run(Chores(server, workspace, via, streamed=streamed).run)
         return known[key]
 
     return get
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_errands_are_run(
+def test_chores_are_run(
     nano_vllm: VllmServer, ran: Callable[[VllmServer, str], Ran], way: str
 ) -> None:
     found, _ = ran(nano_vllm, way)
 
-    for name, turns in ERRANDS.items():
+    for name, turns in CHORES.items():
         for turn, answer in zip(turns, found[name], strict=True):
             assert answer.status == "finished", name
             assert calls_of(answer) == turn.calls, (name, turn.ask)
@@ -106,7 +106,7 @@ def test_and_is_not_known_where_a_client_drops_the_reasoning(nano_vllm: VllmServ
 
 
 def _known_without(server: VllmServer, kind: str) -> bool:
-    """Run an errand as a client does that sends no reasoning back."""
+    """Run a chore as a client does that sends no reasoning back."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": secret(kind)}]
     thought = ""
     for _ in range(_MOST_STEPS):

@@ -1,4 +1,4 @@
-"""Which errands does the embedded model run surely, sampled and not scripted?
+"""Which chores does the embedded model run surely, sampled and not scripted?
 
 Each is a session with real tools: what is asked, which calls must come of it and how they end, what
 the answers must have. No word of a reply is compared that is not a result's: another model of the
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import anyio
 
-from tests.integration.errand_tools import get_weather, read_file, word_count
+from tests.integration.chore_tools import get_weather, read_file, word_count
 from toolrun import ReasoningDelta, Runtime, Sampling, TextDelta, tool
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Turn:
     must: tuple[str, ...] = ("",)
 
 
-ERRANDS: Final[dict[str, tuple[Turn, ...]]] = {
+CHORES: Final[dict[str, tuple[Turn, ...]]] = {
     "two calls, then another turn": (
         Turn(
             "How many words are in essay.txt, and what's the weather in Oslo?",
@@ -90,7 +90,7 @@ SECRETS: Final = ("animal", "colour", "number", "city", "fruit", "password")
 
 
 def secret(kind: str) -> str:
-    """The request for an errand that nobody runs who forgets what was thought."""
+    """The request for a chore that nobody runs who forgets what was thought."""
     return (
         f"Think of a secret {kind} and tell nobody. Then read notes.md. "
         f"At the end call submit with your {kind}."
@@ -133,7 +133,7 @@ def submit(answer: str) -> str:
 
 
 def prepare(workspace: Path) -> Path:
-    """Write the files that the errands read, for boxes of another user."""
+    """Write the files that the chores read, for boxes of another user."""
     for folder in (workspace, *workspace.parents[:2]):
         folder.chmod(0o755)
     for name, text in FILES.items():
@@ -141,8 +141,8 @@ def prepare(workspace: Path) -> Path:
     return workspace
 
 
-class Errands:
-    """Runs all errands at once by one way of sampling, each in a session of its own.
+class Chores:
+    """Runs all chores at once by one way of sampling, each in a session of its own.
 
     Args:
         server: one that serves the embedded model.
@@ -163,21 +163,21 @@ class Errands:
         self._streamed = streamed
 
     async def run(self) -> tuple[dict[str, list[Answer]], dict[str, Answer]]:
-        """The answers, turn by turn: of the errands, and of those with a secret."""
+        """The answers, turn by turn: of the chores, and of those with a secret."""
         found: dict[str, list[Answer]] = {}
         kept: dict[str, Answer] = {}
 
-        async def errand(name: str) -> None:
+        async def chore(name: str) -> None:
             async with runtime.session(tools=tools()) as session:
-                found[name] = [await self._ask(session, turn.ask) for turn in ERRANDS[name]]
+                found[name] = [await self._ask(session, turn.ask) for turn in CHORES[name]]
 
         async def keep(kind: str) -> None:
             async with runtime.session(tools=[read_file, submit]) as session:
                 kept[kind] = await self._ask(session, secret(kind))
 
         async with Runtime(**self._options) as runtime, anyio.create_task_group() as group:
-            for name in ERRANDS:
-                group.start_soon(errand, name)
+            for name in CHORES:
+                group.start_soon(chore, name)
             for kind in SECRETS:
                 group.start_soon(keep, kind)
         return found, kept
@@ -198,7 +198,7 @@ class Errands:
 
 
 def calls_of(answer: Answer) -> tuple[Call, ...]:
-    """The calls of a turn, as an errand has them."""
+    """The calls of a turn, as a chore has them."""
     return tuple(
         Call(made.name, json.loads(made.arguments), made.result.outcome if made.result else "none")
         for made in answer.tool_calls

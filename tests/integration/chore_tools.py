@@ -1,4 +1,4 @@
-"""Tools of errands that the embedded model runs: a box imports them from this file."""
+"""Tools of chores that the embedded model runs: a box imports them from this file."""
 
 from __future__ import annotations
 
