@@ -142,11 +142,13 @@ compiled: $(STAMP)
 coverage: $(STAMP) ## The same tests, and the lines and branches that they reach
 	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load' --cov --cov-report=term
 
+# Tests of properties take a quarter of their examples in `make test` (tests/rig/examples.py).
 .PHONY: test-all
+test-all: export TOOLRUN_EXAMPLES := all
 test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 GB at the first time)
 	@$(BIN)/python -m tests.rig install --version all --clients
 	@$(BIN)/python -m pytest -m alone
-	@$(BIN)/python -m pytest -n 3 -m 'load and not vllm and not alone'
+	@$(BIN)/python -m pytest -n 3 -m '(load or hypothesis) and not vllm and not alone'
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m vllm
 
 .PHONY: lint

@@ -18,13 +18,16 @@ from hypothesis import settings
 from hypothesis.strategies import text
 
 from tests.rig import leaks
+from tests.rig.examples import examples
 from tests.rig.mock import MockServer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
 # Machines are shared: a slow example is no finding. In CI the examples are the same each time.
-settings.register_profile("toolrun", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile(
+    "toolrun", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=examples()
+)
 settings.load_profile("toolrun")
 
 pytest_plugins = [

@@ -32,7 +32,7 @@ def any_life(tmp_path: Path, anyio_backend: str) -> Iterator[type[AnyLife]]:
 
 
 def test_some_lives(any_life: type[AnyLife]) -> None:
-    run_state_machine_as_test(any_life, settings=settings(max_examples=5, stateful_step_count=12))
+    run_state_machine_as_test(any_life, settings=settings(max_examples=3, stateful_step_count=12))
 
 
 @pytest.mark.load

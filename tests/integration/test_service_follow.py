@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from tests.rig.examples import examples
 from toolrun import (
     AssistantMessage,
     ConfigError,
@@ -204,7 +205,7 @@ def _moves() -> st.SearchStrategy[tuple[str, int]]:
     return st.tuples(st.sampled_from(names), st.integers(0, 3))
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(st.lists(_moves(), max_size=60), st.sampled_from([0, 700, 100_000]))
 def test_once_each_in_order_and_the_words_so_far(
     moves: list[tuple[str, int]], ring_bytes: int

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from tests.integration.agent_tools import word_count
+from tests.rig.examples import examples
 from tests.rig.mock import Call, Step
 from toolrun import (
     AssistantMessage,
@@ -364,7 +365,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)
 calls = st.builds(ToolCall, texts, texts, texts)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     st.lists(
         st.builds(

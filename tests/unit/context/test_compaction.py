@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from tests.unit.context.talker import (
     SUMMARY,
     Heard,
@@ -310,7 +311,7 @@ TURN = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(40), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     turns=st.lists(TURN, min_size=1, max_size=7),
     how=st.sampled_from(["trim", "summarise", "stop"]),

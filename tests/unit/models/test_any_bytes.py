@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun import AssistantMessage, ChatModel, Request, Timeouts, ToolrunError
 from toolrun.events import UserMessage
 from toolrun.models import faults
@@ -164,7 +165,9 @@ async def sampled(sender: Sender, *, stream: bool) -> AssistantMessage | Toolrun
 
 
 HTTP = settings(
-    max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=examples(60),
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
 )
 
 

@@ -13,6 +13,7 @@ import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun import (
     AssistantMessage,
     MalformedOutput,
@@ -284,7 +285,7 @@ KINDS = st.sampled_from(
     events=st.lists(st.tuples(KINDS, JUNK), max_size=8),
     garbage=st.lists(st.binary(max_size=40), max_size=2),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 def test_whatever_comes_ends_in_a_message_or_a_named_error(
     events: list[tuple[bytes, Any]], garbage: list[bytes]
 ) -> None:

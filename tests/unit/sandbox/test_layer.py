@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Sandbox, load_profile
 from toolrun.sandbox.layer import holder
@@ -96,7 +97,7 @@ def pair(tmp_path: Path) -> Iterator[Pair]:
     made.close()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(trees, st.sets(paths, max_size=4), trees)
 def test_any_change_gets_there_and_back(
     before: dict[str, bytes | None], gone: set[str], new: dict[str, bytes | None]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.sandbox.protocol import (
     END,
     ERROR,
@@ -32,7 +33,7 @@ kinds = st.sampled_from([b"S", b"T", b"J", b"E", b"L", b"P", b".", b"?"])
 frames = st.lists(st.builds(frame, kinds, st.binary(max_size=40)), max_size=8).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(st.one_of(frames, st.binary(max_size=200)), st.integers(1, 50))
 def test_anything_may_come(data: bytes, size: int) -> None:
     reply = Reply(LIMIT)

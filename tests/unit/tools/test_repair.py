@@ -10,6 +10,7 @@ import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.tools.malformed import diagnose
 from toolrun.tools.repair import flaw_of, mend_arguments, plain_name
 from toolrun.tools.validation import MAX_BYTES, ArgumentsInvalid, Validator, parse
@@ -177,7 +178,7 @@ VALUES = st.recursive(
 OBJECTS = st.dictionaries(st.text(), VALUES, min_size=1)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(OBJECTS, st.data())
 def test_every_beginning_of_an_object_is_truncated(value: Any, data: Any) -> None:
     text = json.dumps(value, ensure_ascii=data.draw(st.booleans()))
@@ -187,7 +188,7 @@ def test_every_beginning_of_an_object_is_truncated(value: Any, data: Any) -> Non
     assert flaw_of(text[:at]) == "truncated"
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(OBJECTS, st.data())
 def test_a_letter_that_is_no_json_makes_it_garbled(value: Any, data: Any) -> None:
     text = json.dumps(value)

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from tests.unit.trace.journals import OPENED
 from toolrun.events import (
     AssistantMessage,
@@ -94,7 +95,7 @@ def steps(draw: st.DrawFn) -> list[Recorded]:
     return [*events, *draw(st.lists(st.sampled_from(ends), max_size=2)), UserMessage("on")]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(st.lists(steps(), min_size=1, max_size=3))
 def test_the_first_look_leaves_what_the_thorough_one_leaves(batches: list[list[Recorded]]) -> None:
     quick, thorough = LineEncoder(Redactor([SECRET])), LineEncoder(Thorough([SECRET]))
@@ -119,7 +120,7 @@ def has(texts: Sequence[str], text: str) -> bool:
 _words = st.lists(st.sampled_from((*HINTS, *"-_BIKxJG", "sk", "gh", "p_", "word ")), max_size=40)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(_words.map("".join), st.text("-_BIx", min_size=1, max_size=4))
 @example("-" * 9 + "sk-", "BBBB")
 def test_each_place_of_a_character_is_looked_at(text: str, secret: str) -> None:
@@ -129,7 +130,7 @@ def test_each_place_of_a_character_is_looked_at(text: str, secret: str) -> None:
     assert finder.is_in(line) is has((*HINTS, secret), text)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.text(max_size=12), st.text(min_size=1, max_size=4), st.text(max_size=12))
 def test_a_secret_of_any_characters_is_seen(before: str, secret: str, after: str) -> None:
     finder = Finder([secret])

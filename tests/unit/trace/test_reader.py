@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import TraceError
 from toolrun.events import (
@@ -195,7 +196,7 @@ def test_a_spoiled_line_is_an_error_with_its_number_or_still_an_event(data: st.D
         assert index + 1 <= line_of_error <= index + 4
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.binary(max_size=300).filter(lambda line: b"\n" not in line))
 def test_any_bytes_as_a_line_are_an_error_with_its_number(line: bytes) -> None:
     with TemporaryDirectory() as folder:

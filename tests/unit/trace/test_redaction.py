@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from tests.unit.trace.journals import OPENED, written
 from toolrun.events import (
     ApprovalDecided,
@@ -227,7 +228,7 @@ def test_an_empty_secret_redacts_nothing(tmp_path: Path) -> None:
     assert b'"content":"hello"' in data
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(
     st.text("abc-", min_size=3, max_size=8),
     st.text("abc- ", max_size=40),
@@ -254,7 +255,7 @@ def test_no_cut_of_a_text_lets_a_secret_through(
     assert secret not in shown
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.text(max_size=20), max_size=20))
 def test_without_a_secret_every_byte_is_kept(texts: list[str]) -> None:
     with TemporaryDirectory() as folder:

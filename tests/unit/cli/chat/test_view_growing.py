@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.cli.chat.view.growing import Growing, Part
 
 LINES = st.sampled_from(
@@ -103,7 +104,7 @@ def pieces(draw: st.DrawFn) -> list[str]:
     return [text[one:other] for one, other in zip([0, *cuts], [*cuts, len(text)], strict=True)]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(pieces())
 @example(["| a | b |\n|---|---|\n", "| 1 | 2 |\n", "\nend"])
 @example(["a | b\n---|---\n", "1 | 2\n", "\nend"])

@@ -8,6 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from wcwidth import wcswidth
 
+from tests.rig.examples import examples
 from tests.unit.cli.chat.test_view_growing import TEXTS
 from toolrun import events as ev
 from toolrun.cli.chat.view.blocks import Block, diff, table
@@ -78,7 +79,7 @@ def chunked(draw: st.DrawFn) -> list[tuple[str, bool]]:
     return [(text[one:other], draw(st.booleans())) for one, other in places]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(chunked(), LOOKS, WIDTHS)
 @example([("a\n", True), ("===\nb", True)], Look(), 20)
 @example([("漢字" * 40, True)], Look(), 21)
@@ -91,7 +92,7 @@ def test_what_was_printed_is_what_one_piece_gives(
     fits(lines, width)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(ANY, max_size=5), ANY, LOOKS, st.sampled_from([1, 20, 40, 300]))
 def test_no_line_is_wider_than_the_screen_or_holds_what_a_terminal_obeys(
     texts: list[str], name: str, look: Look, width: int

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
+from tests.rig.examples import examples
 from tests.unit.models.harmony.said import Says, analysis, call, final, text, tokens
 from toolrun import (
     AssistantMessage,
@@ -290,7 +291,7 @@ ACT = st.one_of(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(
     acts=st.lists(ACT, max_size=12),
     keep=st.sampled_from(["turn", "all"]),

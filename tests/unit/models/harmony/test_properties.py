@@ -14,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.errors import MalformedOutput
 from toolrun.models.harmony.parse import Parsed, ParsedCall, StepParser, parse
 from toolrun.models.harmony.vocabulary import load
@@ -154,7 +155,7 @@ def outcome(pieces: Sequence[Sequence[int]], *, cut: bool) -> tuple[Parsed | str
         return error.code, heard
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(said=STEPS, cuts=st.lists(st.integers(0, 10_000), max_size=8))
 def test_a_step_says_what_was_written_whole_and_in_pieces(
     said: list[Said], cuts: list[int]
@@ -171,7 +172,7 @@ def test_a_step_says_what_was_written_whole_and_in_pieces(
         assert heard.calls == [call.name for call in whole.calls]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(said=STEPS, at=st.integers(0, 10_000), cut=st.booleans())
 def test_a_step_that_is_cut_anywhere_says_the_same_in_pieces(
     said: list[Said], at: int, *, cut: bool
@@ -219,7 +220,7 @@ def texts_in(tokens: Sequence[int]) -> list[tuple[int, str]]:
     return found
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(
     tokens=st.one_of(
         GARBAGE,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.rig.examples import examples
 from toolrun.tools.builtin.inside.changes import changes, patched
 from toolrun.tools.builtin.inside.patch import parsed, updated
 from toolrun.tools.builtin.inside.places import Unfit
@@ -187,7 +188,7 @@ def test_one_section_that_does_not_fit_refuses_all(lines: tuple[str, ...], why: 
 LINES = st.lists(st.text("ab \t", max_size=3), max_size=12)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(LINES, LINES)
 def test_the_difference_of_two_texts_applied_to_one_gives_the_other(
     before: list[str], wanted: list[str]
