@@ -32,7 +32,7 @@ _CODE: Final = re.compile(r"`[^`]*`")
 _LINK: Final = re.compile(r"\[(?P<text>[^\]]*)\]\((?P<path>[^)\s#:]+)(?P<anchor>#[^)\s]*)?\)")
 _FIRST_CELL: Final = re.compile(r"^\| `[^|]*", re.MULTILINE)
 _NAME: Final = re.compile(r"`([A-Za-z]\w+)[^`]*`")
-_DIAGRAM: Final = '<pre class="mermaid">'
+_DIAGRAM: Final = re.compile(r'<pre class="mermaid">.*?</pre>', re.DOTALL)
 _SCRIPT: Final = '<script src="{}"></script>'
 
 
@@ -61,9 +61,10 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
     return _LINK.sub(lambda link: _link(link, here, source, files), markdown)
 
 
-def on_post_page(output: str, page: Page, config: MkDocsConfig) -> str:
-    """Load the script that draws diagrams where there are any, from the site itself."""
-    if _DIAGRAM not in output:
+def on_post_page(output: str, page: Page, **_: object) -> str:
+    """Load the script that draws diagrams where there are any; a narrow screen scrolls them."""
+    output, diagrams = _DIAGRAM.subn(r'<div class="diagram">\g<0></div>', output)
+    if not diagrams:
         return output
     script = posixpath.relpath("assets/mermaid/mermaid.tiny.js", page.url or ".")
     return output.replace("</body>", f"{_SCRIPT.format(script)}</body>")
