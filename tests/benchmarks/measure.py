@@ -11,6 +11,7 @@ import os
 import resource
 import statistics
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
@@ -133,6 +134,17 @@ class Cores:
     def pin(self) -> None:
         """Put this process on the clients' CPU."""
         os.sched_setaffinity(0, {self.client})
+
+
+@contextmanager
+def every_core() -> Iterator[None]:
+    """Let programs and boxes run on every core, as for a person: not one behind the other."""
+    pinned = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, pinned)
 
 
 async def interleave(

@@ -6,7 +6,6 @@ a letter that was not there before, and is seen when its letter comes.
 
 from __future__ import annotations
 
-import os
 import random
 import statistics
 import tempfile
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.benchmarks import repl
-from tests.benchmarks.measure import Found, turns
+from tests.benchmarks.measure import Found, every_core, turns
 from tests.rig.mock import MockServer
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ _QUIET_S: Final = 0.5
 def run(setting: Setting) -> Found:
     """Measure the starts in turns, then keys at each rate, then a streamed answer."""
     found = Found()
-    with _every_core(), MockServer(core=setting.cores.server, keep=0) as mock:
+    with every_core(), MockServer(core=setting.cores.server, keep=0) as mock:
         _starts(found, mock, setting.rounds or _ROUNDS)
         _keys(found, mock)
         _answers(found, mock, min(setting.rounds or 3, 3))
@@ -159,14 +158,3 @@ def _chat(mock: MockServer) -> Iterator[Teletype]:
         while used != (used := opened.cpu_s()):
             opened.drain(_QUIET_S)
         yield opened
-
-
-@contextmanager
-def _every_core() -> Iterator[None]:
-    """Let a program run on every core, as it does for a person."""
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, pinned)

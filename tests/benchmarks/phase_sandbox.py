@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from tests.benchmarks.measure import Found
+from tests.benchmarks.measure import Found, every_core
 from toolrun.sandbox import Job, Sandbox, load_profile
 from toolrun.sandbox.bubblewrap.backend import Bubblewrap
 from toolrun.sandbox.bubblewrap.privilege import is_real_root
@@ -28,7 +28,7 @@ from toolrun.sandbox.pool import Boxes, Pool
 from toolrun.sandbox.view import View, runtime
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
     from tests.benchmarks.measure import Setting
 
@@ -51,7 +51,7 @@ _TOOL: Final = "def echo(text: str) -> str:\n    return text\n"
 
 def run(setting: Setting) -> Found:
     """Measure all rows in turns, then rates, then the memory of an idle box."""
-    with _every_core(), tempfile.TemporaryDirectory() as folder:
+    with every_core(), tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "bench_tool.py"
         file.write_text(_TOOL)
         times = anyio.run(_latencies, file, setting.rounds or _ROUNDS)
@@ -246,14 +246,3 @@ def _children() -> float:
 
 def _p99(taken: list[float]) -> float:
     return statistics.quantiles(taken, n=100)[98]
-
-
-@contextlib.contextmanager
-def _every_core() -> Iterator[None]:
-    """Let boxes run on every core: what a caller waits for is a box beside it, not behind it."""
-    pinned = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, pinned)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.chaos.checks import check_events, shape
+from tests.rig.heard import Heard
 from toolrun import (
     Approve,
     AssistantMessage,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
     from toolrun import Answer, Session
     from toolrun.decisions import Decision
-    from toolrun.events import Durable, Event
+    from toolrun.events import Durable
     from toolrun.models.model import Observe, Request
     from toolrun.store.contract import Lease, Store
 
@@ -96,22 +97,6 @@ class Dying:
             await self._store.append(lease, events)
         if self.left < 0:
             raise StoreError("the process is dead")
-
-
-class Heard:
-    """A sink that keeps what it hears."""
-
-    observes = False
-
-    def __init__(self) -> None:
-        self.events: list[Durable] = []
-
-    def observe(self, event: Event) -> None:
-        """See `Sink.observe`."""
-
-    async def record(self, event: Durable) -> None:
-        """See `Sink.record`."""
-        self.events.append(event)
 
 
 class Life:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import anyio
 import pytest
 
-from tests.integration.test_faults import Listener
 from tests.rig import fault_page
 from tests.rig.fault_cases import ANSWER, CASES, Case, question
 from tests.rig.fault_page import CONTRACTS, NOTHING, Key, Way
+from tests.rig.heard import Listener
 from tests.rig.mock import Step
 from tests.rig.versions import LATEST, RELEASES
 from toolrun import (

@@ -5,18 +5,17 @@ The faults are those that vLLM, its parsers and the network are known for; the m
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import pytest
 
+from tests.rig.heard import Listener
 from tests.rig.mock import Call, MockServer, Step
 from toolrun import (
     Answer,
-    Event,
     MalformedOutput,
     Repaired,
-    Retried,
     Retries,
     ServerError,
     ServerStatus,
@@ -26,9 +25,6 @@ from toolrun import (
     ToolMessage,
     tool,
 )
-
-if TYPE_CHECKING:
-    from toolrun.events import Durable
 
 
 @tool(trusted=True)
@@ -61,29 +57,6 @@ ENDS = {
 
 # httpx leaves its own generators half read where a body cannot be decompressed.
 pytestmark = pytest.mark.filterwarnings("ignore:.*PoolByteStream")
-
-
-class Listener:
-    """A sink that keeps what it hears."""
-
-    observes = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def observe(self, event: Event) -> None:
-        self.events.append(event)
-
-    async def record(self, event: Durable) -> None:
-        self.events.append(event)
-
-    @property
-    def retried(self) -> list[Retried]:
-        return [each for each in self.events if isinstance(each, Retried)]
-
-    @property
-    def durable(self) -> list[str]:
-        return [type(each).__name__ for each in self.events if each.durable]
 
 
 @pytest.fixture(params=["unstreamed", "streamed"])

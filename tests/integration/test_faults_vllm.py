@@ -14,7 +14,7 @@ import anyio
 import pytest
 
 from tests.integration.test_fault_table import anyio_backend, ask
-from tests.integration.test_faults import Listener, get_weather, heard, streamed
+from tests.integration.test_faults import get_weather, heard, streamed
 from tests.integration.test_session import assert_whole, free
 from tests.rig.fault_cases import ANSWER, CALL, END, question
 from tests.rig.scripts import analysis, call, final, final_json
@@ -34,6 +34,7 @@ from toolrun.step import NUDGE
 from toolrun.transcript import message_to_openai
 
 if TYPE_CHECKING:
+    from tests.rig.heard import Listener
     from tests.rig.oracle import Oracle
     from tests.rig.server import VllmServer
 

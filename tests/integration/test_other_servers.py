@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.integration.test_faults import Listener
 from tests.rig.contract import NAMES, ContractServer
+from tests.rig.heard import Listener
 from toolrun import Event, RequestSent, Retried, Retries, Session, Warned, tool
 from toolrun.models import auto
 from toolrun.models.dialects import named

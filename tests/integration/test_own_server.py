@@ -19,9 +19,9 @@ from tests.integration.test_fault_table import (
     options,
     outcome,
 )
-from tests.integration.test_faults import Listener
 from tests.rig.fault_cases import CASES, question
 from tests.rig.fault_page import Key, Way
+from tests.rig.heard import Listener
 from tests.rig.server import VllmServer
 from toolrun import MalformedOutput, Retried, Retries, Session, TextDelta
 from toolrun.models.doctor import examine

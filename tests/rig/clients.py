@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tests.rig.install import pip, python_of, site_packages
 from tests.rig.parts import Part
 from tests.rig.server import free_port
+from tests.rig.supervised import end
 from tests.rig.versions import REPOSITORY, RIG
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 SCRIPTS: Final = REPOSITORY / "tests/integration/clients"
 _SCRIPT_S: Final = 120.0
-_START_S, _STOP_S, _TAIL = 180.0, 20.0, 40
+_START_S, _TAIL = 180.0, 40
 _QUIET: Final = {
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "LITELLM_TELEMETRY": "False",
@@ -219,13 +219,7 @@ class LiteLlmProxy:
     ) -> None:
         """End it."""
         if self._process is not None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:  # the supervisor itself hangs
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+            end(self._process)
             self._process, self.pid = None, 0
         if self._folder is not None:
             self._folder.cleanup()

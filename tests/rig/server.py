@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tests.rig.install import install, install_nano
 from tests.rig.libraries import library_folder
 from tests.rig.scripts import marker
+from tests.rig.supervised import end
 from tests.rig.versions import LATEST, MODEL, NANO, NANO_CONTEXT, REPOSITORY, RIG, START_DATE
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ _ONE_PROCESS_LESS: Final = {
     "OMP_NUM_THREADS": "1",
 }
 _WEIGHTS: Final = "gpt-oss-tiny"  # in the server's folder: /v1/models shows the path
-_START_S, _STOP_S, _REQUEST_S = 300.0, 20.0, 60.0
+_START_S, _REQUEST_S = 300.0, 60.0
 _TAIL: Final = 40
 
 
@@ -185,13 +186,7 @@ class VllmServer:
     def stop(self) -> None:
         """End all processes of the server and forget its log; again does nothing."""
         if self._process is not None:
-            assert self._process.stdin is not None
-            self._process.stdin.close()
-            try:
-                self._process.wait(_STOP_S)
-            except subprocess.TimeoutExpired:  # the supervisor itself hangs
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait()
+            end(self._process)
             _running.pop(self.pid, None)
             self._process, self.pid = None, 0
         if self._folder is not None:

@@ -25,7 +25,6 @@ from toolrun.testing.scripted import _sent
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from toolrun.events import Durable, Event
     from toolrun.models.model import Observe
 
 SUMMARY = "They read parts."
@@ -109,21 +108,6 @@ class Recalling(Talker):
 async def read(length: int) -> str:
     """Read so much."""
     return f"{length}:" + "lorem ipsum "[:12] * (length // 12)
-
-
-class Heard:
-    """The durable events of sessions."""
-
-    observes = False
-
-    def __init__(self) -> None:
-        self.events: list[Durable] = []
-
-    def observe(self, event: Event) -> None:
-        """Nothing is wanted."""
-
-    async def record(self, event: Durable) -> None:
-        self.events.append(event)
 
 
 def check(request: Request) -> None:

@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.rig.examples import examples
+from tests.rig.heard import Heard
 from tests.unit.context.talker import (
     SUMMARY,
-    Heard,
     Recalling,
     Talker,
     check,

@@ -79,21 +79,6 @@ async def record(journal: Journal, events: Iterable[Event]) -> None:
             journal.observe(event)
 
 
-class Heard:
-    """A sink that keeps the events as they are."""
-
-    observes = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def observe(self, event: Event) -> None:
-        self.events.append(event)
-
-    async def record(self, event: Durable) -> None:
-        self.events.append(event)
-
-
 def written(
     path: Path, events: Iterable[Event], *, session: str = "s", secrets: Sequence[str] = ()
 ) -> bytes:

@@ -14,7 +14,8 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from tests.unit.trace.journals import ONE_CALL, OPENED, Heard, record, write
+from tests.rig.heard import Listener
+from tests.unit.trace.journals import ONE_CALL, OPENED, record, write
 from toolrun._version import __version__
 from toolrun.events import (
     ApprovalRequested,
@@ -75,7 +76,7 @@ async def test_pieces_of_one_read_are_written_as_each_by_itself(
     written = []
     for name, cut in (("one", [1, 1, 1, 1]), ("some", [2, 2]), ("all", [4])):
         path = tmp_path / name
-        journal = Journal("s", [heard := Heard()], clock=lambda: 1.0004)
+        journal = Journal("s", [heard := Listener()], clock=lambda: 1.0004)
         sink = TraceSink(path, session="s", secrets=[secret], clock=lambda: 1.0)
         journal.add(sink)
         await journal.record(UserMessage("go"))
@@ -96,7 +97,7 @@ async def test_pieces_of_one_read_are_written_as_each_by_itself(
 
 async def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
-    journal = Journal("s", [heard := Heard()])
+    journal = Journal("s", [heard := Listener()])
     sink = TraceSink(path, session="s", secrets=["nowhere"])
     journal.add(sink)
     await record(journal, [*ONE_CALL, *ODD])
@@ -110,7 +111,7 @@ async def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 async def test_pieces_that_do_not_follow_the_event_before_have_a_place(tmp_path: Path) -> None:
     path = tmp_path / "t.jsonl"
     now = 1_700_000_000.0
-    journal = Journal("s", [heard := Heard()], clock=lambda: now)
+    journal = Journal("s", [heard := Listener()], clock=lambda: now)
     await journal.record(OPENED)
     await journal.record(UserMessage("hello"))
     journal.add(sink := TraceSink(path, session="s"))
