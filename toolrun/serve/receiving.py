@@ -12,6 +12,7 @@ import msgspec
 
 from toolrun.serve.failures import Failure
 from toolrun.serve.sending import ClientGone
+from toolrun.tools.validation import is_deeper
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
@@ -85,24 +86,9 @@ def decoded(body: bytes) -> dict[str, Any]:
         raise Failure(400, f"The body is not JSON: {error}", code="invalid_json") from None
     if not isinstance(value, dict):
         raise Failure(400, "The body must be a JSON object.", code="invalid_json")
-    if is_deep(value, MAX_DEPTH):
+    if is_deeper(value, MAX_DEPTH):
         raise _too_deep()
     return value
-
-
-def is_deep(value: object, most: int) -> bool:
-    """Whether more than so many arrays and objects stand inside one another."""
-    level: list[Any] = [value]
-    for _ in range(most + 1):
-        level = [
-            inner
-            for each in level
-            for inner in (each.values() if isinstance(each, dict) else each)
-            if isinstance(inner, dict | list)
-        ]
-        if not level:
-            return False
-    return True
 
 
 def _too_large(most: int) -> Failure:

@@ -66,7 +66,7 @@ def parse(name: str, text: str) -> dict[str, Any]:
             f"The arguments of {name} must be a JSON object, not {_kind(value)}."
         )
     # Fewer brackets than levels is soon seen; what they stand in is not.
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and is_deeper(value, MAX_DEPTH):
         raise ArgumentsInvalid(_too_deep(name))
     return value
 
@@ -141,7 +141,8 @@ def _kind(value: Any) -> str:
     return names.get(type(value), "a number")
 
 
-def _deeper_than(value: Any, depth: int) -> bool:
+def is_deeper(value: Any, depth: int) -> bool:
+    """Whether more arrays and objects than so many stand inside one another, itself included."""
     level = [value]
     for _ in range(depth):
         level = [
