@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from toolrun.sandbox.resolve import load_profile, over
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from toolrun.sandbox.profile import Chosen
     from toolrun.tools.definition import Tool
     from toolrun.tools.work import Need
@@ -45,6 +47,16 @@ def shows_workspace(chosen: Chosen) -> bool:
         ConfigError: there is no such profile.
     """
     return load_profile(chosen).workspace in ("read-only", "writable")
+
+
+def hides_workspace(tools: Iterable[Tool], session: Chosen) -> bool:
+    """Whether tools run in boxes, and not one of these sees the workspace.
+
+    Raises:
+        ConfigError: a profile that does not exist.
+    """
+    boxed = [tool for tool in tools if not tool.options.trusted]
+    return bool(boxed) and not any(shows_workspace(chosen_for(each, session)) for each in boxed)
 
 
 def changes_nothing(tool: Tool, session: Chosen) -> bool:

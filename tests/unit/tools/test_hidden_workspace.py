@@ -1,0 +1,46 @@
+"""Is it said that a workspace was given in vain?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.unit.tools.box_tools import add
+from toolrun import Session, tool
+from toolrun.testing import ScriptedModel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@tool(trusted=True)
+def here() -> str:
+    """Say where this is."""
+    return "here"
+
+
+async def _logged(folder: Path | None, *tools: Any, **options: Any) -> list[Any]:
+    with capture_logs() as logged:
+        async with Session(
+            model=ScriptedModel("Hello."), tools=tools, workspace=folder, **options
+        ) as session:
+            await session.ask("Hello!")
+    return [(each["event"], each["profile"]) for each in logged if "workspace" in each]
+
+
+async def test_a_workspace_that_no_tool_sees_is_told_with_what_shows_it(tmp_path: Path) -> None:
+    assert await _logged(tmp_path, add, here) == [("no tool sees the workspace", "pure")]
+
+
+@pytest.mark.parametrize("profile", ["workspace-ro", "workspace"])
+async def test_nothing_is_told_of_one_that_is_seen(tmp_path: Path, profile: str) -> None:
+    assert await _logged(tmp_path, add, profile=profile) == []
+
+
+async def test_nothing_is_told_where_no_tool_runs_in_a_box_or_there_is_no_workspace(
+    tmp_path: Path,
+) -> None:
+    assert await _logged(tmp_path, here) == []
+    assert await _logged(None, add) == []
