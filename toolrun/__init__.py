@@ -118,6 +118,7 @@ if TYPE_CHECKING:
     from toolrun.transcript import ToolMessage as ToolMessage
     from toolrun.transcript import to_openai as to_openai
     from toolrun.values import FileChange as FileChange
+    from toolrun.values import Json as Json
     from toolrun.values import Rule as Rule
     from toolrun.values import Sampling as Sampling
     from toolrun.values import ToolCall as ToolCall
@@ -186,6 +187,8 @@ else:
             "toolrun.tools.decorator": ("tool",),
             "toolrun.trace.recording": ("Recording",),
             "toolrun.transcript": ("Message", "ToolMessage", "to_openai"),
-            "toolrun.values": ("FileChange", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
+            "toolrun.values": (
+                *("FileChange", "Json", "Rule", "Sampling", "ToolCall", "ToolResult", "Usage"),
+            ),
         },
     )

@@ -51,7 +51,7 @@ class Approvals(Struct, frozen=True):
                 raise ConfigError(f"approvals.{name} must be greater than 0, not {value}")
 
     def left(self, request: ApprovalRequested, now: float) -> float | None:
-        """Seconds that a decision on a call may still take, 0 where it is too late.
+        """Internal: seconds that a decision on a call may still take, 0 where it is too late.
 
         Args:
             request: for it.
@@ -62,13 +62,13 @@ class Approvals(Struct, frozen=True):
         return max(0.0, request.time + self.seconds - now)
 
     def overdue(self, request: ApprovalRequested, now: float) -> Deny | None:
-        """What a call that has waited too long comes to; None where it may wait on."""
+        """Internal: what a call that has waited too long comes to; None where it may wait on."""
         if self.left(request, now) != 0.0:
             return None
         return Deny(f"nobody decided within {self.seconds:g} s")
 
     def patience(self, request: ApprovalRequested, now: float) -> float | None:
-        """Seconds that an approver may take for a call now; None for no end."""
+        """Internal: seconds that an approver may take for a call now; None for no end."""
         ends = (self.approver_seconds, self.left(request, now))
         return min((each for each in ends if each is not None), default=None)
 

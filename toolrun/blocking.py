@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypedDict
+from typing import TYPE_CHECKING, Self
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from toolrun.cancel import CancelToken
 from toolrun.errors import ConfigError
 from toolrun.portal import refuse_to_block
 from toolrun.session import Session
@@ -21,20 +20,13 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from toolrun.answer import Answer
+    from toolrun.cancel import CancelToken
     from toolrun.decisions import Decision
     from toolrun.events import Compacted, Event
     from toolrun.options import Options
     from toolrun.stream import EventStream
     from toolrun.transcript import Message
-    from toolrun.values import Rule
-
-
-class Asked(TypedDict, total=False):
-    """What a turn may be given beside its text, see `Session.ask`."""
-
-    output: Any
-    seconds: float | None
-    cancel: CancelToken | None
+    from toolrun.values import Json, Rule
 
 
 class BlockingSession:
@@ -109,17 +101,34 @@ class BlockingSession:
         """The messages so far, in order."""
         return self._session.transcript
 
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Json]]:
         """See `Session.messages`."""
         return self._session.messages()
 
-    def ask(self, text: str, **options: Unpack[Asked]) -> Answer:
+    def ask(
+        self,
+        text: str,
+        *,
+        output: object = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
         """See `Session.ask`."""
-        return self._waited(partial(self._session.ask, text, **options))
+        session = self._session
+        return self._waited(
+            partial(session.ask, text, output=output, seconds=seconds, cancel=cancel)
+        )
 
-    def go_on(self, **options: Unpack[Asked]) -> Answer:
+    def go_on(
+        self,
+        *,
+        output: object = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> Answer:
         """See `Session.go_on`."""
-        return self._waited(partial(self._session.go_on, **options))
+        session = self._session
+        return self._waited(partial(session.go_on, output=output, seconds=seconds, cancel=cancel))
 
     def undo(self) -> str:
         """See `Session.undo`."""
@@ -129,7 +138,7 @@ class BlockingSession:
         """See `Session.compact`."""
         return self._thread().call(partial(self._session.compact, keep_turns=keep_turns))
 
-    def fork(self, id: str | None = None, **options: Unpack[Options]) -> BlockingSession:  # noqa: A002
+    def fork(self, id: str | None = None, **options: Unpack[Options]) -> BlockingSession:  # noqa: A002 - as `Session.fork`
         """See `Session.fork`; it lives in this session's thread, and has to end before it."""
         portal = self._thread()
         other = object.__new__(BlockingSession)
@@ -163,14 +172,27 @@ class BlockingSession:
         self._thread().call(self._session.cancel, reason)
 
     def stream(
-        self, text: str, **options: Unpack[Asked]
+        self,
+        text: str,
+        *,
+        output: object = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
     ) -> AbstractContextManager[Iterator[Event]]:
         """See `Session.stream`: `with session.stream(text) as events: for event in events: ...`."""
-        return self._watched(self._session.stream(text, **options))
+        return self._watched(
+            self._session.stream(text, output=output, seconds=seconds, cancel=cancel)
+        )
 
-    def stream_on(self, **options: Unpack[Asked]) -> AbstractContextManager[Iterator[Event]]:
+    def stream_on(
+        self,
+        *,
+        output: object = None,
+        seconds: float | None = None,
+        cancel: CancelToken | None = None,
+    ) -> AbstractContextManager[Iterator[Event]]:
         """See `Session.stream_on`."""
-        return self._watched(self._session.stream_on(**options))
+        return self._watched(self._session.stream_on(output=output, seconds=seconds, cancel=cancel))
 
     @contextlib.contextmanager
     def _watched(self, stream: EventStream) -> Iterator[Iterator[Event]]:

@@ -15,7 +15,7 @@ from toolrun.config_check import MASK, NESTED, TRACE, USERINFO
 from toolrun.config_sources import from_arguments, from_environment, from_file
 from toolrun.embedded import NANO, is_embedded, without_server
 from toolrun.limits import Limits, Prices
-from toolrun.values import Sampling
+from toolrun.values import Json, Sampling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Config(Struct, frozen=True, kw_only=True):
     api_key: str | None = None
     effort: Literal["low", "medium", "high"] | None = None
     instructions: str | None = None
-    profile: str | dict[str, Any] = "pure"
+    profile: str | dict[str, Json] = "pure"
     workspace: Path | None = None
     backend: str | None = None
     tools: tuple[str, ...] = ()
@@ -50,10 +50,10 @@ class Config(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     limits: Limits = Limits()
     trace: Path | None = None
-    recording: dict[str, Any] = {}
+    recording: dict[str, Json] = {}
     store: str | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "warning"
-    extra_body: dict[str, Any] = {}
+    extra_body: dict[str, Json] = {}
     prices: dict[str, Prices] = {}
 
     @property
@@ -94,7 +94,7 @@ def load_config(
     *,
     env: Mapping[str, str] | None = None,
     embedded: bool = False,
-    **arguments: Any,
+    **arguments: object,
 ) -> Config:
     """Put the settings together.
 

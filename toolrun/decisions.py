@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 from msgspec import Struct
 
-from toolrun.values import Rule, ToolCall
+from toolrun.values import Json, Rule, ToolCall
 
 
 class Approve(Struct, frozen=True):
@@ -26,7 +26,7 @@ class Deny(Struct, frozen=True):
 class Edit(Struct, frozen=True):
     """Run the call with these arguments instead; they are validated again."""
 
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
 
 
 Decision: TypeAlias = Approve | Deny | Edit

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from msgspec import Struct, field, structs
 
-from toolrun.values import FileChange, OnCrash, Rule, Status, ToolCall, ToolResult, Usage
+from toolrun.values import FileChange, Json, OnCrash, Rule, Status, ToolCall, ToolResult, Usage
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
@@ -43,8 +43,8 @@ class SessionOpened(Durable, frozen=True, tag=True):
 
     version: str
     date: str
-    settings: dict[str, Any]
-    tools: list[dict[str, Any]] = field(default_factory=list)
+    settings: dict[str, Json]
+    tools: list[dict[str, Json]] = field(default_factory=list)
     on_crash: dict[str, OnCrash] = field(default_factory=dict)
 
 
@@ -54,7 +54,7 @@ class SettingsChanged(Durable, frozen=True, tag=True):
     `standing`, if it is there, are the rules for calls that run without being asked about.
     """
 
-    settings: dict[str, Any]
+    settings: dict[str, Json]
 
 
 class UserMessage(Durable, frozen=True, tag=True, gc=False):
@@ -64,7 +64,7 @@ class UserMessage(Durable, frozen=True, tag=True, gc=False):
     """
 
     content: str
-    output: dict[str, Any] | None = None
+    output: dict[str, Json] | None = None
 
 
 class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
@@ -108,7 +108,7 @@ class ToolCallStarted(Durable, frozen=True, tag=True):
 
     call_id: str
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
     profile: str | None = None
 
     @property
@@ -156,7 +156,7 @@ class FileChanged(Durable, frozen=True, tag=True, gc=False):
 
     @classmethod
     def of(cls, call_id: str, change: FileChange) -> FileChanged:
-        """The event of a change that a call makes."""
+        """Internal: the event of a change that a call makes."""
         return cls(call_id=call_id, **structs.asdict(change))
 
     @property
@@ -165,7 +165,7 @@ class FileChanged(Durable, frozen=True, tag=True, gc=False):
         return FileChange(**{name: getattr(self, name) for name in FileChange.__struct_fields__})
 
     def without_content(self) -> FileChanged:
-        """The same without the content that the file had, for whoever may not have it."""
+        """Internal: the same without the content that the file had, for whoever may not have it."""
         return self if self.before is None else structs.replace(self, before=None)
 
 
@@ -174,7 +174,7 @@ class ApprovalRequested(Durable, frozen=True, tag=True):
 
     call_id: str
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
     reason: str
 
 
@@ -188,7 +188,7 @@ class ApprovalDecided(Durable, frozen=True, tag=True):
     decision: Literal["approve", "deny", "edit"]
     rule: Rule | None = None
     reason: str = ""
-    arguments: dict[str, Any] | None = None
+    arguments: dict[str, Json] | None = None
 
 
 class LimitReached(Durable, frozen=True, tag=True, gc=False):
@@ -218,7 +218,7 @@ class TurnFinished(Durable, frozen=True, tag=True, dict=True):
         return self.__dict__.get("answer")
 
     def with_answer(self, answer: object) -> TurnFinished:
-        """The same event with its `Answer`, which is derived and never stored."""
+        """Internal: the same event with its `Answer`, which is derived and never stored."""
         event = structs.replace(self)
         event.__dict__["answer"] = answer
         return event
@@ -290,7 +290,7 @@ class RequestSent(Event, frozen=True, tag=True):
 
     digest: str
     size: int
-    adds: list[dict[str, Any]]
+    adds: list[dict[str, Json]]
     dialect: str = ""
     stream: bool = False
     via: str = ""

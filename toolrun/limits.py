@@ -58,7 +58,7 @@ class Limits(Struct, frozen=True):
         return structs.replace(self, seconds=seconds if mine is None else min(mine, seconds))
 
     def meter(self, clock: Callable[[], float]) -> Meter:
-        """A meter for one turn that begins now; `clock` gives seconds, monotonic."""
+        """Internal: a meter for one turn that begins now; `clock` gives seconds, monotonic."""
         return Meter(self, clock)
 
 

@@ -27,7 +27,7 @@ from toolrun.tools.definition import Tool, Toolset
 from toolrun.tools.secrets import Source, check_source
 from toolrun.trace.recording import Recording
 from toolrun.transcript import check_text
-from toolrun.values import Sampling
+from toolrun.values import Json, Sampling
 
 _KINDS: tuple[tuple[str, type | tuple[type, ...], str], ...] = (
     ("base_url", (str, Sequence), "a URL, or a list of them"),
@@ -132,14 +132,14 @@ class Options(TypedDict, total=False):
     headers: Mapping[str, str] | None
     via: Via
     dialect: str | None
-    extra_body: dict[str, Any] | None
+    extra_body: dict[str, Json] | None
     instructions: str | None
     effort: Effort | None
     sampling: Sampling
-    tools: Sequence[Callable[..., Any] | Tool | Toolset | str | Path]
-    tool_choice: str | dict[str, Any] | None
+    tools: Sequence[Callable[..., object] | Tool | Toolset | str | Path]
+    tool_choice: str | dict[str, Json] | None
     workspace: str | Path | None
-    profile: str | Mapping[str, Any]
+    profile: str | Mapping[str, Json]
     backend: str | None
     approve: Approver | None
     approvals: Approvals
@@ -155,9 +155,9 @@ class Options(TypedDict, total=False):
     title: str | None
     folder: str | Path | None
     secrets: Source | None
-    context: Any
+    context: object
     sinks: Sequence[Sink]
-    messages: Sequence[Mapping[str, Any]]
+    messages: Sequence[Mapping[str, Json]]
     trace: str | Path | bool | Recording | None
     store: str | Store | None
 

@@ -59,6 +59,7 @@ class Resuming:
         adopt: bool,
         wait: float | None,
     ) -> None:
+        """Internal: `Runtime.resume` makes one."""
         check_name(id, "id")
         check_options(options)
         if "messages" in options:
@@ -132,7 +133,7 @@ class Resuming:
         if trace is not None:
             options["trace"] = trace = going_on(trace, self._id, events, is_own=own)
         session = self._session_of(held, options)
-        parts = session._parts = structs.replace(session._parts, date=state.opened.date)  # noqa: SLF001
+        parts = session._parts = structs.replace(session._parts, date=state.opened.date)  # noqa: SLF001 - its maker
         parts.journal.take_up(state, events[-1].seq)
         told = trace.told if isinstance(trace, GoingOn) else len(events)
         if told:
@@ -188,7 +189,7 @@ class Resuming:
         return {"tools": now[0], "on_crash": now[1]}
 
 
-async def acquired(store: Store, id: str, tenant: str | None, wait: float | None) -> Lease:  # noqa: A002
+async def acquired(store: Store, id: str, tenant: str | None, wait: float | None) -> Lease:  # noqa: A002 - what users call it
     """The lease of a session, which others may hold for a while yet.
 
     Args:

@@ -58,7 +58,7 @@ class Retries(Struct, frozen=True):
                 raise ConfigError(f"retries.{name} must be 0 or more, not {value}")
 
     def wait(self, error: ServerError, attempt: int, key: str) -> float | None:
-        """Seconds before the step is sampled again; None where it is not.
+        """Internal: seconds before the step is sampled again; None where it is not.
 
         Args:
             error: what went wrong.
@@ -84,7 +84,7 @@ def _passing(error: ServerError) -> bool:
             return error.code not in _LASTING
         case ServerStatus():
             # What the model wrote is its fault under any status: some vLLMs call it a 400.
-            busy = error.status in _BUSY or error.status >= 500  # noqa: PLR2004
+            busy = error.status in _BUSY or error.status >= 500  # noqa: PLR2004 - HTTP's
             return error.code in _AT_ONCE or (busy and error.status not in _UNSUPPORTED)
         case ServerTimeout():
             # A reply that was under way when its whole time was up would take as long again.

@@ -74,7 +74,6 @@ class Runtime(Elsewhere):
             a fleet: "FailedOver", "SpilledOver", "BreakerOpened", "BreakerClosed"; and of trusted
             functions "ThreadLeftBehind": stopped, and still running in a thread, which nothing can
             stop (`abandoned_threads()` says how many do now). For metrics; never reset.
-        turns: what its sessions run.
 
     Raises:
         ConfigError, ToolDefinitionError: an option or a tool does not fit.
@@ -88,6 +87,7 @@ class Runtime(Elsewhere):
         most = options.get("max_in_flight")
         self._gate = None if most is None else anyio.Semaphore(most)
         self.turns: Turns = Turns()
+        """Internal: what its sessions run."""
         self._held = 0
         self._private = False
         self._traces = Traces()
@@ -154,12 +154,12 @@ class Runtime(Elsewhere):
         }
 
     def hold(self) -> Self:
-        """Count one more session that uses it."""
+        """Internal: count one more session that uses it."""
         self._held += 1
         return self
 
     async def release(self, *, last: bool) -> None:
-        """Count one session less.
+        """Internal: count one session less.
 
         Args:
             last: close with the last one: the runtime is nobody's but its sessions'.
@@ -168,7 +168,7 @@ class Runtime(Elsewhere):
             await self.aclose()
 
     def forget(self, *, last: bool) -> None:
-        """The same for a session that nobody closed, where no event loop can be waited on."""
+        """Internal: the same for a session that nobody closed, where nothing can be waited on."""
         if self._is_free(last=last):
             self._sandboxes.close()
             self._stores.close()
@@ -178,7 +178,7 @@ class Runtime(Elsewhere):
         self._private = self._private or last
         return self._private and self._held == 0
 
-    def session(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
+    def session(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002 - what users call it
         """A new session; enter it as an asynchronous context manager.
 
         Args:
@@ -246,19 +246,19 @@ class Runtime(Elsewhere):
         return store
 
     def time(self) -> float:
-        """Seconds since the epoch, by its clock."""
+        """Internal: seconds since the epoch, by its clock."""
         return self._clock.time()
 
     def option(self, name: str) -> Any:
-        """What its sessions have where they say nothing else; None where it says nothing."""
+        """Internal: what its sessions have where they say nothing else; None for nothing."""
         return self._options.get(name)
 
     def assemble(self, session_id: str | None, options: Options) -> Parts:
-        """Put a session together; a test has its traces do this instead."""
+        """Internal: put a session together; a test has its traces do this instead."""
         return self.parts(session_id, options)
 
     def parts(self, session_id: str | None, options: Options) -> Parts:
-        """What a session, or a loop that is none, is made of: the runtime's options and its own."""
+        """Internal: what a session, or a loop that is none, is made of, by both their options."""
         chosen = self._chosen(options)
         said, history = from_openai(chosen.get("messages") or ())
         session_id = id_of(session_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import anyio
 from msgspec import structs, to_builtins
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from toolrun.runtime import Runtime
     from toolrun.state import State
     from toolrun.transcript import Message
-    from toolrun.values import Rule
+    from toolrun.values import Json, Rule
 
 
 CLOSING = 5.0
@@ -140,7 +140,7 @@ class Session:
         settings = self._parts.settings
         return settings.context_length or await length_of(self._parts.model, settings.model)
 
-    def messages(self) -> list[dict[str, Any]]:
+    def messages(self) -> list[dict[str, Json]]:
         """The transcript as Chat Completions messages, with its instructions and reasoning."""
         return to_openai(self.state.transcript, instructions=self._parts.settings.instructions)
 
@@ -221,7 +221,7 @@ class Session:
         self,
         text: str,
         *,
-        output: Any = None,
+        output: object = None,
         seconds: float | None = None,
         cancel: CancelToken | None = None,
     ) -> Answer:
@@ -249,7 +249,7 @@ class Session:
     async def go_on(
         self,
         *,
-        output: Any = None,
+        output: object = None,
         seconds: float | None = None,
         cancel: CancelToken | None = None,
     ) -> Answer:
@@ -270,7 +270,7 @@ class Session:
         self,
         text: str,
         *,
-        output: Any = None,
+        output: object = None,
         seconds: float | None = None,
         cancel: CancelToken | None = None,
     ) -> EventStream:
@@ -284,7 +284,7 @@ class Session:
     def stream_on(
         self,
         *,
-        output: Any = None,
+        output: object = None,
         seconds: float | None = None,
         cancel: CancelToken | None = None,
     ) -> EventStream:
@@ -349,7 +349,7 @@ class Session:
         await self._running.between(work)
         return found
 
-    def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002
+    def fork(self, id: str | None = None, **options: Unpack[Options]) -> Session:  # noqa: A002 - as above
         """A new session that begins where this one stands; enter it with `async with`.
 
         Where this session's trace is a file that was named, the fork's lies beside it, with the

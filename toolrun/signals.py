@@ -6,6 +6,7 @@ import signal
 import threading
 from contextlib import suppress
 from functools import partial
+from signal import Signals
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -28,7 +29,7 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def draining(
     runtime: Runtime,
     *,
-    signals: Sequence[signal.Signals] = SIGNALS,
+    signals: Sequence[Signals] = SIGNALS,
     seconds: float = SECONDS,
     pass_on: bool = False,
 ) -> OnSignals:
@@ -62,20 +63,21 @@ class OnSignals:
     def __init__(
         self,
         runtime: Runtime,
-        signals: Sequence[signal.Signals],
+        signals: Sequence[Signals],
         seconds: float,
         *,
         pass_on: bool,
     ) -> None:
-        self.signal: signal.Signals | None = None
+        """Internal: `draining` makes one."""
+        self.signal: Signals | None = None
         self._runtime = runtime
         self._signals = signals
         self._seconds = seconds
         self._pass_on = pass_on
-        self._before: dict[signal.Signals, Any] = {}
+        self._before: dict[Signals, Any] = {}
         self._drains = 0
         self._over = False
-        self._came: list[tuple[signal.Signals, float]] = []
+        self._came: list[tuple[Signals, float]] = []
         self._drained: anyio.Event | None = None
 
     async def __aenter__(self) -> Self:
@@ -115,13 +117,13 @@ class OnSignals:
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         """The handler: it may come between any two lines of what runs."""
-        came = signal.Signals(number)
+        came = Signals(number)
         with suppress(RuntimeError):  # the loop has ended
             self._post(partial(self._begin, came))
         if self._pass_on and callable(before := self._before.get(came)):
             before(number, frame)
 
-    def _begin(self, came: signal.Signals) -> None:
+    def _begin(self, came: Signals) -> None:
         """On the loop, but in no task, where little of anyio works: wake the one that does it."""
         if self._over:
             return
@@ -138,7 +140,7 @@ class OnSignals:
             while self._came:
                 self._group.start_soon(self._drain, *self._came.pop(0))
 
-    async def _drain(self, came: signal.Signals, seconds: float) -> None:
+    async def _drain(self, came: Signals, seconds: float) -> None:
         log = structlog.get_logger("toolrun")
         log.info("draining", signal=came.name, turns=len(self._runtime.turns.running))
         try:

@@ -45,14 +45,16 @@ from toolrun.values import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from toolrun.values import Json
+
 
 class State:
     """What a session's durable events add up to."""
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
-        self.settings: dict[str, Any] = {}
-        self.tools: Sequence[dict[str, Any]] = ()
+        self.settings: dict[str, Json] = {}
+        self.tools: Sequence[dict[str, Json]] = ()
         """As the model sees them."""
         self.on_crash: Mapping[str, OnCrash] = {}
         self.transcript: list[Message] = []
@@ -120,7 +122,7 @@ class State:
         """
         return self._repeats.get(call_id, 0)
 
-    def approves(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+    def approves(self, tool: str, arguments: Mapping[str, Json]) -> bool:
         """Whether a call was approved together with an earlier one."""
         return any(rule.matches(tool, arguments) for rule in self.standing)
 

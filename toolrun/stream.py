@@ -40,6 +40,7 @@ class EventStream:
     """
 
     observes = True
+    """Internal: see `Sink.observes`."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class EventStream:
         run: Callable[[], Awaitable[Answer]],
         answered: Callable[[], Answer],
     ) -> None:
+        """Internal: `Session.stream` makes one."""
         self.answer: Answer | None = None
         self._journal = journal
         self._run = run
@@ -111,11 +113,11 @@ class EventStream:
         raise StopAsyncIteration from None
 
     def observe(self, event: Event) -> None:
-        """See `Sink.observe`."""
+        """Internal: see `Sink.observe`."""
         self._tell(event)
 
     def observe_run(self, run: Run) -> None:
-        """Take the pieces of one read; see `Sink.observe`."""
+        """Internal: take the pieces of one read; see `Sink.observe`."""
         self._events += run.events()
         if self._arrived is not None:
             self._wake()
@@ -131,7 +133,7 @@ class EventStream:
             self._arrived = None
 
     async def record(self, event: Durable) -> None:
-        """See `Sink.record`."""
+        """Internal: see `Sink.record`."""
         if isinstance(event, TurnFinished):
             self._tell(event.with_answer(self._answered()))
         else:

@@ -18,6 +18,8 @@ from toolrun.values import ToolCall, ToolResult
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from toolrun.values import Json
+
 
 class ToolMessage(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The result of one call, as the model reads it."""
@@ -45,7 +47,7 @@ def reasoning_kept_from(messages: Sequence[Message]) -> int:
 
 def to_openai(
     messages: Sequence[Message], *, instructions: str | None = None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Json]]:
     """The transcript as Chat Completions messages, every reasoning included (as `reasoning`)."""
     head = [{"role": "developer", "content": instructions}] if instructions else []
     return head + [message_to_openai(message) for message in messages]

@@ -14,6 +14,11 @@ from msgspec import Struct
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+Json: TypeAlias = Any
+"""A JSON value: None, a bool, a number, a text, a list of these, or a dict of them by text.
+
+Any, because a recursive type would have whoever reads one convince the type checker at each level.
+"""
 Status: TypeAlias = Literal["finished", "parked", "limited", "cancelled", "failed"]
 Outcome: TypeAlias = Literal[
     "ok", "error", "timeout", "crash", "invalid", "denied", "cancelled", "unknown"
@@ -116,9 +121,9 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     """
 
     tool: str
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, Json] = {}
 
-    def matches(self, tool: str, arguments: Mapping[str, Any]) -> bool:
+    def matches(self, tool: str, arguments: Mapping[str, Json]) -> bool:
         """Whether a call is meant."""
         return self.means(tool) and all(
             name in arguments and _fits(pattern, arguments[name])

@@ -54,6 +54,7 @@ class ChatModel:
         timeouts: Timeouts = Timeouts(),
     ) -> None:
         self.door: Door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
+        """Internal: where its requests go."""
         self._dialect = AskedDialect(self.door, dialect)
         self._lengths = Lengths(self.door)
         self._parses = False

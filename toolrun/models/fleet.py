@@ -67,6 +67,7 @@ class Fleet:
         opened: Callable[[Server], Model] | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Internal: `base_url` as a list makes one; `Runtime.fleet` gives it."""
         if not servers:
             raise ConfigError("base_url: a list must have at least one URL")
         self._template = servers[0]

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from toolrun.events import AssistantMessage, Event
 from toolrun.shortening import Shortened
 from toolrun.transcript import Message
-from toolrun.values import Sampling
+from toolrun.values import Json, Sampling
 
 Observe: TypeAlias = Callable[[Event], None]
 
@@ -44,13 +44,13 @@ class Request(Struct, frozen=True, eq=False):
     messages: Sequence[Message]
     reasoning_from: int = 0
     instructions: str | None = None
-    tools: Sequence[dict[str, Any]] = ()
-    tool_choice: str | dict[str, Any] | None = None
+    tools: Sequence[dict[str, Json]] = ()
+    tool_choice: str | dict[str, Json] | None = None
     effort: str | None = None
     sampling: Sampling = Sampling()
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Json] = field(default_factory=dict)
     nudge: str | None = None
-    response_format: dict[str, Any] | None = None
+    response_format: dict[str, Json] | None = None
     stream: bool = False
     unstreamed: bool = False
     cache: dict[str, Any] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Request(Struct, frozen=True, eq=False):
 
     @property
     def head(self) -> tuple[Any, ...]:
-        """What tells whether all but the messages is as in another request of the session."""
+        """Internal: tells whether all but the messages is as in another request."""
         return (
             self.model,
             self.instructions,

@@ -71,6 +71,7 @@ class ResponsesModel:
     ) -> None:
         self.name = name
         self.door: Door = Door(base_url, api_key=api_key, headers=headers, timeouts=timeouts)
+        """Internal: where its requests go."""
         self._dialect = AskedDialect(self.door, dialect)
         self._lengths = Lengths(self.door)
         self._store = ResponseStore() if store else None

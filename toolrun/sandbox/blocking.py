@@ -24,6 +24,7 @@ class BlockingProcess:
     """A `Process` whose methods block."""
 
     def __init__(self, process: Process, portal: BlockingPortal) -> None:
+        """Internal: `BlockingSandbox.start` makes one."""
         self._process = process
         self._portal = portal
 

@@ -10,6 +10,7 @@ import msgspec
 
 from toolrun.errors import ConfigError
 from toolrun.sandbox.layer.layer import Kept
+from toolrun.values import Json
 
 if TYPE_CHECKING:
     from toolrun.sandbox.egress.proxy import Tell
@@ -36,7 +37,7 @@ class Made(msgspec.Struct, frozen=True):
 
     module: str
     name: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     objects: dict[str, Made] = {}
     python: str | None = None
 
-    def decoded(self) -> dict[str, Any]:
+    def decoded(self) -> dict[str, Json]:
         """Its arguments.
 
         Raises:
@@ -72,7 +73,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
             ) from error
 
     @classmethod
-    def named(cls, name: str, arguments: Mapping[str, Any]) -> Job:
+    def named(cls, name: str, arguments: Mapping[str, Json]) -> Job:
         """A call of a function that is named: "package.module:function".
 
         Raises:
@@ -129,7 +130,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     kept: Kept = Kept()
 
     @property
-    def returned(self) -> Any:
+    def returned(self) -> Json:
         """What the function returned, decoded.
 
         Raises:

@@ -99,7 +99,7 @@ class Pool:
         fresh: bool = False,
         once: bool = False,
     ) -> AsyncIterator[Box]:
-        """Hold a box; it is kept for its tenant afterwards if it is as good as new, else killed.
+        """Internal: hold a box; it is kept for its tenant afterwards if as good as new.
 
         Args:
             key: what kind of box: those of one key are alike.
@@ -133,7 +133,7 @@ class Pool:
                 self._replace(key, make)
 
     async def warm(self, key: object, tenant: str | None, make: Make) -> None:
-        """Start a box that a call will soon need, unless one waits, or many start already."""
+        """Internal: start a box that a call will soon need, unless one waits, or many start."""
         self._disown()
         if not self.bounds.idle:
             return

@@ -141,6 +141,7 @@ class Process:
     """
 
     def __init__(self, box: Box, profile: Profile) -> None:
+        """Internal: `Sandbox.start` makes one."""
         self._box = box
         self._read, write = os.pipe2(os.O_CLOEXEC)
         self.stdin: Input = Input(write)
@@ -163,7 +164,7 @@ class Process:
         return self._run.exit
 
     async def serve(self, argv: Sequence[str], env: Mapping[str, str], seconds: float) -> None:
-        """Run a command until it ends; see `Run.run`."""
+        """Internal: run a command until it ends; see `Run.run`."""
         job = {"argv": list(argv), "env": dict(env)}
         try:
             await self._run.run(job, self._read, seconds, given=self._given)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal, TypeAlias
 
 import msgspec
+
+from toolrun.values import Json
 
 Guarantee = Literal[
     "files",
@@ -25,7 +27,7 @@ Workspace = Literal["none", "read-only", "writable", "scratch"]
 Network = Literal["none", "allow-list"]
 Method = Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"]
 
-Chosen = str | Mapping[str, Any]
+Chosen: TypeAlias = str | Mapping[str, Json]
 """How a profile is chosen: by a name that ships, by the path of a file, or as a table."""
 
 

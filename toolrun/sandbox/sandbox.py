@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox.process import Process
     from toolrun.sandbox.profile import Chosen
     from toolrun.sandbox.view import View
+    from toolrun.values import Json
 
 
 class Sandbox:
@@ -90,12 +91,12 @@ class Sandbox:
 
     @property
     def is_used(self) -> bool:
-        """Whether a call is under way."""
+        """Internal: whether a call is under way."""
         return self._calls.active > 0
 
     @property
     def backend(self) -> Backend:
-        """What makes the boxes: the chosen one, once it is open."""
+        """Internal: what makes the boxes: the chosen one, once it is open."""
         return self._calls.backend
 
     async def __aenter__(self) -> Self:
@@ -165,7 +166,7 @@ class Sandbox:
     async def call(
         self,
         job: Job | str,
-        arguments: Mapping[str, Any] | None = None,
+        arguments: Mapping[str, Json] | None = None,
         *,
         timeout: float = math.inf,  # noqa: ASYNC109 - the box's own deadline, no cancellation
         env: Mapping[str, str] | None = None,
@@ -298,7 +299,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def attacked(self) -> Iterator[None]:
-        """Have boxes made though they were not seen to hold: `probe` looks whether they do."""
+        """Internal: have boxes made though they were not seen to hold; `probe` looks."""
         self._calls.may_run = True
         try:
             yield

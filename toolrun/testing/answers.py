@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 import msgspec
 
@@ -11,8 +11,23 @@ from toolrun.errors import OutputInvalid
 from toolrun.output import Output
 from toolrun.testing.conversation import AgentAssertionError, conversation_of
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def assert_answer(answer: Answer, kind: Any) -> Any:
+    from toolrun.values import Json
+
+T = TypeVar("T")
+
+
+@overload
+def assert_answer(answer: Answer, kind: type[T]) -> T: ...
+
+
+@overload
+def assert_answer(answer: Answer, kind: Mapping[str, Json]) -> Json: ...
+
+
+def assert_answer(answer: Answer, kind: object) -> object:
     """The turn finished, and its text is JSON that fits.
 
     Args:

@@ -24,6 +24,8 @@ from toolrun.values import ToolResult
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from toolrun.values import Json
+
 __all__ = ["ANY", "assert_called", "assert_not_called", "assert_order", "matching"]
 
 _VALUE: Final = 80
@@ -49,7 +51,7 @@ class matching:  # noqa: N801 - reads as a word: {"city": matching("Par")}
 def assert_called(
     where: Where,
     tool: str,
-    arguments: Mapping[str, Any] | None = None,
+    arguments: Mapping[str, Json] | None = None,
     *,
     times: int | None = None,
 ) -> None:
@@ -85,7 +87,7 @@ def assert_called(
     _fail(where, [head, *_listed(made), *hint])
 
 
-def assert_not_called(where: Where, tool: str, arguments: Mapping[str, Any] | None = None) -> None:
+def assert_not_called(where: Where, tool: str, arguments: Mapping[str, Json] | None = None) -> None:
     """A tool did not run, or not with these arguments; see `assert_called`.
 
     Raises:

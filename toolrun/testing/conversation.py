@@ -43,6 +43,7 @@ class AgentAssertionError(AssertionError):
     """
 
     def __init__(self, message: str, said: Sequence[Said] = ()) -> None:
+        """Internal: assertions raise it."""
         super().__init__(message)
         self.said = tuple(said)
 

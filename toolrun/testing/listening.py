@@ -25,13 +25,14 @@ class Events(list[Event]):
     """
 
     observes = True
+    """Internal: see `Sink.observes`."""
 
     def observe(self, event: Event) -> None:
-        """See `Sink.observe`."""
+        """Internal: see `Sink.observe`."""
         self.append(event)
 
     async def record(self, event: Durable) -> None:
-        """See `Sink.record`."""
+        """Internal: see `Sink.record`."""
         self.append(event)
 
     def of(self, *kinds: type[E]) -> list[E]:

@@ -29,6 +29,7 @@ from toolrun.values import ToolCall, Usage
 
 if TYPE_CHECKING:
     from toolrun.models.model import Observe
+    from toolrun.values import Json
 
 Step: TypeAlias = str | AssistantMessage | Exception | Callable[[Request], "Step | Awaitable[Step]"]
 """What a model does at one sampling: an answer, a message, a failure, or what a function makes of
@@ -51,7 +52,7 @@ def say(text: str, *, reasoning: str | None = None, usage: Usage | None = None) 
 
 def call(
     name: str,
-    arguments: Mapping[str, Any] | str | None = None,
+    arguments: Mapping[str, Json] | str | None = None,
     *,
     text: str | None = None,
     reasoning: str | None = None,

@@ -101,7 +101,7 @@ class Stage:
         return next((part.mismatch for part in self._parts if part.mismatch is not None), None)
 
     def assemble(self, runtime: Runtime, session_id: str | None, options: Options) -> Parts:
-        """What `Runtime.assemble` gives, with the trace in the place of the outside.
+        """Internal: what `Runtime.assemble` gives, with the trace in the place of the outside.
 
         Raises:
             ReplayMismatch: no session is left that the trace could play.

@@ -26,7 +26,7 @@ from toolrun.trace.normal import Normal
 from toolrun.trace.runs import Recorded
 from toolrun.trace.shown import first_difference
 from toolrun.trace.stepwise import StepClock, Stops
-from toolrun.values import OnCrash, ToolCall, ToolResult
+from toolrun.values import Json, OnCrash, ToolCall, ToolResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +52,7 @@ class Unrecorded(Struct, frozen=True):
     turn: int
     step: int
     call: ToolCall
-    arguments: dict[str, Any]
+    arguments: dict[str, Json]
 
 
 class Replies(Struct, frozen=True, eq=False):

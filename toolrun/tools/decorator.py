@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Literal, TypeVar, overload
 
-    F = TypeVar("F", bound=Callable[..., Any])
+    from toolrun.values import Json
+
+    F = TypeVar("F", bound=Callable[..., object])
 
 MARK = "__toolrun__"
 
@@ -76,8 +78,8 @@ if TYPE_CHECKING:
         description: str | None = None,
         trusted: bool = False,
         timeout: float = 60.0,
-        profile: str | Mapping[str, Any] | None = None,
-        approve: bool | Callable[[dict[str, Any]], bool] = False,
+        profile: str | Mapping[str, Json] | None = None,
+        approve: bool | Callable[[dict[str, Json]], bool] = False,
         max_output: int = 16 * 1024,
         repeatable: bool = False,
         concurrency: int | None = None,

@@ -14,7 +14,7 @@ from toolrun.tools.command import Command
 from toolrun.tools.decorator import Options
 from toolrun.tools.schema import parameters_of
 from toolrun.tools.work import Work
-from toolrun.values import OnCrash
+from toolrun.values import Json, OnCrash
 
 __all__ = ["Command", "Source", "Tool", "Toolset", "check_options", "define"]
 
@@ -50,10 +50,10 @@ class Tool(Struct, frozen=True, eq=False):
 
     name: str
     description: str
-    parameters: dict[str, Any]
+    parameters: dict[str, Json]
     options: Options
-    function: Callable[..., Any]
-    build: Callable[[dict[str, Any]], dict[str, Any]]
+    function: Callable[..., object]
+    build: Callable[[dict[str, Json]], dict[str, object]]
     source: Source | None
     context: str | None = None
     is_async: bool = False
@@ -63,7 +63,7 @@ class Tool(Struct, frozen=True, eq=False):
     asks_to_change: bool = False
     bare: tuple[str, str] | None = None
 
-    def to_openai(self) -> dict[str, Any]:
+    def to_openai(self) -> dict[str, Json]:
         """The tool in the form of Chat Completions."""
         return {
             "type": "function",

@@ -63,9 +63,11 @@ class Serving:
     """One call that a built-in tool serves.
 
     Attributes:
+        tool: that is called.
+        call: as the model made it.
+        arguments: of the call, checked.
+        context: what a tool may know of its call.
         state: what the session's events add up to: what was said and read before this call.
-        kept: what the session's tools keep from call to call.
-        runner: opens sandboxes.
     """
 
     def __init__(
@@ -80,14 +82,18 @@ class Serving:
         kept: Kept,
         runner: SandboxRunner,
     ) -> None:
+        """Internal: a call of a built-in tool has one."""
         self.tool = tool
         self.call = call
         self.arguments = arguments
         self.context = context
         self.listener = listener
+        """Internal: hears what the tool prints."""
         self.state = state
         self.kept = kept
+        """Internal: what the session's tools keep from call to call."""
         self.runner = runner
+        """Internal: opens sandboxes."""
 
     @property
     def tenant(self) -> str | None:

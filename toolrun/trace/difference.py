@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from msgspec import UNSET, Struct, UnsetType, to_builtins
 
+from toolrun.values import Json
+
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
@@ -57,8 +59,8 @@ class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
     what: What
     call: str = ""
     field: str = ""
-    before: Any | UnsetType = UNSET
-    after: Any | UnsetType = UNSET
+    before: Json | UnsetType = UNSET
+    after: Json | UnsetType = UNSET
 
 
 def differences(before: Behaviour, after: Behaviour) -> list[Difference]:

@@ -64,15 +64,15 @@ class Recording(Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "patterns", _checked(self.patterns))
 
     @classmethod
-    def of(cls, wanted: str | Path | bool | Recording | None) -> Recording | None:  # noqa: FBT001
-        """What an option `trace` means; None: nothing is recorded.
+    def of(cls, wanted: str | Path | bool | Recording | None) -> Recording | None:  # noqa: FBT001 - as users give it
+        """Internal: what an option `trace` means; None: nothing is recorded.
 
         Raises:
             ConfigError: it is none that fits.
         """
         if wanted is None or wanted is False or wanted == "":
             return None
-        return wanted if isinstance(wanted, cls) else cls(path=wanted)  # type: ignore[arg-type]
+        return wanted if isinstance(wanted, cls) else cls(path=wanted)  # type: ignore[arg-type]  # a path, by now
 
 
 class GoingOn(Recording, frozen=True, kw_only=True):

@@ -6,12 +6,10 @@ its arguments, the limit beside the turn that it ended.
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from msgspec import Struct
 
-from toolrun.values import FileChange, Outcome, Status, Usage
+from toolrun.values import FileChange, Json, Outcome, Status, Usage
 
 
 class Call(Struct, frozen=True, kw_only=True):
@@ -32,7 +30,7 @@ class Call(Struct, frozen=True, kw_only=True):
     id: str
     name: str
     arguments: str
-    ran: dict[str, Any] | None = None
+    ran: dict[str, Json] | None = None
     profile: str | None = None
     decision: str = ""
     outcome: Outcome | None = None
@@ -42,7 +40,7 @@ class Call(Struct, frozen=True, kw_only=True):
     files: tuple[FileChange, ...] = ()
 
     @property
-    def parsed(self) -> dict[str, Any] | None:
+    def parsed(self) -> dict[str, Json] | None:
         """The arguments as an object; None where the model wrote something else."""
         try:
             value = msgspec.json.decode(self.arguments or "{}")
@@ -92,8 +90,8 @@ class Turn(Struct, frozen=True, kw_only=True):
 
     number: int
     asked: str
-    settings: dict[str, Any]
-    output: dict[str, Any] | None = None
+    settings: dict[str, Json]
+    output: dict[str, Json] | None = None
     steps: tuple[Step, ...] = ()
     status: Status | None = None
     error: str = ""
@@ -133,6 +131,6 @@ class Behaviour(Struct, frozen=True, kw_only=True):
     session: str = ""
     version: str = ""
     date: str = ""
-    settings: dict[str, Any] = {}
-    tools: list[dict[str, Any]] = []
+    settings: dict[str, Json] = {}
+    tools: list[dict[str, Json]] = []
     turns: tuple[Turn, ...] = ()

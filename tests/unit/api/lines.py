@@ -15,8 +15,7 @@ from tests.unit.api.public import (
     ROOT,
     Public,
     alias_of,
-    bases,
-    is_internal,
+    init_of,
     members,
     names,
     paths,
@@ -66,13 +65,8 @@ _KEYWORDS: Final = ("frozen", "kw_only", "total")
 
 def _made(found: griffe.Class) -> str | None:
     """The parameters of the class's own `__init__`; None where its fields or base say them."""
-    for each in [found, *bases(found)]:
-        init = each.members.get("__init__")
-        if isinstance(init, griffe.Function):
-            if is_internal(init):
-                return None
-            return "(" + ", ".join(_parameters(init)) + ")"
-    return None
+    init = init_of(found)
+    return None if init is None else "(" + ", ".join(_parameters(init)) + ")"
 
 
 def _member(name: str, found: griffe.Object) -> str:
@@ -84,11 +78,20 @@ def _member(name: str, found: griffe.Object) -> str:
     if "property" in found.labels:
         settable = " (settable)" if "writable" in found.labels else ""
         return f"property {name}: {_written(found.annotation)}{settable}"
-    line = name if found.annotation is None else f"{name}: {_written(found.annotation)}"
+    annotation = found.annotation or _of_parameter(found)
+    line = name if annotation is None else f"{name}: {_written(annotation)}"
     is_field = "instance-attribute" not in found.labels or "class-attribute" in found.labels
     if found.value is not None and is_field and name != "toolrun.__version__":
         line += f" = {_written(found.value)}"
     return line
+
+
+def _of_parameter(found: griffe.Attribute) -> str | griffe.Expr | None:
+    """The annotation of the parameter that an attribute is set to."""
+    init = found.parent.members.get("__init__") if found.parent else None
+    if isinstance(init, griffe.Function) and str(found.value) in init.parameters:
+        return init.parameters[str(found.value)].annotation
+    return None
 
 
 def _function(name: str, found: griffe.Function) -> str:

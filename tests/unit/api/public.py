@@ -55,7 +55,8 @@ class Public:
         return f"{self.module}.{self.name}"
 
 
-def _is_module(name: str) -> bool:
+def is_module(name: str) -> bool:
+    """Whether toolrun has such a module."""
     path = ROOT.joinpath(*name.split("."))
     return path.is_dir() or path.with_suffix(".py").exists()
 
@@ -139,10 +140,56 @@ def paths() -> frozenset[str]:
 def alias_of(name: griffe.ExprName) -> griffe.Attribute | None:
     """The alias of types that a name in an annotation is, if toolrun has one of that name."""
     home, _, attribute = name.canonical_path.rpartition(".")
-    if not home.startswith("toolrun") or not _is_module(home):
+    if not home.startswith("toolrun") or not is_module(home):
         return None
     there = source(home).members.get(attribute)
     if isinstance(there, griffe.Alias):  # a package has it from one of its modules
         home, _, attribute = there.target_path.rpartition(".")
         there = source(home).members.get(attribute)
     return there if isinstance(there, griffe.Attribute) else None
+
+
+def told(public: Public) -> Iterator[tuple[str, griffe.Object]]:
+    """What a public name shows of itself: by name, all that has annotations of its own."""
+    if isinstance(public.found, griffe.Alias):
+        return
+    yield str(public), public.found
+    if isinstance(public.found, griffe.Class):
+        for member in members(public.found):
+            yield f"{public}.{member.name}", member
+        init = init_of(public.found)
+        if init is not None:
+            yield f"{public}()", init
+
+
+def init_of(found: griffe.Class) -> griffe.Function | None:
+    """The `__init__` of a class that users make objects of by calling it."""
+    for each in [found, *bases(found)]:
+        init = each.members.get("__init__")
+        if isinstance(init, griffe.Function):
+            return None if is_internal(init) else init
+    return None
+
+
+def shown_in(found: griffe.Object) -> Iterator[griffe.ExprName]:
+    """The names in the annotations of something; of aliases that are not public, those in them."""
+    if isinstance(found, griffe.Function):
+        for signature in found.overloads or [found]:
+            for each in signature.parameters:
+                yield from _names_in(each.annotation)
+            yield from _names_in(signature.returns)
+    elif isinstance(found, griffe.Attribute):
+        is_alias = str(found.annotation) == "TypeAlias"
+        yield from _names_in(found.value if is_alias else found.annotation)
+
+
+def _names_in(annotation: object) -> Iterator[griffe.ExprName]:
+    if not isinstance(annotation, griffe.Expr):
+        return
+    for each in annotation.iterate(flat=True):
+        if isinstance(each, griffe.ExprName):
+            alias = alias_of(each)
+            if alias is None or each.canonical_path in paths():
+                yield each
+            else:
+                yield from _names_in(alias.value)

@@ -187,7 +187,7 @@ async def test_a_turn_that_did_not_finish_has_no_answer() -> None:
         "result     (waits for a decision)",
     ]
     with pytest.raises(TypeError, match="that of an Answer, not of a str"):
-        assert_answer("text", SCHEMA)  # type: ignore[arg-type]
+        assert_answer("text", SCHEMA)  # type: ignore[call-overload]
 
 
 def test_a_long_conversation_is_shown_from_both_ends_in_single_safe_lines() -> None:

@@ -40,7 +40,7 @@ _UNENDING = Limits(seconds=None)
 
 
 def function_tools(
-    tools: Sequence[Callable[..., Any] | str | Path],
+    tools: Sequence[Callable[..., object] | str | Path],
     /,
     runtime: Runtime,
     **options: Unpack[Options],

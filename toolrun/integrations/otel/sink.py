@@ -75,7 +75,7 @@ class OpenTelemetry:
 
     @property
     def observes(self) -> bool:
-        """Whether something comes of it: see `Sink.observes`. A session asks when it is made."""
+        """Internal: whether something comes of it, see `Sink.observes`; a new session asks."""
         found = (
             self._tracers or trace.get_tracer_provider(),
             self._meters or metrics.get_meter_provider(),
@@ -83,19 +83,19 @@ class OpenTelemetry:
         return any(not type(each).__module__.startswith(_IDLE) for each in found)
 
     def watch(self, runtime: Runtime) -> None:
-        """Measure what a runtime counts and holds; may be said again."""
+        """Internal: measure what a runtime counts and holds; may be said again."""
         self._counted.watch(runtime)
 
     def within(self, scope: Scope) -> AbstractContextManager[str]:
-        """See `Sink.observe`."""
+        """Internal: see `Sink.observe`."""
         return _OPENS[scope.kind](self._kit, scope) if self.observes else nullcontext("")
 
     def stored(self, seconds: float) -> None:
-        """See `Sink.observe`."""
+        """Internal: see `Sink.observe`."""
         self._instruments.stored(seconds)
 
     async def record(self, event: Durable) -> None:
-        """See `Sink.record`."""
+        """Internal: see `Sink.record`."""
         turn, step = turn_here.get(), step_here.get()
         match event:
             case ev.AssistantMessage():
@@ -121,7 +121,7 @@ class OpenTelemetry:
                 pass
 
     def observe(self, event: Event) -> None:
-        """See `Sink.observe`."""
+        """Internal: see `Sink.observe`."""
         turn, step = turn_here.get(), step_here.get()
         match event:
             case ev.RequestSent() if step is not None:
@@ -149,7 +149,7 @@ class OpenTelemetry:
                 pass
 
     def observe_run(self, run: Run) -> None:
-        """See `Sink.observe`: pieces of texts are nothing to it."""
+        """Internal: see `Sink.observe`: pieces of texts are nothing to it."""
 
 
 def _call(turn: OpenTurn | None, call_id: str) -> OpenCall | None:

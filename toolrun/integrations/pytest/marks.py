@@ -73,7 +73,7 @@ def several(definition: pytest.Item) -> list[Path]:
     return traces_of(_found(_folder(definition.config, definition.path), mark.args[0]))
 
 
-def trace_files(place: str | os.PathLike[str], **how: Any) -> list[ParameterSet]:
+def trace_files(place: str | os.PathLike[str], **how: object) -> list[ParameterSet]:
     """The traces of a folder, or of a pattern, to parametrise a test with, beside other parameters.
 
         @pytest.mark.parametrize("trace", trace_files(Path(__file__).parent / "traces"))

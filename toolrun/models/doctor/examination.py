@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anyio
 from msgspec import Struct
@@ -23,6 +23,7 @@ from toolrun.models.probe import probe
 if TYPE_CHECKING:
     from toolrun.models.dialects import Dialect
     from toolrun.models.ways import Server
+    from toolrun.values import Json
 
 SECONDS = 60.0
 """What a check may take."""
@@ -69,7 +70,7 @@ async def examine(
     server: Server,
     model: str | None = None,
     *,
-    extra_body: Mapping[str, Any] | None = None,
+    extra_body: Mapping[str, Json] | None = None,
     on_begin: Callable[[str], None] | None = None,
     on_check: Callable[[Check], None] | None = None,
 ) -> Report:

@@ -40,7 +40,9 @@ class CompletionsSampler:
     """
 
     def __init__(self, door: Door) -> None:
-        self.door = door
+        """Internal: `at` makes one of a URL."""
+        self.door: Door = door
+        """Internal: where its requests go."""
         self._contexts: dict[str, int | None] | None = None
 
     @classmethod

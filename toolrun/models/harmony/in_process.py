@@ -47,7 +47,7 @@ class EngineSampler:
         self._sent = 0
 
     @classmethod
-    def start(cls, model: str, **options: Any) -> Self:
+    def start(cls, model: str, **options: object) -> Self:
         """Start an engine of one's own, which `aclose` shuts down. It blocks while weights load.
 
         Args:
@@ -149,7 +149,7 @@ class BatchSampler:
         self._running = False
 
     @classmethod
-    def start(cls, model: str, **options: Any) -> Self:
+    def start(cls, model: str, **options: object) -> Self:
         """Start an `LLM` of one's own, which `aclose` shuts down. It blocks while weights load.
 
         Args:

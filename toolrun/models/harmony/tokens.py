@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 from msgspec import Struct, field
 
-from toolrun.values import Sampling
+from toolrun.values import Json, Sampling
 
 START, MESSAGE = 200006, 200008
 END, RETURN, CALL = 200007, 200002, 200012
@@ -36,7 +36,7 @@ class TokenRequest(Struct, frozen=True, eq=False):
     stop: tuple[int, ...] = ()
     logprobs: bool = False
     model: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: dict[str, Json] = field(default_factory=dict)
     request_id: str = ""
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from toolrun.tools.builtin.search import Search
     from toolrun.tools.work import Need, Serving
+    from toolrun.values import Json
 
 _CITE: Final = (
     "A display begins with its `cursor` in brackets, `[{cursor}]`, and each of its lines with its "
@@ -42,7 +43,7 @@ def browser(
     hosts: Sequence[str] = (),
     private_hosts: Sequence[str] = (),
     timeout: float = 30.0,
-    approve: bool | Callable[[dict[str, Any]], bool] = False,
+    approve: bool | Callable[[dict[str, Json]], bool] = False,
     max_output: int = 16 * 1024,
 ) -> Toolset:
     """The model's own `browser` tool: `browser_search`, `browser_open` and `browser_find`.

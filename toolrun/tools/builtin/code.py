@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox import Completed, Sandbox
     from toolrun.tools.living import Living
     from toolrun.tools.work import Serving
+    from toolrun.values import Json
 
 NAME = "python"
 _LOOK = 0.002
@@ -55,8 +56,8 @@ def python(
     *,
     stateful: bool = False,
     timeout: float = 60.0,
-    profile: str | Mapping[str, Any] | None = None,
-    approve: bool | Callable[[dict[str, Any]], bool] = False,
+    profile: str | Mapping[str, Json] | None = None,
+    approve: bool | Callable[[dict[str, Json]], bool] = False,
     max_output: int = 16 * 1024,
 ) -> Tool:
     """The model's own `python` tool.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from toolrun.sandbox.profile import Chosen
+    from toolrun.values import Json
 
 READ, LIST, SEARCH = "read_file", "list_files", "search_files"
 _READS, _WRITES = "workspace-ro", "workspace"
@@ -148,7 +149,7 @@ def files(
     *,
     write: bool = True,
     profile: Chosen | None = None,
-    approve: bool | Callable[[dict[str, Any]], bool] | None = None,
+    approve: bool | Callable[[dict[str, Json]], bool] | None = None,
     timeout: float = 20.0,
     max_output: int = 16 * 1024,
 ) -> Toolset:

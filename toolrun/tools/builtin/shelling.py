@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from toolrun.sandbox.resolve import load_profile
 from toolrun.tools.builtin.code import not_called
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from toolrun.sandbox import Completed
     from toolrun.sandbox.profile import Chosen
     from toolrun.tools.work import Need, Serving
+    from toolrun.values import Json
 
 NAME: Final = "shell"
 _OWN: Final = "shell"
@@ -31,7 +32,7 @@ _RUN: Final = 'exec 2>&1; eval "$1"'
 def shell(
     *,
     profile: Chosen | None = None,
-    approve: bool | Callable[[dict[str, Any]], bool] | None = None,
+    approve: bool | Callable[[dict[str, Json]], bool] | None = None,
     timeout: float = 120.0,
     max_output: int = 16 * 1024,
 ) -> Tool:
