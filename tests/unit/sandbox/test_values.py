@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import decimal
 import enum
+import fractions
 import json
 import pathlib
 import uuid
@@ -112,9 +113,128 @@ def test_results_become_json(value: Any, expected: Any) -> None:
     assert json.loads(encode(value)) == expected
 
 
-def test_what_has_no_json_is_named() -> None:
-    with pytest.raises(TypeError, match=r"cannot return builtins\.object"):
-        encode(object())
+class Number(int):
+    def __str__(self) -> str:
+        return "a number"
+
+
+class Text(str):
+    __slots__ = ()
+
+
+class Level(enum.IntEnum):
+    HIGH = 3
+
+
+class Modelled:
+    """Of pydantic's shape."""
+
+    def model_dump(self, *, mode: str) -> dict[str, Any]:
+        return {"mode": mode, "when": dt.date(2026, 1, 2)}
+
+
+class Arrayed:
+    """Of numpy's shape."""
+
+    def tolist(self) -> list[Any]:
+        return [1, (2.5, None)]
+
+
+class Counted:
+    """Has no `__next__`."""
+
+    def __iter__(self) -> Any:
+        return iter("ab")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (True, "true"),
+        (10**30, "1" + "0" * 30),
+        (Number(7), "7"),
+        ([Number(7), Text("a")], '[7,"a"]'),
+        (Level.HIGH, "3"),
+        ({"a": [1, 2.0], "ü": "ß"}, '{"a":[1,2.0],"ü":"ß"}'),
+        ({1.5: 1, Level.HIGH: 2, False: 3, b"k": 4}, '{"1.5":1,"3":2,"false":3,"k":4}'),
+        ({(1, "a"): 1}, """{"[1, 'a']":1}"""),
+        ([float("nan"), float("-inf"), -0.0], "[null,null,-0.0]"),
+        (bytearray(b"a"), '"a"'),
+        (memoryview(b"\xff\x00"), '{"encoding":"base64","data":"/wA="}'),
+        (frozenset({1}), "[1]"),
+        (Modelled(), '{"mode":"json","when":"2026-01-02"}'),
+        ([Modelled()], '[{"mode":"json","when":"2026-01-02"}]'),
+        (Arrayed(), "[1,[2.5,null]]"),
+        (Counted(), '["a","b"]'),
+        (iter("ab"), '["a","b"]'),
+        (dt.time(3, 4), '"03:04:00"'),
+        (dt.timedelta(seconds=90), '"0:01:30"'),
+        (fractions.Fraction(1, 3), '"1/3"'),
+        ([Point(float("inf"))], '[{"x":null,"label":""}]'),
+    ],
+)
+def test_results_are_written_without_a_space(value: Any, text: str) -> None:
+    assert encode(value).decode() == text
+
+
+@pytest.mark.parametrize("value", [object(), [object()], {"a": object()}])
+def test_what_has_no_json_is_named(value: Any) -> None:
+    with pytest.raises(TypeError) as raised:
+        encode(value)
+
+    assert str(raised.value) == (
+        "a tool cannot return builtins.object: return str, numbers, lists, dicts, a dataclass or a "
+        "pydantic model"
+    )
+
+
+class Wrapped:
+    """Its JSON is that of what it wraps, in one of the ways in which objects say so."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+
+
+class Dumps(Wrapped):
+    def model_dump(self, *, mode: str) -> Any:
+        return self._inner
+
+
+class Lists(Wrapped):
+    def tolist(self) -> Any:
+        return self._inner
+
+
+class Iterates(Wrapped):
+    def __iter__(self) -> Any:
+        return iter([self._inner])
+
+
+def enumerated(value: Any) -> Any:
+    return enum.Enum("Value", {"ONE": value}).ONE  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda value: [value],
+        lambda value: (value,),
+        lambda value: {"a": value},
+        Dumps,
+        Lists,
+        Iterates,
+        Point,
+        enumerated,
+    ],
+)
+def test_so_deep_may_a_result_be_and_no_deeper(wrap: Any) -> None:
+    value: Any = 1
+    for _ in range(100):
+        value = wrap(value)
+    encode(value)
+    with pytest.raises(ValueError, match=r"^the returned value is nested deeper than 100, or cont"):
+        encode(wrap(value))
 
 
 def test_what_contains_itself_is_refused() -> None:
