@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -11,116 +10,30 @@ import msgspec
 import pytest
 
 from tests.integration.printing_tools import tell
-from tests.rig.mock import Call, MockServer, Step
+from tests.integration.recordings import COUNT, DONE, Recording, recording, streamed, word_count
+from tests.rig.mock import Call, Step
 from tests.unit.testing.driving import Staged
 from toolrun import (
     Approve,
-    CancelToken,
     Deny,
     Edit,
-    Limits,
     OutputInvalid,
     Retries,
     Sampling,
     ServerError,
-    Session,
     tool,
 )
-from toolrun.errors import ReplayMismatch, TraceError
-from toolrun.events import ToolCallFinished, ToolCallStarted
-from toolrun.models import chat_body
+from toolrun.events import ToolCallFinished
 from toolrun.testing.replay import replay_trace
 from toolrun.testing.stage import Stage
-from toolrun.trace import cursor
 from toolrun.trace.reader import read_trace
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    from toolrun import Decision, Event, ToolCall
+    from toolrun import Decision, ToolCall
 
-ran: list[str] = []
-
-
-@tool(trusted=True)
-async def word_count(path: str) -> int:
-    """Count the words of a text file."""
-    ran.append(path)
-    return len(path)
-
-
-@tool(trusted=True)
-async def slow(seconds: float) -> str:
-    """Take a while."""
-    ran.append("slow")
-    await anyio.sleep(seconds)
-    return f"waited {seconds}"
-
-
-@tool(trusted=True, approve=True)
-async def send(to: str) -> str:
-    """Send a letter."""
-    ran.append(to)
-    return f"sent to {to}"
-
-
-COUNT = Step(reasoning="I must count.", tool_calls=(Call("word_count", '{"path": "a.txt"}'),))
-DONE = Step(reasoning="The tool says it.", content="Done, naïvely.")
-
-
-@pytest.fixture(params=["unstreamed", "streamed"])
-def streamed(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "streamed")
-
-
-class Recording:
-    """A trace that is being made."""
-
-    def __init__(self, mock: MockServer, path: Path, *, streamed: bool) -> None:
-        self.mock = mock
-        self.path = path
-        self.streamed = streamed
-
-    def session(self, **more: Any) -> Session:
-        options: dict[str, Any] = {
-            "base_url": self.mock.url,
-            "model": self.mock.model,
-            "tools": [word_count, slow, send],
-            "trace": self.path,
-            "retries": Retries(first_wait=0.01),
-        }
-        return Session(**(options | more))
-
-    async def ask(self, session: Session, text: str | None) -> None:
-        if not self.streamed:
-            await (session.ask(text) if text is not None else session.go_on())
-            return
-        async with session.stream(text) if text is not None else session.stream_on() as events:
-            async for _ in events:
-                pass
-
-    async def replay(self) -> list[str]:
-        """Replay it without a server, and give the types of its events."""
-        self.mock.reset()
-        before = len(ran)
-        lines = [msgspec.json.encode(event) for event in read_trace(self.path).events]
-        seen: list[bytes] = []
-
-        def on_event(event: Event) -> None:
-            seen.append(msgspec.json.encode(event))
-
-        report = await replay_trace(self.path, on_event=on_event)
-        assert [json.loads(line) for line in seen] == [json.loads(line) for line in lines]
-        assert report.events == len(lines)
-        assert len(ran) == before
-        assert not self.mock.requests()
-        return [type(event).__name__ for event in read_trace(self.path, check=True).events]
-
-
-@pytest.fixture
-def recording(mock: MockServer, tmp_path: Path, streamed: bool) -> Recording:  # noqa: FBT001
-    return Recording(mock, tmp_path / "t.jsonl", streamed=streamed)
+__all__ = ["recording", "streamed"]
 
 
 async def test_a_session_of_several_turns_happens_again(recording: Recording) -> None:
@@ -255,137 +168,6 @@ async def test_an_approver_decides_again_as_it_did(recording: Recording) -> None
     assert (await recording.replay()).count("ApprovalDecided") == 3
 
 
-async def test_a_turn_cancelled_while_it_samples(recording: Recording) -> None:
-    recording.mock.script(Step(content="Late.", delay_s=10))
-    async with recording.session() as session:
-        await _ask_and_cancel(recording, session, lambda: recording.mock.running() == 1)
-        recording.mock.script(COUNT, DONE)
-        await recording.ask(session, None)
-    events = await recording.replay()
-    assert events.count("TurnFinished") == 2
-
-
-async def test_a_turn_cancelled_while_tools_run(recording: Recording) -> None:
-    recording.mock.script(
-        Step(tool_calls=(Call("slow", '{"seconds": 30}'), *COUNT.tool_calls)), DONE
-    )
-    ran.clear()
-    async with recording.session() as session:
-        await _ask_and_cancel(recording, session, lambda: set(ran) == {"slow", "a.txt"})
-        await recording.ask(session, None)
-        recording.mock.script(COUNT, DONE)
-        await recording.ask(session, "Well?")
-    events = read_trace(recording.path).events
-    outcomes = [event.result.outcome for event in events if isinstance(event, ToolCallFinished)]
-    assert "cancelled" in outcomes
-    await recording.replay()
-
-
-@pytest.mark.parametrize("where", ["model", "tool"])
-async def test_a_turn_whose_time_ran_out(recording: Recording, where: str) -> None:
-    late = Step(content="Late.", delay_s=10)
-    recording.mock.script(
-        COUNT, late if where == "model" else Step(tool_calls=(Call("slow", '{"seconds": 9}'),))
-    )
-    async with recording.session(limits=Limits(seconds=0.5)) as session:
-        await recording.ask(session, "Hurry.")
-        assert session.state.finished is not None
-        assert session.state.finished.status == "limited"
-    assert "LimitReached" in await recording.replay()
-
-
-async def test_a_turn_that_had_less_time_than_its_limit_and_one_that_was_stopped_for_a_reason(
-    recording: Recording,
-) -> None:
-    slowly = Step(tool_calls=(Call("slow", '{"seconds": 9}'),))
-    recording.mock.script(slowly, slowly, DONE)
-    async with recording.session() as session:
-        assert (await session.ask("Hurry.", seconds=0.3)).status == "limited"
-        token = CancelToken()
-        async with session.stream_on(cancel=token) as events:
-            async for event in events:
-                if isinstance(event, ToolCallStarted):
-                    token.cancel("the user left")
-        assert (await session.go_on()).status == "finished"
-    assert (await recording.replay()).count("TurnFinished") == 3
-
-
-async def test_a_turn_that_was_parked_where_its_step_ended(recording: Recording) -> None:
-    @tool(trusted=True)
-    async def word_count(path: str) -> int:
-        session._running.park("the process ends")
-        return len(path)
-
-    recording.mock.script(COUNT, DONE)
-    async with recording.session(tools=[word_count]) as session:
-        await recording.ask(session, "How long is it?")
-        finished = session.state.finished
-        assert finished is not None
-        assert (finished.status, finished.reason) == ("parked", "the process ends")
-        await recording.ask(session, None)
-        assert session.state.finished is not None
-        assert session.state.finished.status == "finished"
-    assert (await recording.replay()).count("TurnFinished") == 2
-
-
-@pytest.mark.parametrize("where", ["model", "tool", "approver"])
-async def test_a_turn_that_was_parked_as_it_stood(
-    recording: Recording, where: str, tmp_path: Path
-) -> None:
-    reached = anyio.Event()
-
-    @tool(trusted=True, on_crash="ask")
-    async def slow(seconds: float) -> str:
-        reached.set()
-        await anyio.sleep(seconds)
-        return "slow"
-
-    async def approve(call: ToolCall) -> Decision | None:
-        if reached.is_set():
-            return Approve()
-        reached.set()
-        await anyio.sleep_forever()
-        raise AssertionError
-
-    firsts = {
-        "model": Step(content="Late.", delay_s=10),
-        "tool": Step(tool_calls=(Call("slow", '{"seconds": 9}', id="c1"),)),
-        "approver": Step(tool_calls=(Call("send", '{"to": "A"}', id="c1"),)),
-    }
-    recording.mock.script(firsts[where], DONE)
-    store = f"sqlite:///{tmp_path}/sessions.db"
-    more = {"approve": approve} if where == "approver" else {}
-    async with recording.session(tools=[slow, send], store=store, **more) as session:
-        async with anyio.create_task_group() as group:
-            group.start_soon(recording.ask, session, "Go.")
-            while where == "model" and not recording.mock.running():  # noqa: ASYNC110 - a process
-                await anyio.sleep(0.01)
-            if where != "model":
-                await reached.wait()
-            session._running.park("it ends")
-            session._running.cut("it ends")
-        finished = session.state.finished
-        assert finished is not None
-        assert (finished.status, finished.reason) == ("parked", "it ends")
-        recording.mock.script(firsts[where] if where != "model" else COUNT, DONE)
-        if where == "tool":
-            await recording.ask(session, None)
-            await session.decide("c1", Deny("not again"))
-        await recording.ask(session, None)
-        assert session.state.finished is not None
-        assert session.state.finished.status == "finished"
-    await recording.replay()
-
-
-@pytest.mark.parametrize("limits", [Limits(steps=1), Limits(tool_calls=1)])
-async def test_a_limited_turn_is_gone_on_with(recording: Recording, limits: Limits) -> None:
-    recording.mock.script(COUNT, COUNT, DONE)
-    async with recording.session(limits=limits) as session:
-        await recording.ask(session, "How long is it?")
-        await recording.ask(session, None)
-    assert "LimitReached" in await recording.replay()
-
-
 async def test_an_answer_that_was_cut_off(recording: Recording) -> None:
     recording.mock.script(Step(content="So many", finish_reason="length"))
     async with recording.session() as session:
@@ -493,151 +275,6 @@ async def test_the_original_pace_can_be_kept(
     assert (whole := await waited(1.0)) >= 0.1
     assert await waited(2.0) == pytest.approx(whole / 2)
     assert await waited(None) == 0
-
-
-Mutation = tuple[str, bytes, bytes, str]
-MUTATIONS: list[Mutation] = [
-    (
-        "the user's words",
-        b'"content":"How long',
-        b'"content":"How lung',
-        r"message 1 \(user\), which",
-    ),
-    (
-        "a result",
-        b'"result":{"content":"5"',
-        b'"result":{"content":"6"',
-        r"message 3 \(tool\), which",
-    ),
-    ("the reasoning", b'"reasoning":"I must', b'"reasoning":"I mist', r"message 2 \(assistant\), "),
-    ("the last answer", b'"content":"Done', b'"content":"Gone', r"message 4 \(assistant\), "),
-    ("the model", b'"settings":{"model":"', b'"settings":{"model":"x', "bytes differ"),
-    ("a tool schema", b'"description":"Count', b'"description":"Mount', "bytes differ"),
-    (
-        "arguments",  # left out where they are those of the call
-        b'"type":"ToolCallStarted"',
-        b'"type":"ToolCallStarted","arguments":{"path":"b"}',
-        r"arguments\.path",
-    ),
-    ("an outcome", b'"type":"TurnFinished"', b'"type":"TurnFinished","error":"x"', "error"),
-    ("a digest", b'"digest":"', b'"digest":"0', "bytes differ"),
-    ("a size", b'"size":', b'"size":1', "size: expected 1"),
-]
-
-
-@pytest.mark.parametrize("mutation", MUTATIONS, ids=[each[0] for each in MUTATIONS])
-async def test_a_trace_that_was_changed_is_caught_and_the_change_named(
-    recording: Recording, mutation: Mutation
-) -> None:
-    name, before, after, named = mutation
-    recording.mock.script(COUNT, DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "How long is it?")
-        await recording.ask(session, "And now?")
-    lines = recording.path.read_bytes().splitlines(keepends=True)
-    # Once where it is said; what requests add to each other stays as it was.
-    index = next(i for i, line in enumerate(lines) if before in line and _said(line, name))
-    lines[index] = lines[index].replace(before, after, 1)
-    recording.path.write_bytes(b"".join(lines))
-    with pytest.raises(ReplayMismatch, match=named) as caught:
-        await replay_trace(recording.path)
-    assert str(caught.value).startswith("line ")
-
-
-async def test_toolrun_that_drops_the_reasoning_is_caught(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recording.mock.script(COUNT, DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "How long is it?")
-    real = chat_body._message
-
-    def without_reasoning(*args: Any) -> tuple[bytes, bytes]:
-        bare, _ = real(*args)
-        return bare, bare
-
-    monkeypatch.setattr(chat_body, "_message", without_reasoning)
-    with pytest.raises(
-        ReplayMismatch,
-        match=r"RequestSent, turn 1, step 2.*message 2 \(assistant\): reasoning: "
-        r"expected 'I must count\.', seen nothing",
-    ):
-        await replay_trace(recording.path)
-
-
-async def test_toolrun_that_keeps_all_reasoning_is_caught(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recording.mock.script(COUNT, DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "How long is it?")
-        await recording.ask(session, "And now?")
-    monkeypatch.setattr("toolrun.step.reasoning_kept_from", lambda messages: 0)
-    with pytest.raises(
-        ReplayMismatch, match=r"turn 2, step 1.*message 2 .*: reasoning: expected nothing, seen"
-    ):
-        await replay_trace(recording.path)
-
-
-async def test_an_event_that_does_not_come_is_named(
-    recording: Recording, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(cursor, "STALL_S", 0.2)
-    recording.mock.script(COUNT, DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "How long is it?")
-    lines = recording.path.read_bytes().splitlines(keepends=True)
-    index = next(i for i, line in enumerate(lines) if b"ToolCallFinished" in line)
-    started = msgspec.json.decode(lines[index - 1])
-    place = {key: started[key] for key in ("seq", "time", "turn", "step")}
-    warned = {"type": "Warned", **place, "sub": 1, "code": "c", "message": "m"}
-    lines.insert(index, msgspec.json.encode(warned) + b"\n")
-    recording.path.write_bytes(b"".join(lines))
-    with pytest.raises(ReplayMismatch, match=rf"line {index + 1} .*: expected Warned, seen Tool"):
-        await replay_trace(recording.path)
-
-
-async def test_a_trace_of_what_no_user_can_do_is_refused(recording: Recording) -> None:
-    recording.mock.script(DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "Hello.")
-    lines = recording.path.read_bytes().splitlines(keepends=True)
-    last = msgspec.json.decode(lines[-1])
-    extra = msgspec.json.encode(last | {"seq": last["seq"] + 1})
-    recording.path.write_bytes(b"".join([*lines, extra + b"\n"]))
-    with pytest.raises(ReplayMismatch, match=rf"line {len(lines) + 1}: there is no turn"):
-        await replay_trace(recording.path)
-
-
-async def test_what_is_no_session_is_no_replay(tmp_path: Path, recording: Recording) -> None:
-    recording.mock.script(DONE)
-    async with recording.session() as session:
-        await recording.ask(session, "Hello.")
-    lines = recording.path.read_bytes().splitlines(keepends=True)
-    recording.path.write_bytes(b"".join([lines[0], *lines[2:]]))
-    with pytest.raises(TraceError, match="does not begin with SessionOpened"):
-        await replay_trace(recording.path)
-
-
-async def _ask_and_cancel(
-    recording: Recording, session: Session, ready: Callable[[], bool]
-) -> None:
-    async with anyio.create_task_group() as group:
-        group.start_soon(recording.ask, session, "Go.")
-        with anyio.fail_after(5):
-            while not await anyio.to_thread.run_sync(ready):  # noqa: ASYNC110 - another process
-                await anyio.sleep(0.01)
-        session.cancel()
-
-
-def _said(line: bytes, name: str) -> bool:
-    """Whether a line is the one that a mutation of this name is about."""
-    if name in ("a digest", "a size"):
-        return b'"seq":2,' in line
-    return b'"type":"RequestSent"' not in line
-
-
-# ---- what a session can do beyond turns ----
 
 
 @tool(trusted=True, repeatable=True)

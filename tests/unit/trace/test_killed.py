@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.trace.test_files import names
+from tests.unit.trace.files import names
 from toolrun.events import UserMessage
 from toolrun.trace.reader import read_trace
 
