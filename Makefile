@@ -13,6 +13,7 @@ LOG := $(VENV)/set-up.log
 PEERS := .venv-peers
 MUTANTS := .venv-mutants
 DEMO := .venv-demo
+DIST := .venv-dist
 
 # The interpreter to build on: `make PYTHON=/path/to/python` decides, else the first that fits.
 # 3.11 stands first because it is what CI runs. A shim that cannot start is passed over.
@@ -202,6 +203,23 @@ $(MUTANTS)/.set-up: requirements-dev.txt tests/mutants.txt
 	install --no-deps --no-build-isolation -e .; \
 	touch $@
 
+.PHONY: dist
+dist: $(DIST)/.set-up ## The wheel, the sdist and the bill of materials of the last commit, checked
+	@$(DIST)/bin/python -m tests.release build
+
+.PHONY: dist-check
+dist-check: $(DIST)/.set-up ## Use the wheel of dist/ with the lowest and with the newest dependencies
+	@$(DIST)/bin/python -m tests.release try
+
+$(DIST)/.set-up: LOG := $(DIST)/set-up.log
+$(DIST)/.set-up: requirements-dist.txt
+	@$(PICK); $(QUIETLY); \
+	echo "toolrun: an environment for releases in $(DIST) (about a minute)"; \
+	rm -rf $(DIST); "$$python" -m venv $(DIST) || exit 1; \
+	quietly $(DIST)/bin/python -m pip $(PIP_INSTALL) $(PIP); \
+	quietly $(DIST)/bin/python -m pip $(PIP_INSTALL) -r requirements-dist.txt; \
+	touch $@
+
 .PHONY: soak
 soak: $(STAMP) ## 200,000 steps, 20,000 calls in boxes, kills and races, streams: nothing grows or is lost
 	@$(BIN)/python -m tests.benchmarks.soak
@@ -214,8 +232,11 @@ soak: $(STAMP) ## 200,000 steps, 20,000 calls in boxes, kills and races, streams
 vllm: $(STAMP) ## Start the scripted vLLM and print its URL; Ctrl-C stops it
 	@$(BIN)/python -m tests.rig serve
 
+# zizmor reads the workflows: `$(DIST)/bin/zizmor --offline .github`.
+DIST_TOOLS := 'hatchling>=1.27' 'twine>=6' 'cyclonedx-bom>=7' 'zizmor>=1.20'
+
 .PHONY: pins
-pins: ## Renew requirements-dev.txt and -demo.txt from pyproject.toml (needs uv)
+pins: ## Renew requirements-*.txt from pyproject.toml (needs uv)
 	@{ echo "# Every package of the development environment, pinned, for any Python >= 3.11."; \
 	echo "# Made from pyproject.toml by \`make pins\`; the ranges that users get stand there."; \
 	uv pip compile pyproject.toml --quiet --upgrade --extra all --group dev --universal \
@@ -226,11 +247,23 @@ pins: ## Renew requirements-dev.txt and -demo.txt from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --quiet --extra embedded -c requirements-dev.new --universal \
 	    --python-version 3.11 --no-annotate --no-header \
 	    --no-emit-index-url --no-emit-find-links; } >requirements-demo.new
+	@{ echo "# The lowest versions that pyproject.toml allows, of the demo's packages; what those need is the"; \
+	echo "# newest. Made by \`make pins\`: a test uses the wheel with them."; \
+	uv pip compile pyproject.toml --quiet --extra embedded --resolution lowest-direct --universal \
+	    --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links; } >requirements-lowest.new
+	@{ echo "# What builds and checks a release, pinned; made by \`make pins\`. It has an environment of its own,"; \
+	echo "# .venv-dist (\`make dist\`)."; \
+	printf '%s\n' $(DIST_TOOLS) | uv pip compile - --quiet --universal \
+	    --python-version 3.11 --no-annotate --no-header \
+	    --no-emit-index-url --no-emit-find-links; } >requirements-dist.new
+	@mv requirements-lowest.new requirements-lowest.txt
+	@mv requirements-dist.new requirements-dist.txt
 	@mv requirements-dev.new requirements-dev.txt
 	@mv requirements-demo.new requirements-demo.txt
 
 .PHONY: clean
 clean: ## Remove the environment, caches and builds of this folder
-	@rm -rf $(VENV) $(PEERS) $(DEMO) $(MUTANTS) .mutants build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
-	    .hypothesis .import_linter_cache requirements-d*.new
+	@rm -rf $(VENV) $(PEERS) $(DEMO) $(DIST) $(MUTANTS) .mutants build dist site .coverage* .mypy_cache .ruff_cache .pytest_cache \
+	    .hypothesis .import_linter_cache requirements-*.new
 	@find toolrun tests -name __pycache__ -prune -exec rm -rf {} +

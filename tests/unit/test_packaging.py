@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -17,6 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import toolrun
+from tests.release import contents
 from toolrun import resources
 
 if TYPE_CHECKING:
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PINS = ROOT / "requirements-dev.txt"
 DEMO_PINS = ROOT / "requirements-demo.txt"
-SHIPPED = {
-    "schemas": {path.name for path in (ROOT / "schemas").iterdir()},
-    "sandboxes": {path.name for path in (ROOT / "sandboxes").iterdir()},
-}
+OTHER_PINS = [ROOT / "requirements-lowest.txt", ROOT / "requirements-dist.txt"]
 LISTING = (
     "from toolrun import resources; "
     "print(resources.folder('schemas'), *resources.names('schemas'), "
@@ -77,32 +76,33 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_wheel_holds_the_package_the_shipped_files_and_nothing_else(wheel: Path) -> None:
-    names = set(zipfile.ZipFile(wheel).namelist())
-    info = f"toolrun-{toolrun.__version__}.dist-info"
+    expected = contents.of_the_wheel(ROOT, toolrun.__version__)
 
-    code = {
-        str(path.relative_to(ROOT))
-        for path in (ROOT / "toolrun").rglob("*.*")
-        if path.suffix not in (".pyc", ".pyo") and "__pycache__" not in path.parts
-    }
-    shipped = {
-        f"toolrun/_shipped/{kind}/{name}" for kind, names in SHIPPED.items() for name in names
-    }
-    about = {
-        f"{info}/{name}"
-        for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")
-    }
-    shared = {
-        f"toolrun-{toolrun.__version__}.data/data/share/{name}"
-        for name in (
-            "man/man1/toolrun.1",
-            "bash-completion/completions/toolrun",
-            "fish/vendor_completions.d/toolrun.fish",
-            "zsh/site-functions/_toolrun",
-        )
-    }
-    assert "toolrun/py.typed" in names
-    assert names == code | shipped | shared | about
+    assert contents.differences(wheel, expected) == []
+    assert {
+        "toolrun/py.typed",
+        "toolrun/turn.py",
+        "toolrun/_shipped/schemas/config.schema.json",
+        "toolrun/_shipped/sandboxes/pure.toml",
+        "toolrun/models/nano/nano.safetensors",
+    } <= expected
+    assert not any("test" in name.split("/")[0] or "__pycache__" in name for name in expected)
+    assert contents.naming(wheel, ROOT, wheel.parent) == []
+
+
+def test_what_does_not_belong_is_named(wheel: Path, tmp_path: Path) -> None:
+    other = tmp_path / wheel.name
+    shutil.copy(wheel, other)
+    with zipfile.ZipFile(other, "a") as archive:
+        archive.writestr("tests/conftest.py", f"made_in = {str(tmp_path)!r}")
+    expected = contents.of_the_wheel(ROOT, toolrun.__version__) | {"toolrun/lost.py"}
+
+    assert contents.differences(other, expected) == [
+        f"{other.name} lacks toolrun/lost.py",
+        f"{other.name} has tests/conftest.py, too",
+    ]
+    (line,) = contents.naming(other, tmp_path)
+    assert line.startswith("tests/conftest.py of ")
 
 
 def test_the_embedded_model_keeps_the_wheel_small(wheel: Path) -> None:
@@ -115,19 +115,17 @@ def test_the_embedded_model_keeps_the_wheel_small(wheel: Path) -> None:
     assert wheel.stat().st_size <= 13_000_000
 
 
-def test_the_sdist_holds_what_a_packager_needs(built: Path) -> None:
+def test_the_sdist_is_the_repository(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
+    tracked = subprocess.run(
+        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
-    assert {"LICENSE", "README.md", "CHANGELOG.md", "pyproject.toml", "Makefile"} <= names
-    assert {
-        "requirements-dev.txt",
-        "requirements-demo.txt",
-        "schemas/config.schema.json",
-        "sandboxes/pure.toml",
-    } <= names
-    assert {"toolrun/turn.py", "tests/conftest.py", "docs/index.md"} <= names
+    kept = {name for name in tracked.stdout.splitlines() if (ROOT / name).exists()}
+    assert kept | {"PKG-INFO"} <= names
+    assert not any("__pycache__" in name or name.startswith((".git/", ".venv")) for name in names)
 
 
 def test_the_metadata_says_who_and_what(wheel: Path) -> None:
@@ -181,6 +179,7 @@ def test_marking_a_tool_costs_the_standard_library_alone(installed: Path, tmp_pa
     ours = {name for name in loaded if name.partition(".")[0] not in sys.stdlib_module_names}
     assert ours == {
         "toolrun",
+        "toolrun.exports",
         "toolrun.tools",
         "toolrun.tools.decorator",
     }
@@ -239,7 +238,7 @@ def _versions(pins: Path) -> set[str]:
     return set(re.findall(r"^[^#\s]+==\S+", pins.read_text(), re.MULTILINE))
 
 
-@pytest.mark.parametrize("pins", [PINS, DEMO_PINS], ids=lambda pins: pins.stem)
+@pytest.mark.parametrize("pins", [PINS, DEMO_PINS, *OTHER_PINS], ids=lambda pins: pins.stem)
 def test_the_pins_name_no_machine_and_no_host(pins: Path) -> None:
     text = pins.read_text()
 
