@@ -38,7 +38,8 @@ class _Reader(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
-        self.page.anchors |= {said[name] for name in ("id", "name") if name in said}
+        if "id" in said:
+            self.page.anchors.add(said["id"])
         self.page.loads += [said[name] for part, name in _LOADS if part == tag and name in said]
         self.page.loads += _STYLED.findall(said.get("style", ""))
         if tag == "link" and said.get("rel") not in _SHOWN:

@@ -62,7 +62,9 @@ def on_page_markdown(markdown: str, page: Page, files: Files, **_: object) -> st
 
 
 def on_post_page(output: str, page: Page, **_: object) -> str:
-    """Load the script that draws diagrams where there are any; a narrow screen scrolls them."""
+    """Say the page's language; load the script that draws diagrams where there are any."""
+    if page.file.src_uri.startswith("ja/"):
+        output = output.replace('<html lang="en"', '<html lang="ja"', 1)
     output, diagrams = _DIAGRAM.subn(r'<div class="diagram">\g<0></div>', output)
     if not diagrams:
         return output

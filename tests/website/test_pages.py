@@ -5,10 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tests.rig.versions import REPOSITORY as ROOT
-from tests.website import api, hooks, reference
+from tests.website import api, built, hooks, reference
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 DOCS: Final = ROOT / "docs"
 MERMAID_VERSION: Final = "11.17.2"
@@ -50,3 +53,19 @@ def test_the_script_that_draws_diagrams_is_the_one_that_is_named() -> None:
 
     assert hashlib.sha256(script.read_bytes()).hexdigest() == MERMAID
     assert f"tiny {MERMAID_VERSION}" in (script.parent / "README.txt").read_text(encoding="utf-8")
+
+
+def test_what_is_fetched_elsewhere_or_leads_nowhere_is_found(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "index.html").write_text(
+        '<link rel="stylesheet" href="a.css"><script src="//cdn.test/a.js"></script>'
+        '<h1 id="top"><a href="below/#there">x</a><a href="below/#not">x</a><a href="gone/">x</a>'
+        '<a href="https://elsewhere.test/#x">x</a><img src="gone.png"><a href="#top">x</a></h1>'
+    )
+    (tmp_path / "below/index.html").write_text('<p id="there"><a href="../#top">x</a></p>')
+    (tmp_path / "a.css").write_text('@import "https://fonts.test/a"; b { background: url(b.png) }')
+    pages = built.read(tmp_path)
+
+    elsewhere = {url for _, url in built.fetched_elsewhere(tmp_path, pages)}
+    assert elsewhere == {"//cdn.test/a.js", "https://fonts.test/a"}
+    assert {url for _, url in built.missing(tmp_path, pages)} == {"below/#not", "gone/", "gone.png"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -49,7 +50,7 @@ def _served(folder: Path) -> Iterator[str]:
             thread.join()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_site_is_whole_and_asks_nobody_else_for_anything(tmp_path: Path) -> None:
     site = tmp_path / "site"
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
@@ -59,7 +60,7 @@ def test_the_site_is_whole_and_asks_nobody_else_for_anything(tmp_path: Path) -> 
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=480,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -68,6 +69,7 @@ def test_the_site_is_whole_and_asks_nobody_else_for_anything(tmp_path: Path) -> 
     assert len(pages) > len(api.pages())
     assert [*built.fetched_elsewhere(site, pages)] == []
     assert [*built.missing(site, pages)] == []
+    assert [*_broken_from_outside(site, pages)] == []
     reference = [page.anchors for file, page in pages.items() if site / api.FOLDER in file.parents]
     assert [n for n in api.public_names() if not any(n in anchors for anchors in reference)] == []
     index = json.loads((site / "search/search_index.json").read_text(encoding="utf-8"))
@@ -76,6 +78,15 @@ def test_the_site_is_whole_and_asks_nobody_else_for_anything(tmp_path: Path) -> 
 
     with _served(site) as url:
         chromium.aside(_looked_at, url)
+
+
+def _broken_from_outside(site: Path, pages: dict[Path, built.Html]) -> Iterator[str]:
+    """Links of README.md and its neighbours to sections of the docs that are not there."""
+    for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        for path, anchor in re.findall(r"\]\(docs/([^)#]+)\.md#([^)]+)\)", text):
+            if anchor not in pages[site / path / "index.html"].anchors:
+                yield f"{name}: docs/{path}.md#{anchor}"
 
 
 def _looked_at(url: str) -> None:
