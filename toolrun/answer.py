@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 class MadeCall(Struct, frozen=True):
-    """A call of a turn and its result; `result` is None while it waits for a decision."""
+    """A call of a turn and its result; `result` is None while it waits for a decision.
+
+    Attributes:
+        id: of the call.
+        name: of the tool.
+        arguments: as the model wrote them.
+    """
 
     id: str
     name: str

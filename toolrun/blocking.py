@@ -34,6 +34,13 @@ class BlockingSession:
 
     Any thread may use it, one turn at a time. Ctrl-C in a blocking call cancels the turn. In a
     notebook a cell waits for its turns, as for any other call.
+
+    Args:
+        id: its name; a random one where None.
+        resume: see `Session.sync`.
+        adopt: see `Session.sync`.
+        wait: see `Session.sync`.
+        **options: see `Options`.
     """
 
     def __init__(

@@ -19,7 +19,11 @@ class Clock(Protocol):
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Return when so many seconds have passed."""
+        """Return when so many seconds have passed.
+
+        Args:
+            seconds: to wait.
+        """
         ...
 
 

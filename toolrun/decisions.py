@@ -18,13 +18,21 @@ class Approve(Struct, frozen=True):
 
 
 class Deny(Struct, frozen=True):
-    """Do not run the call; the model reads the reason."""
+    """Do not run the call; the model reads the reason.
+
+    Attributes:
+        reason: what the model is told.
+    """
 
     reason: str = ""
 
 
 class Edit(Struct, frozen=True):
-    """Run the call with these arguments instead; they are validated again."""
+    """Run the call with these arguments instead; they are validated again.
+
+    Attributes:
+        arguments: that the call is to run with, instead of its own.
+    """
 
     arguments: dict[str, Json]
 

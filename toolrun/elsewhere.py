@@ -23,6 +23,7 @@ class Elsewhere(Protocol):
     """See `Runtime`, which has the rest."""
 
     turns: Turns
+    """Internal: what its sessions run."""
 
     def time(self) -> float:
         """Seconds since the epoch."""
@@ -97,6 +98,10 @@ class Elsewhere(Protocol):
         tenant: str | None = None,
     ) -> tuple[ApprovalRequested, ...]:
         """The calls of a stored session that wait for a decision, whoever holds it.
+
+        Args:
+            id: of the session.
+            tenant: whose it must be, where given; the runtime's own, where it has one.
 
         Raises:
             ConfigError: there is no store, or no such session of that tenant.

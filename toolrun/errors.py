@@ -95,6 +95,7 @@ class ServerStatus(ServerError):
     """The server refused the request.
 
     Attributes:
+        retry_after: seconds that the server asks to wait; None where it does not.
         status: the HTTP status, or that of an error inside a stream.
     """
 
@@ -212,6 +213,9 @@ class ReplayMismatch(ToolrunError):
         seen: what was there instead.
         nearest: the recorded step that has most messages in common: a `toolrun.trace.steps.Step`.
         transcript: the messages of the session up to there.
+
+    Args:
+        index: what becomes `message`.
     """
 
     def __init__(

@@ -16,7 +16,17 @@ from toolrun.values import FileChange, Json, OnCrash, Rule, Status, ToolCall, To
 
 
 class Event(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type"):
-    """One thing that happened, and its place in the journal."""
+    """One thing that happened, and its place in the journal.
+
+    Attributes:
+        session: the id of the session.
+        seq: the number of the event, or of the durable one before it.
+        sub: of an observed event, its number since that; 0 of a durable one.
+        time: seconds since the epoch.
+        turn: its number, from 1; 0 before the first.
+        step: its number in the turn, from 1; 0 before the first.
+        durable: whether the state of a session is folded from such events.
+    """
 
     durable: ClassVar[bool] = False
 
@@ -39,6 +49,10 @@ class SessionOpened(Durable, frozen=True, tag=True):
 
     So are `tools`, as the model sees them, and `on_crash`: what becomes of a call of each whose
     process died while it ran.
+
+    Attributes:
+        version: of toolrun.
+        settings: of the session, by name, as JSON values.
     """
 
     version: str
@@ -52,6 +66,9 @@ class SettingsChanged(Durable, frozen=True, tag=True):
     """Settings of a session were changed; only the changed ones are listed.
 
     `standing`, if it is there, are the rules for calls that run without being asked about.
+
+    Attributes:
+        settings: those that changed, by name, as JSON values.
     """
 
     settings: dict[str, Json]
@@ -61,6 +78,9 @@ class UserMessage(Durable, frozen=True, tag=True, gc=False):
     """The user said something: a turn begins.
 
     `output` is the JSON Schema that the turn's answer has to fit, where one was asked for.
+
+    Attributes:
+        content: what the user said.
     """
 
     content: str
@@ -75,6 +95,12 @@ class AssistantMessage(Durable, frozen=True, tag=True, gc=False):
     Under direct sampling `prompt_token_ids` are left out: the prompt is the first `continues` ids
     of the step before (its prompt and what it sampled, to the token; 0: a new prompt), and
     `rendered_token_ids` after them. `logprobs` has one number for each of `token_ids`.
+
+    Attributes:
+        reasoning: the chain of thought of the step.
+        finish_reason: as the server said it ("stop", "tool_calls", "length").
+        usage: tokens, as the server counted them.
+        response_id: of the Responses API.
     """
 
     content: str | None = None
@@ -104,6 +130,12 @@ class ToolCallStarted(Durable, frozen=True, tag=True):
     """The intent: the call passed its checks and is about to run with these arguments.
 
     A call whose process died while it ran may begin again, in another: with the same key.
+
+    Attributes:
+        call_id: of the call.
+        name: of the tool.
+        arguments: checked, and as a person may have edited them.
+        profile: of the sandbox; None where the tool is trusted.
     """
 
     call_id: str
@@ -121,6 +153,11 @@ class ToolCallFinished(Durable, frozen=True, tag=True, gc=False):
     """The outcome of a call, run or not; the model reads `content`.
 
     `note` is what toolrun adds to the tool's own words.
+
+    Attributes:
+        call_id: of the call.
+        name: of the tool.
+        result: what it came to.
     """
 
     call_id: str
@@ -140,6 +177,9 @@ class FileChanged(Durable, frozen=True, tag=True, gc=False):
 
     The fields are those of `FileChange`; `before`, the content that the file had, is never in a
     trace.
+
+    Attributes:
+        call_id: of the call.
     """
 
     call_id: str
@@ -170,7 +210,14 @@ class FileChanged(Durable, frozen=True, tag=True, gc=False):
 
 
 class ApprovalRequested(Durable, frozen=True, tag=True):
-    """A call waits for a decision."""
+    """A call waits for a decision.
+
+    Attributes:
+        call_id: of the call.
+        name: of the tool.
+        arguments: checked.
+        reason: why it waits, for people.
+    """
 
     call_id: str
     name: str
@@ -182,6 +229,11 @@ class ApprovalDecided(Durable, frozen=True, tag=True):
     """A call was decided upon.
 
     `rule` says which later calls are approved with it; `arguments` is there where they were edited.
+
+    Attributes:
+        call_id: of the call.
+        decision: which it was.
+        reason: of a denial: what the model is told.
     """
 
     call_id: str
@@ -192,7 +244,12 @@ class ApprovalDecided(Durable, frozen=True, tag=True):
 
 
 class LimitReached(Durable, frozen=True, tag=True, gc=False):
-    """A limit ended the turn: which one, and its value."""
+    """A limit ended the turn: which one, and its value.
+
+    Attributes:
+        limit: its name, as in `Limits` and `Budget` ("steps", "budget.tokens").
+        value: of the limit.
+    """
 
     limit: str
     value: float
@@ -205,6 +262,9 @@ class TurnFinished(Durable, frozen=True, tag=True, dict=True):
     whoever stopped it, for people; the model never reads it. `traceparent` names the span of a turn
     that may go on, as W3C Trace Context has it, where a sink made one. `answer` is there on the
     events of `Session.stream`: the `Answer` of the turn.
+
+    Attributes:
+        status: how it ended.
     """
 
     status: Status
@@ -250,6 +310,9 @@ class ForkedFrom(Durable, frozen=True, tag=True):
 
     The next `copied` events repeat what the other's transcript held; `standing` are the approvals
     that hold for later calls too.
+
+    Attributes:
+        parent: the id of the other session.
     """
 
     parent: str
@@ -286,6 +349,11 @@ class RequestSent(Event, frozen=True, tag=True):
     `adds` holds the messages that no request of the session held before it, reasoning included;
     `dialect` is the name of the dialect that the body was written in, `via` the way that it went:
     empty for Chat Completions, "responses" or "harmony".
+
+    Attributes:
+        digest: sha256 of the body, in hexadecimal.
+        size: of the body, in bytes.
+        stream: whether the reply is streamed.
     """
 
     digest: str
@@ -297,13 +365,21 @@ class RequestSent(Event, frozen=True, tag=True):
 
 
 class ReasoningDelta(Event, frozen=True, tag=True, gc=False):
-    """A piece of the reasoning, as it came."""
+    """A piece of the reasoning, as it came.
+
+    Attributes:
+        text: the piece.
+    """
 
     text: str
 
 
 class TextDelta(Event, frozen=True, tag=True, gc=False):
-    """A piece of the text for the user (answer or preamble), as it came."""
+    """A piece of the text for the user (answer or preamble), as it came.
+
+    Attributes:
+        text: the piece.
+    """
 
     text: str
 
@@ -312,6 +388,11 @@ class StepFinished(Event, frozen=True, tag=True, gc=False):
     """A step was sampled; seconds from the request to the first token (streamed) and to the end.
 
     `server` is the base URL of the server that it was sampled by, where there are several.
+
+    Attributes:
+        seconds: from the request to the end.
+        first_token: seconds from the request to it; None where it did not stream.
+        usage: tokens, as the server counted them.
     """
 
     seconds: float
@@ -327,6 +408,10 @@ class Retried(Event, frozen=True, tag=True, gc=False):
     `unstreamed` says that it is not streamed, whatever was asked for. Where there are several
     servers, `server` is the base URL of the one that failed, and `elsewhere` says that the next
     attempt goes to another, which the budget of retries does not count.
+
+    Attributes:
+        attempt: the number of the attempt that failed, from 1.
+        reason: what went wrong, for people.
     """
 
     attempt: int
@@ -339,7 +424,14 @@ class Retried(Event, frozen=True, tag=True, gc=False):
 
 
 class Repaired(Event, frozen=True, tag=True, gc=False):
-    """A malformed part of a call was mended without guessing at content."""
+    """A malformed part of a call was mended without guessing at content.
+
+    Attributes:
+        call_id: of the call.
+        what: was mended: the kind of the repair.
+        before: as the model wrote it.
+        after: as it was taken.
+    """
 
     call_id: str
     what: str
@@ -348,7 +440,13 @@ class Repaired(Event, frozen=True, tag=True, gc=False):
 
 
 class ToolOutput(Event, frozen=True, tag=True, gc=False):
-    """A running tool printed something."""
+    """A running tool printed something.
+
+    Attributes:
+        call_id: of the call.
+        stream: where it printed it; "progress" is what it says of how far it is.
+        text: the piece.
+    """
 
     call_id: str
     stream: Literal["stdout", "stderr", "progress"]
@@ -361,6 +459,9 @@ class ServerToolCalled(Event, frozen=True, tag=True, gc=False):
     `kind` is the type of the item ("web_search_call", "code_interpreter_call", "mcp_call"),
     `status` what the server says of it, `input` what it was asked, `output` what it gave, as JSON
     or text, "" where the server does not say.
+
+    Attributes:
+        call_id: of the call.
     """
 
     call_id: str
@@ -375,6 +476,10 @@ class EgressDecided(Event, frozen=True, tag=True, gc=False):
 
     `host` and `port` say where it wanted to go ("" and 0 where that could not be read), `method`
     how (CONNECT: a tunnel for TLS), `reason` why it was refused.
+
+    Attributes:
+        call_id: of the call.
+        allowed: whether the request was passed on.
     """
 
     call_id: str
@@ -386,7 +491,12 @@ class EgressDecided(Event, frozen=True, tag=True, gc=False):
 
 
 class Warned(Event, frozen=True, tag=True, gc=False):
-    """Something is not as it should be, and the session goes on."""
+    """Something is not as it should be, and the session goes on.
+
+    Attributes:
+        code: what it is about, for programs.
+        message: the same, for people.
+    """
 
     code: str
     message: str

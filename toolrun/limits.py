@@ -47,6 +47,9 @@ class Limits(Struct, frozen=True):
     def within(self, seconds: float | None) -> Limits:
         """The same with no more wall time than this.
 
+        Args:
+            seconds: that a turn may take; None for what it was.
+
         Raises:
             ConfigError: it is none.
         """
@@ -125,7 +128,11 @@ class Prices(Struct, frozen=True):
                 raise ConfigError(f"prices.{name} must be a number from 0, not {value}")
 
     def cost(self, usage: Usage) -> float:
-        """What a usage costs."""
+        """What a usage costs.
+
+        Args:
+            usage: of a step, or of many.
+        """
         cached = self.prompt if self.cached is None else self.cached
         fresh = usage.prompt_tokens - usage.cached_tokens
         parts = fresh * self.prompt + usage.cached_tokens * cached
@@ -162,7 +169,11 @@ class Budget(Struct, frozen=True):
             )
 
     def reached(self, used: Usage) -> LimitReached | None:
-        """The part of the budget that is spent, if any."""
+        """The part of the budget that is spent, if any.
+
+        Args:
+            used: tokens so far.
+        """
         if self.tokens is not None and used.total_tokens >= self.tokens:
             return LimitReached("budget.tokens", self.tokens)
         if self.cost is not None and self.prices and self.prices.cost(used) >= self.cost:

@@ -30,6 +30,7 @@ class Run(Struct, frozen=True, gc=False):
     """
 
     durable: ClassVar[bool] = False
+    """See `Event`."""
 
     of: type[ReasoningDelta | TextDelta]
     session: str

@@ -41,16 +41,18 @@ from toolrun.transcript import from_openai
 from toolrun.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Unpack
 
+    from toolrun.known import Known
     from toolrun.models.fleet import Fleet
     from toolrun.resuming import Resuming
     from toolrun.session import Session
     from toolrun.sinks import Sink
     from toolrun.store.contract import Store
     from toolrun.tools.definition import Tool, Toolset
+    from toolrun.trace.writer import TraceSink
 
 
 @runtime_checkable
@@ -286,15 +288,9 @@ class Runtime(Elsewhere):
         values = Secrets(chosen.get("secrets"))
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
         secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
-        if isinstance(key := chosen.get("api_key"), str):
-            secrets = chain(secrets, [key])
-        trace = self._traces.sink(
-            Recording.of(chosen.get("trace")),
-            journal,
-            is_own="trace" in options,
-            secrets=secrets,
-            known=[values.given, *self._models.secrets(key), *known_of(model)],
-        )
+        known = [values.given, *known_of(model)]
+        own = "trace" in options
+        trace = self._trace_of(chosen, journal, secrets, known, is_own=own)
         stored = self._stores.sink(chosen.get("store"), session_id, tenant)
         if trace is not None and stored is not None:
             trace.lead()
@@ -316,6 +312,26 @@ class Runtime(Elsewhere):
             values,
             stored=stored,
             teller=None if account is None else Teller(account, settings.tenant, name),
+        )
+
+    def _trace_of(
+        self,
+        chosen: Options,
+        journal: Journal,
+        secrets: Iterable[str],
+        known: Sequence[Known],
+        *,
+        is_own: bool,
+    ) -> TraceSink | None:
+        """What writes the trace of a session, without its secrets; None where there is none."""
+        if isinstance(key := chosen.get("api_key"), str):
+            secrets = chain(secrets, [key])
+        return self._traces.sink(
+            Recording.of(chosen.get("trace")),
+            journal,
+            is_own=is_own,
+            secrets=secrets,
+            known=[*self._models.secrets(key), *known],
         )
 
     def _tell(self, journal: Journal, sinks: Iterable[Sink | None]) -> None:

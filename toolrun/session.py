@@ -278,6 +278,12 @@ class Session:
 
         An asynchronous context manager of an iterator over events; leaving it early cancels the
         turn. What `ask` raises, the iterator raises after the last event.
+
+        Args:
+            text: as for `ask`.
+            output: as for `ask`.
+            seconds: as for `ask`.
+            cancel: as for `ask`.
         """
         return self._watched(self._beginning.saying(text, output), _until(seconds, cancel))
 
@@ -288,7 +294,13 @@ class Session:
         seconds: float | None = None,
         cancel: CancelToken | None = None,
     ) -> EventStream:
-        """`go_on`, as a stream."""
+        """`go_on`, as a stream.
+
+        Args:
+            output: as for `go_on`.
+            seconds: as for `go_on`.
+            cancel: as for `go_on`.
+        """
         return self._watched(self._beginning.going_on(output), _until(seconds, cancel))
 
     def _watched(self, begin: Callable[[], Awaitable[None]], until: Until) -> EventStream:
@@ -381,6 +393,10 @@ class Session:
     async def decide(self, call_id: str, decision: Decision) -> None:
         """Decide on a call that waits; `go_on` then goes on.
 
+        Args:
+            call_id: of the call.
+            decision: whether it runs, and how.
+
         Raises:
             ConfigError: no such call waits, or it has waited for too long (`approvals`); edited
                 arguments do not fit the schema.
@@ -403,6 +419,9 @@ class Session:
 
         A call that waits already still waits.
 
+        Args:
+            *rules: the calls that are meant.
+
         Raises:
             SessionBusy: a turn runs.
         """
@@ -411,6 +430,9 @@ class Session:
 
     async def disallow(self, *rules: Rule) -> None:
         """Ask about such calls again.
+
+        Args:
+            *rules: of those of `allowed`.
 
         Raises:
             ConfigError: there is no such rule among those of `allowed`.
@@ -440,6 +462,10 @@ class Session:
         """Look for the reasoning of a step in the prompt that a later one was sampled from.
 
         Needs `extra_body={"return_token_ids": True}` and a vLLM (0.10.2 and later).
+
+        Args:
+            step: whose reasoning is looked for.
+            later: in whose prompt it is looked for.
 
         Raises:
             ServerError: the server gives no token ids, or is not sampled over Chat Completions.

@@ -33,12 +33,18 @@ class Sink(Protocol):
         in the context of what happens inside; it gives its traceparent, or "". It must not raise.
         One that has a `stored` is told how many seconds each durable event took to be stored, where
         there is a store.
+
+        Args:
+            event: as it happened.
         """
 
     async def record(self, event: Durable) -> None:
         """Return when a durable event is as safe as this sink makes it.
 
         What it raises ends the turn: nothing goes on that could not be recorded.
+
+        Args:
+            event: to keep.
         """
 
 

@@ -49,7 +49,26 @@ if TYPE_CHECKING:
 
 
 class State:
-    """What a session's durable events add up to."""
+    """What a session's durable events add up to.
+
+    Attributes:
+        opened: how the session began; None before that.
+        settings: by name, as JSON values.
+        on_crash: what becomes of a cut-off call of each tool.
+        transcript: the messages, in order.
+        shortened: how `sent` differs from it.
+        turn: its number, from 1; 0 before the first.
+        step: its number in the turn.
+        finished: how the last turn ended; None while it runs.
+        limit: that ended the last turn.
+        turns_from: where each turn begins in the transcript.
+        turn_results: of the calls of the turn, by step and id.
+        usage: tokens of all steps and summaries.
+        results: of the calls of the last message, by id.
+        pending: the calls that wait for a decision, by id.
+        decided: what was decided of calls of the last message, by id.
+        standing: rules for calls that run without being asked about.
+    """
 
     def __init__(self) -> None:
         self.opened: SessionOpened | None = None
@@ -78,6 +97,8 @@ class State:
         """What the calls of each turn did to the workspace, in order: what undo takes back."""
         self.turn_results: dict[tuple[int, str], ToolResult] = {}
         self.usage: Usage = Usage()
+        self.copied: int = 0
+        """The number of the last event that repeats what another session's transcript held."""
         self.charged: list[AssistantMessage | Compacted] = []
         """The last step and what was summarised since: what an account is told of."""
         self.summed_up: Usage = Usage()
@@ -85,10 +106,8 @@ class State:
         self.results: dict[str, ToolResult] = {}
         self.started: dict[str, ToolCallStarted] = {}
         """The calls of the last message that began, each as it began last."""
-        self.copied: int = 0
-        """The number of the last event that repeats what another session's transcript held."""
         self.redecided: set[str] = set()
-        """Those of them that were decided upon after that."""
+        """Those of `started` that were decided upon after they began."""
         self.begun: set[tuple[int, str]] = set()
         """The calls of the turn that began: the step and the id of each."""
         self.pending: dict[str, ApprovalRequested] = {}
@@ -119,15 +138,27 @@ class State:
         """How often the turn has made this call, a call of the last message: 1 for the first time.
 
         Two calls are the same if their names and the texts of their arguments are.
+
+        Args:
+            call_id: of the call.
         """
         return self._repeats.get(call_id, 0)
 
     def approves(self, tool: str, arguments: Mapping[str, Json]) -> bool:
-        """Whether a call was approved together with an earlier one."""
+        """Whether a call was approved together with an earlier one.
+
+        Args:
+            tool: its name.
+            arguments: of the call.
+        """
         return any(rule.matches(tool, arguments) for rule in self.standing)
 
     def apply(self, event: Event) -> None:  # noqa: C901, PLR0912 - one table, an arm for each event
-        """Fold one durable event in."""
+        """Fold one durable event in.
+
+        Args:
+            event: the next one; observed ones change nothing.
+        """
         match event:
             case AssistantMessage():
                 self._answered(event)
@@ -280,7 +311,11 @@ class State:
 
 
 def fold(events: Iterable[Event]) -> State:
-    """The state that durable events, in order, add up to; observed ones are passed over."""
+    """The state that durable events, in order, add up to; observed ones are passed over.
+
+    Args:
+        events: of one session, from its first.
+    """
     state = State()
     for event in events:
         if event.durable:

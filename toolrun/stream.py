@@ -23,10 +23,18 @@ class Listener(Protocol):
     """Somebody whom a turn is told to; it must not block and not raise."""
 
     def tell(self, event: Event) -> None:
-        """Hear of an event."""
+        """Hear of an event.
+
+        Args:
+            event: as it happened.
+        """
 
     def tell_run(self, run: Run) -> None:
-        """Hear of pieces of one text that came at once, each an event."""
+        """Hear of pieces of one text that came at once, each an event.
+
+        Args:
+            run: the pieces.
+        """
 
 
 class EventStream:
@@ -94,6 +102,9 @@ class EventStream:
 
         A service that streams to thousands has no task, queue and pass of the event loop for each
         piece of a text. Cancelling the wait cancels the turn.
+
+        Args:
+            listener: is told of each event, in order.
 
         Raises:
             ToolrunError: what the turn raises, as `Session.ask` does.

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 class ToolMessage(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """The result of one call, as the model reads it."""
+    """The result of one call, as the model reads it.
+
+    Attributes:
+        call_id: of the call.
+        name: of the tool.
+        content: what the model reads.
+    """
 
     call_id: str
     name: str
@@ -48,7 +54,12 @@ def reasoning_kept_from(messages: Sequence[Message]) -> int:
 def to_openai(
     messages: Sequence[Message], *, instructions: str | None = None
 ) -> list[dict[str, Json]]:
-    """The transcript as Chat Completions messages, every reasoning included (as `reasoning`)."""
+    """The transcript as Chat Completions messages, every reasoning included (as `reasoning`).
+
+    Args:
+        messages: of a transcript.
+        instructions: the developer's words, which go first; none where None.
+    """
     head = [{"role": "developer", "content": instructions}] if instructions else []
     return head + [message_to_openai(message) for message in messages]
 

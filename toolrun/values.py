@@ -32,6 +32,10 @@ class ToolCall(Struct, frozen=True, gc=False):
     """A call that the model wants made.
 
     `arguments` is the text that the model wrote, unparsed: it goes back to the server as it came.
+
+    Attributes:
+        id: of the call, as the server gave it.
+        name: of the tool.
     """
 
     id: str
@@ -40,7 +44,14 @@ class ToolCall(Struct, frozen=True, gc=False):
 
 
 class Usage(Struct, frozen=True, omit_defaults=True, gc=False):
-    """Tokens of a step or a turn, as the server counted them."""
+    """Tokens of a step or a turn, as the server counted them.
+
+    Attributes:
+        prompt_tokens: of what was sent.
+        completion_tokens: of what was sampled, reasoning included.
+        cached_tokens: those of the prompt that the server had in its cache.
+        reasoning_tokens: those of the reply that are reasoning.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
@@ -67,6 +78,9 @@ class ToolResult(Struct, frozen=True, omit_defaults=True, gc=False):
 
     `content` is what the model reads. `seconds` is the wall time of the run itself. `note` is what
     toolrun adds for the model: which files the call changed, and what of them was not kept.
+
+    Attributes:
+        outcome: how the call ended.
     """
 
     content: str
@@ -101,7 +115,15 @@ class FileChange(Struct, frozen=True, omit_defaults=True, gc=False, kw_only=True
 
 
 class Sampling(Struct, frozen=True, omit_defaults=True):
-    """Sampling parameters of a session; None leaves the server's default."""
+    """Sampling parameters of a session; None leaves the server's default.
+
+    Attributes:
+        temperature: 0 for the likeliest token each time.
+        top_p: the share of the likelihood, 0 to 1, that tokens are sampled from.
+        max_tokens: of a step, reasoning included.
+        seed: makes steps repeatable, as far as the server can.
+        stop: texts at which a step ends.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -124,14 +146,23 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     arguments: dict[str, Json] = {}
 
     def matches(self, tool: str, arguments: Mapping[str, Json]) -> bool:
-        """Whether a call is meant."""
+        """Whether a call is meant.
+
+        Args:
+            tool: its name.
+            arguments: of the call.
+        """
         return self.means(tool) and all(
             name in arguments and _fits(pattern, arguments[name])
             for name, pattern in self.arguments.items()
         )
 
     def means(self, tool: str) -> bool:
-        """Whether some calls of a tool are meant."""
+        """Whether some calls of a tool are meant.
+
+        Args:
+            tool: its name.
+        """
         return fnmatchcase(tool, self.tool)
 
 

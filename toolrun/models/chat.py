@@ -43,6 +43,7 @@ class ChatModel:
     """
 
     sound = True
+    """See `Model`."""
 
     def __init__(
         self,
@@ -69,7 +70,11 @@ class ChatModel:
         return await self._dialect.get()
 
     async def context_length(self, name: str) -> int | None:
-        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        """Tokens that a model takes, prompt and reply together; None where nobody says.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         return await self._lengths.of(name, self._dialect.known)
 
     async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:

@@ -57,6 +57,7 @@ class Fleet:
     """
 
     sound = True
+    """See `Model`."""
 
     def __init__(
         self,
@@ -94,7 +95,11 @@ class Fleet:
         return await self._sample(replica, request, observe)
 
     async def context_length(self, name: str) -> int | None:
-        """Tokens that a model takes wherever it is sampled: the fewest that a replica says."""
+        """Tokens that a model takes wherever it is sampled: the fewest that a replica says.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         asked = [await length_of(each.model, name) for each in self._members]
         return min((length for length in asked if length is not None), default=None)
 
@@ -121,6 +126,9 @@ class Fleet:
 
         It is sent the same key and headers as the others.
 
+        Args:
+            url: its base URL.
+
         Raises:
             ConfigError: it is there already, or the URL is none.
         """
@@ -130,6 +138,9 @@ class Fleet:
         """Take a replica out: its steps finish, new ones go elsewhere; returns when none is left.
 
         Where it is cancelled, the replica still gets no new steps; draining it again waits on.
+
+        Args:
+            url: its base URL.
 
         Raises:
             ConfigError: there is no such replica, or no other.

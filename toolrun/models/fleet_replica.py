@@ -38,6 +38,8 @@ class ReplicaStatus(Struct, frozen=True):
     """One replica, for a page of health or metrics.
 
     Attributes:
+        url: its base URL.
+        running: requests of anybody that run there (`vllm:num_requests_running`).
         state: of its breaker, or "draining".
         in_flight: steps of this process that run there.
         waiting: requests of anybody that wait there (`vllm:num_requests_waiting`), running: that

@@ -19,6 +19,11 @@ class Request(Struct, frozen=True, eq=False):
     """One sampling of the model.
 
     Attributes:
+        model: the name that the server has for it.
+        instructions: the developer's words.
+        tool_choice: as Chat Completions has it; None for the server's.
+        effort: "low", "medium" or "high"; None for the server's.
+        sampling: None in it for the server's.
         messages: the transcript so far, as far as it is sent; a list that only grows within a
             session, until it is compacted.
         reasoning_from: assistant messages from this index on go out with their reasoning.

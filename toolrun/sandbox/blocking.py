@@ -29,7 +29,11 @@ class BlockingProcess:
         self._portal = portal
 
     def send(self, data: bytes) -> None:
-        """Write to its standard input; see `Input.send`."""
+        """Write to its standard input; see `Input.send`.
+
+        Args:
+            data: bytes.
+        """
         self._portal.call(self._process.stdin.send, data)
 
     def close_input(self) -> None:
@@ -37,11 +41,19 @@ class BlockingProcess:
         self._portal.call(self._process.stdin.aclose)
 
     def receive(self, max_bytes: int = 65_536) -> bytes:
-        """What it prints; empty once it has closed its output."""
+        """What it prints; empty once it has closed its output.
+
+        Args:
+            max_bytes: at most so many at once.
+        """
         return self._receive(self._process.stdout, max_bytes)
 
     def receive_error(self, max_bytes: int = 65_536) -> bytes:
-        """What it prints on its standard error; empty once it has closed that."""
+        """What it prints on its standard error; empty once it has closed that.
+
+        Args:
+            max_bytes: at most so many at once.
+        """
         return self._receive(self._process.stderr, max_bytes)
 
     def wait(self) -> int | None:
@@ -59,7 +71,12 @@ class BlockingProcess:
 
 
 class BlockingSandbox:
-    """A `Sandbox` whose methods block; a context manager. See `Sandbox` for each method."""
+    """A `Sandbox` whose methods block; a context manager. See `Sandbox` for each method.
+
+    Args:
+        profile: see `Sandbox`.
+        **options: see `Sandbox`.
+    """
 
     def __init__(self, profile: Profile | Chosen, **options: Any) -> None:
         self._sandbox = Sandbox(profile, **options)
@@ -93,16 +110,32 @@ class BlockingSandbox:
     def call(
         self, job: Job | str, arguments: Mapping[str, Any] | None = None, **options: Any
     ) -> Outcome:
-        """See `Sandbox.call`."""
+        """See `Sandbox.call`.
+
+        Args:
+            job: as for `Sandbox.call`.
+            arguments: as for `Sandbox.call`.
+            **options: as for `Sandbox.call`.
+        """
         return self._through().call(partial(self._sandbox.call, job, arguments, **options))
 
     def run(self, what: Sequence[str] | str, **options: Any) -> Completed:
-        """See `Sandbox.run`."""
+        """See `Sandbox.run`.
+
+        Args:
+            what: as for `Sandbox.run`.
+            **options: as for `Sandbox.run`.
+        """
         return self._through().call(partial(self._sandbox.run, what, **options))
 
     @contextlib.contextmanager
     def start(self, argv: Sequence[str], **options: Any) -> Iterator[BlockingProcess]:
-        """See `Sandbox.start`."""
+        """See `Sandbox.start`.
+
+        Args:
+            argv: as for `Sandbox.start`.
+            **options: as for `Sandbox.start`.
+        """
         portal = self._through()
         # Made in the portal's thread: it holds that thread's loop.
         started = portal.call(partial(self._sandbox.start, argv, **options))

@@ -33,7 +33,13 @@ OnOutput = Callable[[Literal["stdout", "stderr", "progress"], str], None]
 
 
 class Made(msgspec.Struct, frozen=True):
-    """An object that is made in the box: of a class there, with these keyword arguments."""
+    """An object that is made in the box: of a class there, with these keyword arguments.
+
+    Attributes:
+        module: of the class.
+        name: of the class.
+        arguments: keyword arguments, as JSON values.
+    """
 
     module: str
     name: str
@@ -75,6 +81,10 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def named(cls, name: str, arguments: Mapping[str, Json]) -> Job:
         """A call of a function that is named: "package.module:function".
+
+        Args:
+            name: of the function.
+            arguments: keyword arguments, as JSON values.
 
         Raises:
             ConfigError: there is no such module, or it has no file; or the arguments are no JSON.

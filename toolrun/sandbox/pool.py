@@ -75,7 +75,11 @@ class _Coming:
 
 
 class Pool:
-    """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time."""
+    """The boxes of a runtime, or of one `Sandbox`. For one event loop at a time.
+
+    Attributes:
+        bounds: how many boxes run and wait.
+    """
 
     def __init__(self, bounds: Boxes | None = None) -> None:
         self.bounds: Boxes = bounds or Boxes()

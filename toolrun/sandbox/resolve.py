@@ -47,7 +47,11 @@ class Resolved(Struct, frozen=True):
 
 
 def load_profile(chosen: Chosen) -> Profile:
-    """The profile that is meant; see `resolve`."""
+    """The profile that is meant; see `resolve`.
+
+    Args:
+        chosen: the name of one that ships, a path of a TOML file, or a table that `extends` one.
+    """
     return resolve(chosen).profile
 
 

@@ -43,6 +43,9 @@ class Sandbox:
 
     Cheap to make; `open` prepares and checks, `aclose` gives back what `open` took. Use it as an
     asynchronous context manager, or call them.
+
+    Attributes:
+        profile: what its calls may touch.
     """
 
     def __init__(
@@ -158,7 +161,12 @@ class Sandbox:
 
     @staticmethod
     def sync(profile: Profile | Chosen, **options: Any) -> BlockingSandbox:
-        """The same, blocking, for code without an event loop; a context manager."""
+        """The same, blocking, for code without an event loop; a context manager.
+
+        Args:
+            profile: see `Sandbox`.
+            **options: see `Sandbox`.
+        """
         from toolrun.sandbox.blocking import BlockingSandbox
 
         return BlockingSandbox(profile, **options)

@@ -129,6 +129,10 @@ class Store(Protocol):
     async def create(self, session: str, tenant: str | None = None) -> Lease:
         """Make a session, and hold it.
 
+        Args:
+            session: the id.
+            tenant: on whose behalf it runs.
+
         Raises:
             ConfigError: there is one of that name.
         """
@@ -148,15 +152,27 @@ class Store(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Let others hold it."""
+        """Let others hold it.
+
+        Args:
+            lease: that was given.
+        """
         ...
 
     def forget(self, lease: Lease) -> None:
-        """The same where nothing can be waited for: of a session that nobody closed."""
+        """The same where nothing can be waited for: of a session that nobody closed.
+
+        Args:
+            lease: that was given.
+        """
         ...
 
     async def append(self, lease: Lease, events: Sequence[Durable]) -> None:
         """Return when events are stored. The same events may be given again.
+
+        Args:
+            lease: of their session.
+            events: in order, without gaps.
 
         Raises:
             LeaseLost: another holds the session now; nothing was stored.
@@ -181,11 +197,19 @@ class Store(Protocol):
         ...
 
     async def sessions(self, query: Query | None = None) -> list[SessionInfo]:
-        """The sessions that are meant; the newest hundred where nothing is said."""
+        """The sessions that are meant; the newest hundred where nothing is said.
+
+        Args:
+            query: which are meant.
+        """
         ...
 
     async def delete(self, session: str, tenant: str | None = None) -> None:
         """Remove a session and all that belongs to it.
+
+        Args:
+            session: the id.
+            tenant: where given, whose it must be.
 
         Raises:
             ConfigError: there is no such session of that tenant.
@@ -194,11 +218,20 @@ class Store(Protocol):
         ...
 
     async def purge(self, query: Query) -> int:
-        """Remove the sessions that are meant and nobody holds; says how many."""
+        """Remove the sessions that are meant and nobody holds; says how many.
+
+        Args:
+            query: which are meant.
+        """
         ...
 
     async def request_cancel(self, session: str, tenant: str | None = None) -> bool:
-        """Ask whoever drives a session to stop its turn; False where nobody does."""
+        """Ask whoever drives a session to stop its turn; False where nobody does.
+
+        Args:
+            session: the id.
+            tenant: where given, whose it must be.
+        """
         ...
 
     def on_cancel(self, lease: Lease, stop: Callable[[], None]) -> None:

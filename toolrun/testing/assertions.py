@@ -33,7 +33,11 @@ _RESULT: Final = 120
 
 
 class matching:  # noqa: N801 - reads as a word: {"city": matching("Par")}
-    """Equal to every text in which the pattern, a regular expression, is found."""
+    """Equal to every text in which the pattern, a regular expression, is found.
+
+    Args:
+        pattern: as of `re`.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._pattern = re.compile(pattern)
@@ -103,6 +107,10 @@ def assert_not_called(where: Where, tool: str, arguments: Mapping[str, Json] | N
 
 def assert_order(where: Where, *tools: str) -> None:
     """Tools ran in this order; other calls may stand between them. See `assert_called`.
+
+    Args:
+        where: see `assert_called`.
+        *tools: their names, in order.
 
     Raises:
         AssertionError: they did not.

@@ -32,6 +32,9 @@ class FakeClock:
     def advance(self, seconds: float) -> None:
         """Move it.
 
+        Args:
+            seconds: to move it by, 0 or more.
+
         Raises:
             ValueError: backwards.
         """
@@ -40,7 +43,11 @@ class FakeClock:
         self._now += seconds
 
     async def sleep(self, seconds: float) -> None:
-        """Move it by so much, let other tasks run, and return without a wait."""
+        """Move it by so much, let other tasks run, and return without a wait.
+
+        Args:
+            seconds: to move it by.
+        """
         self.slept.append(seconds)
         self.advance(max(0.0, seconds))
         await checkpoint()

@@ -36,7 +36,11 @@ class Events(list[Event]):
         self.append(event)
 
     def of(self, *kinds: type[E]) -> list[E]:
-        """The events of these kinds, in order."""
+        """The events of these kinds, in order.
+
+        Args:
+            *kinds: classes of events.
+        """
         return [event for event in self if isinstance(event, kinds)]
 
     def names(self) -> list[str]:
@@ -62,6 +66,9 @@ def capture(session: Session | BlockingSession) -> Iterator[Events]:
     """Hear of a session that is open already, for as long as the context lasts.
 
     A session's first events, such as SessionOpened, are heard by `Runtime(sinks=[events])` alone.
+
+    Args:
+        session: an open one, blocking or not.
     """
     inner = session._session if isinstance(session, BlockingSession) else session  # noqa: SLF001 - one room of the house
     journal = inner._journal  # noqa: SLF001 - as above

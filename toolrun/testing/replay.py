@@ -34,6 +34,7 @@ class ReplayReport(Struct, frozen=True):
     """What was replayed, and equalled its trace.
 
     Attributes:
+        session: the id of the session.
         events: how many.
         turns: how many times the user said something or went on.
         transcript: at the end.

@@ -46,7 +46,13 @@ class ScriptEnded(AssertionError):
 
 
 def say(text: str, *, reasoning: str | None = None, usage: Usage | None = None) -> AssistantMessage:
-    """A step that answers."""
+    """A step that answers.
+
+    Args:
+        text: the answer.
+        reasoning: the chain of thought of the step.
+        usage: the tokens that the step took.
+    """
     return AssistantMessage(text, reasoning, finish_reason="stop", usage=usage or Usage())
 
 
@@ -83,7 +89,14 @@ def calls(
     reasoning: str | None = None,
     usage: Usage | None = None,
 ) -> AssistantMessage:
-    """A step that makes several calls at once: `calls(call("a"), call("b"))`."""
+    """A step that makes several calls at once: `calls(call("a"), call("b"))`.
+
+    Args:
+        *made: the calls, each made by `call`.
+        text: a preamble beside them.
+        reasoning: the chain of thought of the step.
+        usage: the tokens that the step took.
+    """
     every = tuple(each for message in made for each in message.tool_calls)
     return AssistantMessage(
         text, reasoning, every, finish_reason="tool_calls", usage=usage or Usage()

@@ -19,6 +19,9 @@ def stand_ins(path: str | Path) -> list[Tool]:
     For tests that are marked with the trace. Your own tools in their place show whether these are
     still what the model was told of.
 
+    Args:
+        path: of the trace.
+
     Raises:
         TraceError: the file is no trace, or cannot be replayed.
     """

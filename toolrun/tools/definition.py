@@ -34,6 +34,9 @@ class Tool(Struct, frozen=True, eq=False):
     """A function or a command as a tool: what the model reads, and what a call runs.
 
     Attributes:
+        name: what the model calls it.
+        description: what the model reads.
+        options: what its author said of it.
         parameters: the JSON Schema (draft 2020-12) of the arguments, an object.
         function: what a trusted tool calls; of a sandboxed one only its `source` is run.
         build: makes the function's Python arguments of validated JSON ones.
@@ -76,7 +79,11 @@ class Tool(Struct, frozen=True, eq=False):
 
 
 class Toolset(Struct, frozen=True, eq=False):
-    """Several tools that are given as one."""
+    """Several tools that are given as one.
+
+    Attributes:
+        tools: in order.
+    """
 
     tools: tuple[Tool, ...]
 

@@ -57,6 +57,9 @@ def define_all(
 def load_manifest(path: str | Path) -> list[Tool]:
     """The tools of a manifest, in order.
 
+    Args:
+        path: of the TOML file.
+
     Raises:
         ConfigError: it cannot be read, or does not fit; names the file, the key and what would.
         ToolDefinitionError: a tool whose schema is none, or whose function is not there.

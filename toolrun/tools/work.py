@@ -103,6 +103,9 @@ class Serving:
     async def sandbox(self, need: Need) -> Sandbox:
         """The sandbox that is needed, open.
 
+        Args:
+            need: one of those that the tool has.
+
         Raises:
             SandboxUnavailable: it does not hold; nothing may run.
         """

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
 
 
 def behaviour_of(events: Iterable[ev.Event]) -> Behaviour:
-    """Put the events of a session together, whether they are of a trace or happened just now."""
+    """Put the events of a session together, whether they are of a trace or happened just now.
+
+    Args:
+        events: of one session, in order.
+    """
     gathered = _Gathered()
     for event in events:
         gathered.take(event)

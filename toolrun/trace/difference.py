@@ -64,7 +64,12 @@ class Difference(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def differences(before: Behaviour, after: Behaviour) -> list[Difference]:
-    """All that differs between two sessions, in the order of the first; empty if they are equal."""
+    """All that differs between two sessions, in the order of the first; empty if they are equal.
+
+    Args:
+        before: the one.
+        after: the other.
+    """
     found = [
         Difference(what="settings", field=path, before=old, after=new)
         for path, old, new in fields(before.settings, after.settings)

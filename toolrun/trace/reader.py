@@ -66,6 +66,8 @@ class Trace(Struct, frozen=True):
     """A whole trace.
 
     Attributes:
+        header: of the first file.
+        events: in order.
         truncated: whether the file ends in half a line, which was dropped.
         lines: the line of each event, from 1; several pieces of a text share one.
         breaks: the numbers of the events before which the recording went on after a break.

@@ -85,6 +85,9 @@ def token_records(path: str | Path) -> list[TokenRecord]:
 
     Turns that were undone are left out, and those that a fork began with: they are its parent's.
 
+    Args:
+        path: of the trace.
+
     Raises:
         TraceError: the file is no trace, or a step of it has no tokens; the message says why.
     """

@@ -16,6 +16,8 @@ class Call(Struct, frozen=True, kw_only=True):
     """A call of the model, and what it came to.
 
     Attributes:
+        id: of the call.
+        name: of the tool.
         arguments: as the model wrote them.
         ran: the arguments that it ran with, which a person may have edited; None: it did not run.
         profile: of the sandbox that it ran in; None where it ran in the process, or not at all.
@@ -53,6 +55,10 @@ class Step(Struct, frozen=True, kw_only=True):
     """A complete sampling of the model.
 
     Attributes:
+        reasoning: the chain of thought.
+        calls: that the model made, in order.
+        finish_reason: as the server said it.
+        usage: tokens, as the server counted them.
         number: in its turn, from 1.
         content: a preamble beside calls, else the answer.
         seconds, first_token: to the end and to the first token; None where nobody listened.
@@ -76,6 +82,9 @@ class Turn(Struct, frozen=True, kw_only=True):
     """From what the user said to how it ended.
 
     Attributes:
+        asked: what the user said.
+        steps: that were completed, in order.
+        error: why it failed; "" where it did not.
         number: from 1.
         settings: of the session, when it began.
         output: the JSON Schema that the answer has to fit, where one was asked for.
@@ -123,6 +132,9 @@ class Behaviour(Struct, frozen=True, kw_only=True):
     """All that a session did.
 
     Attributes:
+        session: its id.
+        date: pinned when it opened, YYYY-MM-DD.
+        turns: in order.
         version: of toolrun.
         settings: those that it ended with.
         tools: as the model was told of them.

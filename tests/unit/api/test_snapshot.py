@@ -13,6 +13,8 @@ from typing import Final
 import pytest
 
 from tests.unit.api import lines
+from tests.unit.api.test_docstrings import FIRST, named
+from toolrun import __version__
 
 FILE: Final = Path(__file__).with_name("api.txt")
 HEAD: Final = """\
@@ -31,6 +33,8 @@ def test_the_public_api_is_what_was_written_down() -> None:
     now = HEAD + "\n".join(lines.every()) + "\n"
     if os.environ.get("TOOLRUN_RENEW_API"):
         FILE.write_text(now, encoding="utf-8")
+        if __version__.startswith("0.1.0"):
+            FIRST.write_text("\n".join([*dict.fromkeys(named())]) + "\n", encoding="utf-8")
     before = FILE.read_text(encoding="utf-8")
 
     changed = difflib.unified_diff(before.splitlines(), now.splitlines(), lineterm="", n=0)

@@ -216,7 +216,11 @@ class ToolrunProvider(ModelProvider):
         self._models: dict[str | None, ToolrunModel] = {}
 
     def get_model(self, model_name: str | None) -> ToolrunModel:
-        """The model that the runtime's server has under a name; the runtime's own where None."""
+        """The model that the runtime's server has under a name; the runtime's own where None.
+
+        Args:
+            model_name: that an agent asks for.
+        """
         if model_name not in self._models:
             self._models[model_name] = ToolrunModel(self._runtime, model_name)
         return self._models[model_name]

@@ -35,6 +35,9 @@ class OpenSession:
 class RecordedTrace:
     """A trace that a test is run with.
 
+    Args:
+        path: of the file.
+
     Attributes:
         path: of the file.
     """

@@ -27,7 +27,16 @@ class Finding(Struct, frozen=True):
 
 
 class Check(Struct, frozen=True, kw_only=True):
-    """A finding with the name of what was checked, and the seconds that it took."""
+    """A finding with the name of what was checked, and the seconds that it took.
+
+    Attributes:
+        name: of what was checked.
+        verdict: see `Finding`.
+        saw: see `Finding`.
+        fix: see `Finding`.
+        proof: see `Finding`.
+        seconds: that it took.
+    """
 
     name: str
     verdict: Verdict
@@ -62,5 +71,9 @@ class Report(Struct, frozen=True, kw_only=True):
         return all(check.verdict != "red" for check in self.checks)
 
     def check(self, name: str) -> Check | None:
-        """The check of that name, if it was made."""
+        """The check of that name, if it was made.
+
+        Args:
+            name: of the check.
+        """
         return next((check for check in self.checks if check.name == name), None)

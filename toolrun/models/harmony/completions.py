@@ -90,7 +90,11 @@ class CompletionsSampler:
         return reader.sampled()
 
     async def context_length(self, name: str) -> int | None:
-        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        """Tokens that a model takes, prompt and reply together; None where nobody says.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         try:
             return (await self._known_contexts()).get(name)
         except ServerError:

@@ -102,7 +102,11 @@ class EngineSampler:
         return _sampled(last, tokens, numbers)
 
     async def context_length(self, name: str) -> int:  # noqa: ARG002 - there is one model
-        """Tokens that the model takes, prompt and reply together."""
+        """Tokens that the model takes, prompt and reply together.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         return self._longest
 
     async def aclose(self) -> None:
@@ -184,7 +188,11 @@ class BatchSampler:
         return sampled
 
     async def context_length(self, name: str) -> int:  # noqa: ARG002 - there is one model
-        """Tokens that the model takes, prompt and reply together."""
+        """Tokens that the model takes, prompt and reply together.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         return self._longest
 
     async def aclose(self) -> None:

@@ -69,6 +69,7 @@ class HarmonyModel:
     """
 
     sound = True
+    """See `Model`."""
 
     def __init__(
         self,
@@ -132,7 +133,11 @@ class HarmonyModel:
         return message
 
     async def context_length(self, name: str) -> int | None:
-        """Tokens that a model takes, prompt and reply together; None where nobody says."""
+        """Tokens that a model takes, prompt and reply together; None where nobody says.
+
+        Args:
+            name: of the model, as the server has it.
+        """
         return await length_of(self.sampler, name or self.name)
 
     async def prove(self, name: str, step: AssistantMessage, later: AssistantMessage) -> Proof:

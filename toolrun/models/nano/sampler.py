@@ -193,6 +193,9 @@ def nano(path: Path | None = None) -> HarmonyModel:
     It calls tools, copies their arguments, reads their results and answers; it knows nothing, and
     says nothing that was not in its prompt or its training. A toy with real wiring.
 
+    Args:
+        path: of other weights; those that ship where None.
+
     Raises:
         MissingExtra: numpy or a harmony library is not installed.
     """

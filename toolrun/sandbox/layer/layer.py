@@ -56,7 +56,12 @@ class Layer(msgspec.Struct, frozen=True, eq=False):
 
 
 class Refused(msgspec.Struct, frozen=True):
-    """Something that a call left in its layer and that is not kept, and why."""
+    """Something that a call left in its layer and that is not kept, and why.
+
+    Attributes:
+        path: inside the workspace.
+        why: for people.
+    """
 
     path: str
     why: str

@@ -30,7 +30,11 @@ _LOOKS: Final = 1_000_000
 
 
 def shows_changes(tool: Tool) -> bool:
-    """Whether `change_of` knows what calls of a tool change: it is one of `files()`."""
+    """Whether `change_of` knows what calls of a tool change: it is one of `files()`.
+
+    Args:
+        tool: that may be called.
+    """
     return isinstance(tool.work, InBox) and tool.name in CHANGING
 
 

@@ -24,6 +24,11 @@ class FolderSearch:
     Args:
         path: of the folder; read anew for each search, so it may change.
 
+    Attributes:
+        scheme: how the URLs of its pages begin.
+        source: what it is called.
+        needs: the sandbox that it reads in.
+
     Raises:
         ConfigError: it is no folder.
     """
@@ -44,6 +49,12 @@ class FolderSearch:
         return hits_from(await boxed(serving, self.needs[0], "files:search", arguments))
 
     async def read(self, url: str, source: bool, serving: Serving) -> Page:  # noqa: FBT001 - see `Library`
-        """See `Library.read`."""
+        """See `Library.read`.
+
+        Args:
+            url: of a page that was found.
+            source: whether its source is wanted instead of its text.
+            serving: the call that this is for.
+        """
         arguments = {"folder": self._folder, "url": url, "source": source}
         return page_from(await boxed(serving, self.needs[0], "files:read", arguments))

@@ -29,6 +29,8 @@ class Page(Struct, frozen=True):
     """What was read, in lines.
 
     Attributes:
+        title: of the page.
+        lines: of its text.
         url: where; "" of a page of results.
         links: where its links lead, by their numbers.
         places: of a page of matches, the line that each link leads to.

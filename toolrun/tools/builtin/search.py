@@ -19,7 +19,12 @@ _INSIDE: Final = "toolrun.tools.builtin.inside"
 
 
 class Hit(Struct, frozen=True):
-    """One thing that was found; `url` is what opening it reads."""
+    """One thing that was found; `url` is what opening it reads.
+
+    Attributes:
+        title: what the model reads of it.
+        text: an excerpt.
+    """
 
     title: str
     url: str

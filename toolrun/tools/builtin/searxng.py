@@ -25,6 +25,10 @@ class SearxngSearch:
     Args:
         url: of its search ("http://localhost:8080/search"); it may be at a private address.
 
+    Attributes:
+        source: what it is called.
+        needs: the sandbox that it asks from.
+
     Raises:
         ConfigError: the URL is none of the web.
     """
