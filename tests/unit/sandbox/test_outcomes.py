@@ -40,8 +40,11 @@ def test_what_it_returned_printed_and_took() -> None:
 
 
 def test_what_it_raised() -> None:
-    ended = outcome(run_of((ERROR, b"E: no \xff"), (TRACEBACK, b"line \xff"), (END, b"")), 0.1, 30)
+    run = run_of((ERROR, b"E: no \xff"), (TRACEBACK, b"line \xff"), (END, b""))
+    run.stdout += b"out"
+    ended = outcome(run, 0.1, 30)
 
+    assert (ended.stdout, ended.seconds) == ("out", 0.1)
     assert (ended.status, ended.value) == ("exception", None)
     assert (ended.error, ended.traceback) == ("E: no \ufffd", "line \ufffd")
 
@@ -63,9 +66,11 @@ def test_an_error_without_a_traceback_is_one() -> None:
     ],
 )
 def test_what_is_no_result_is_a_crash(frames: list[tuple[bytes, bytes]], why: str) -> None:
-    ended = outcome(run_of(*frames, (END, b"")), 0.1, 30)
+    run = run_of(*frames, (END, b""))
+    run.stdout += b"out"
+    ended = outcome(run, 0.1, 30)
 
-    assert (ended.status, ended.value) == ("crash", None)
+    assert (ended.status, ended.value, ended.stdout) == ("crash", None, "out")
     assert ended.error is not None
     assert ended.error.startswith(f"wrote to the result's pipe: {why}")
 
@@ -84,8 +89,11 @@ def test_what_is_no_result_is_a_crash(frames: list[tuple[bytes, bytes]], why: st
 )
 def test_how_it_ended_before_it_returned(status: str, exit_status: int | None, why: str) -> None:
     # What it had said by then does not count.
-    ended = outcome(run_of((STARTED, b""), (TEXT, b"half"), exit=exit_status), 0.1, 30)
+    run = run_of((STARTED, b""), (TEXT, b"half"), exit=exit_status)
+    run.stderr += b"err"
+    ended = outcome(run, 0.1, 30)
 
+    assert (ended.stderr, ended.seconds) == ("err", 0.1)
     assert (ended.status, ended.error, ended.exit) == (status, why, exit_status)
     assert ended.value is None
 
@@ -99,8 +107,10 @@ def test_how_it_ended_before_it_returned(status: str, exit_status: int | None, w
 )
 def test_the_limit_that_ended_it_has_the_last_word(limit: tuple[str, str], why: str) -> None:
     whole = run_of((TEXT, b"7"), (END, b""), ended=limit, exit=0)
+    whole.stdout += b"out"
     ended = outcome(whole, 0.1, 2.5)
 
+    assert (ended.stdout, ended.seconds) == ("out", 0.1)
     assert (ended.status, ended.error, ended.value) == (limit[0], why, None)
     assert ended.exit is None
 
