@@ -38,7 +38,7 @@ TESTS: Final = (
     ),
     *(
         f"tests/unit/sandbox/test_{name}.py"
-        for name in ("protocol", "protocol_fuzz", "values", "watch", "sandbox")
+        for name in ("outcomes", "protocol", "protocol_fuzz", "values", "watch", "sandbox")
     ),
     *(
         f"tests/unit/test_{name}.py"
@@ -47,6 +47,7 @@ TESTS: Final = (
             "decisions",
             "draining",
             "journal",
+            "journal_sinks",
             "limits",
             "output",
             "resume",
@@ -56,6 +57,7 @@ TESTS: Final = (
             "stored",
             "stream",
             "turn",
+            "turn_alone",
         )
     ),
     "tests/unit/otel",
