@@ -271,12 +271,8 @@ class Runtime(Elsewhere):
         workspace = chosen.get("workspace")
         root = str(Path(workspace).resolve()) if workspace is not None else None
         profile = self._profile(options)
-        toolbox = self._toolbox(
-            tuple(chosen.get("tools") or ()),
-            msgspec.json.encode(profile, order="sorted"),  # to be looked up by
-            root,
-            chosen.get("backend"),
-        )
+        tools, backend = tuple(chosen.get("tools") or ()), chosen.get("backend")
+        toolbox = self._toolbox(tools, msgspec.json.encode(profile, order="sorted"), root, backend)
         settings = settled(
             chosen,
             model=name,
@@ -289,8 +285,7 @@ class Runtime(Elsewhere):
         journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
         secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
         known = [values.given, *known_of(model)]
-        own = "trace" in options
-        trace = self._trace_of(chosen, journal, secrets, known, is_own=own)
+        trace = self._trace_of(chosen, journal, secrets, known, is_own="trace" in options)
         stored = self._stores.sink(chosen.get("store"), session_id, tenant)
         if trace is not None and stored is not None:
             trace.lead()
