@@ -140,8 +140,10 @@ compiled: $(STAMP)
 	quietly $(BIN)/python -m pytest --collect-only -qq -m 'not vllm and not load'
 
 .PHONY: coverage
-coverage: $(STAMP) ## The same tests, and the lines and branches that they reach
-	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load' --cov --cov-report=term
+coverage: $(STAMP) ## The same tests, and which branches they reach: 95% of each room, or it fails
+	@$(BIN)/python -m pytest -n 2 -m 'not vllm and not load' --cov \
+	    --cov-report=term --cov-report=json:.coverage.json
+	@$(BIN)/python -m tests.rig.reached .coverage.json
 
 # Tests of properties take a quarter of their examples in `make test` (tests/rig/examples.py).
 .PHONY: test-all
