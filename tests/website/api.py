@@ -30,7 +30,7 @@ _OF_TOOLRUN: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {
         (
             *("Session", "BlockingSession", "Runtime", "Answer", "MadeCall", "Annotation"),
             *("EventStream", "Resuming", "Run", "Proof", "CancelToken", "draining", "OnSignals"),
-            *("State", "fold", "Message", "ToolMessage", "to_openai", "Shortened"),
+            *("State", "fold", "Message", "ToolMessage", "to_openai", "Shortened", "Json"),
         ),
     ),
     "options": (
