@@ -45,7 +45,7 @@ class AgentAssertionError(AssertionError):
     def __init__(self, message: str, said: Sequence[Said] = ()) -> None:
         """Internal: assertions raise it."""
         super().__init__(message)
-        self.said = tuple(said)
+        self.said: tuple[Said, ...] = tuple(said)
 
 
 def conversation(messages: Iterable[Message | Mapping[str, Any]]) -> list[Said]:

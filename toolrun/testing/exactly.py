@@ -59,7 +59,7 @@ class Exactly:
         )
         turns.cast = cast
         self.state: State = cast.journal.state
-        self.parts = structs.replace(
+        self.parts: Parts = structs.replace(
             live,
             journal=cast.journal,
             model=cast.model,

@@ -58,7 +58,7 @@ class Part:
         self.path = path
         recorded = read_runs(path)
         try:
-            self.plan = Plan.from_trace(recorded)
+            self.plan: Plan = Plan.from_trace(recorded)
         except TraceError as error:
             raise TraceError(f"{path}: {error}", error.line) from error
         self._how = how

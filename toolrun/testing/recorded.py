@@ -47,7 +47,7 @@ class Unwaiting:
     """The trace's clock, by which no wait takes any time."""
 
     def __init__(self, cursor: Cursor) -> None:
-        self.time = cursor.now
+        self.time: Callable[[], float] = cursor.now
 
     async def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the cursor keeps the pace
         """See `Clock.sleep`."""

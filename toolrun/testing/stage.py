@@ -70,7 +70,7 @@ class Stage:
         how = How(strictness, model, tools, _texts(volatile), rate)
         _check(how)
         Normal(how.volatile)  # refuses what does not compile, before anything is read
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self._place = self.path.resolve()
         self._how = how
         self._parts = [Part(each, how) for each in (self.path, *_beside(self.path))]

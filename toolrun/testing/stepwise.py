@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from toolrun.errors import ReplayMismatch
     from toolrun.parts import Parts
+    from toolrun.state import State
     from toolrun.trace.asked import Strictness
     from toolrun.trace.normal import Normal
     from toolrun.trace.plan import Plan
@@ -76,7 +77,7 @@ class Stepwise:
         self.mismatch: ReplayMismatch | None = None
         clock = StepClock(plan.opened.time, rate)
         journal = live.journal if model_is_live else _journal(plan, live, clock)
-        self.state = journal.state
+        self.state: State = journal.state
         misses = Misses(plan, normal, self.state, advice(path))
         stops = Stops(plan, self.state)
         journal.add(stops)
@@ -114,7 +115,7 @@ class Stepwise:
         else:
             changed["toolbox"] = RecordedToolbox(live.toolbox, CallRunner(replies), plan.fallbacks)
             changed |= {"secrets": NoSecrets(), "restore": self._restore}
-        self.parts = structs.replace(live, **changed)
+        self.parts: Parts = structs.replace(live, **changed)
 
     @property
     def used(self) -> int:

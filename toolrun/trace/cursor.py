@@ -63,8 +63,8 @@ class Cursor:
     ) -> None:
         self.events = events
         self._lines = lines
-        self.position = 0
-        self.happened = 0
+        self.position: int = 0
+        self.happened: int = 0
         self.mismatch: ReplayMismatch | None = None
         self.stop_at: int | None = None
         self.interrupt: Callable[[], None] | None = None

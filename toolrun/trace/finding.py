@@ -99,7 +99,7 @@ class Finder:
         self._known = tuple(known)
         self._patterns = tuple(re.compile(pattern) for pattern in patterns)
         self._find = find
-        self.asks = bool(self._patterns) or find is not None
+        self.asks: bool = bool(self._patterns) or find is not None
         self._seen: list[tuple[str, ...]] = []
         self._learn()
 

@@ -41,11 +41,11 @@ class Lines:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        self.line = 0
-        self.part = 1
-        self.resumed = 0
-        self.truncated = False
+        self.path: Path = Path(path)
+        self.line: int = 0
+        self.part: int = 1
+        self.resumed: int = 0
+        self.truncated: bool = False
         self._first = layout.plain(self.path)
         self._blobs = layout.blobs_of(self._first)
         self._head: layout.Head | None = None

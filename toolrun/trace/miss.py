@@ -72,7 +72,7 @@ class Misses:
         state: State | None = None,
         do: str = "",
     ) -> None:
-        self.state = state or State()
+        self.state: State = state or State()
         self._plan = plan
         self._normal = normal or Normal()
         self._do = do or advice()

@@ -148,7 +148,7 @@ class TraceReader:
         self._rest: deque[Event] = deque()
         self._lines = Lines(path)
         try:
-            self.header = self._begin()
+            self.header: TraceHeader = self._begin()
         except BaseException:
             self.close()
             raise

@@ -88,14 +88,20 @@ class Cast:
         do: str = "",
     ) -> None:
         normal = normal or Normal()
-        self.cursor = cursor = Cursor(plan.events, plan.lines, rate=rate)
-        self.misses = misses = Misses(plan, normal, do=do)
-        self.comparison = Comparison(cursor, misses, normal, open_end=plan.unfinished)
-        self.journal = ReplayJournal(plan.session, cursor, [self.comparison, *sinks], counts)
+        cursor = Cursor(plan.events, plan.lines, rate=rate)
+        misses = Misses(plan, normal, do=do)
+        self.cursor: Cursor = cursor
+        self.misses: Misses = misses
+        self.comparison: Comparison = Comparison(cursor, misses, normal, open_end=plan.unfinished)
+        self.journal: ReplayJournal = ReplayJournal(
+            plan.session, cursor, [self.comparison, *sinks], counts
+        )
         misses.state = self.journal.state
-        self.model = ReplayModel(cursor, self.journal, Asked(plan.opened, normal), misses)
-        self.runner = ReplayRunner(cursor)
-        self.fitting = RecordedFitting(lambda: cursor.expected)
+        self.model: ReplayModel = ReplayModel(
+            cursor, self.journal, Asked(plan.opened, normal), misses
+        )
+        self.runner: ReplayRunner = ReplayRunner(cursor)
+        self.fitting: RecordedFitting = RecordedFitting(lambda: cursor.expected)
         self.approver: Approver | None = _approver(cursor) if plan.approves else None
 
     def expect(self, stop: Stop | None, running: Stopping) -> None:

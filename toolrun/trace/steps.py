@@ -99,7 +99,7 @@ class Folded:
     """
 
     def __init__(self, events: Sequence[Recorded]) -> None:
-        self.state = State()
+        self.state: State = State()
         self._events = events
         self._at = 0
 

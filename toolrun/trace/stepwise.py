@@ -182,7 +182,7 @@ class StepModel:
         stops: Stops,
         keep: Callable[[ReplayMismatch], ReplayMismatch],
     ) -> None:
-        self.used = 0
+        self.used: int = 0
         self._keep = keep
         self._plan = plan
         self._asked = asked

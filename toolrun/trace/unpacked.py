@@ -24,7 +24,7 @@ class Unpacked(io.RawIOBase):
     """
 
     def __init__(self, file: BinaryIO) -> None:
-        self.cut = False
+        self.cut: bool = False
         self._file = file
         self._inflate = zlib.decompressobj(_GZIP)
         self._data = b""

@@ -71,9 +71,9 @@ class TraceSink:
         on_failure: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.path = Path(path)
-        self.observes = True
-        self.failed = False
+        self.path: Path = Path(path)
+        self.observes: bool = True
+        self.failed: bool = False
         self._session = session
         self._recording = recording
         self._redactor = Redactor(

@@ -31,7 +31,7 @@ class NewTrace:
         place.parent.mkdir(parents=True, exist_ok=True)
         self.place = place
         self._folder = _new_folder(place)
-        self.path = self._folder / place.name
+        self.path: Path = self._folder / place.name
 
     def keep(self) -> bool:
         """Move the trace to its place, with what lies beside it; whether there was one."""

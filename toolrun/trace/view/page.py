@@ -75,7 +75,7 @@ class Told:
     """
 
     def __init__(self, reader: TraceReader) -> None:
-        self.error = ""
+        self.error: str = ""
         self._reader = reader
 
     def __iter__(self) -> Iterator[Event]:

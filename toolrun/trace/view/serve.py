@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
     def __init__(self, source: Path, port: int) -> None:
         self._source = source
         self._word = secrets.token_urlsafe(16)
-        self.known = Known()
+        self.known: Known = Known()
         super().__init__(("127.0.0.1", port), _Handler)
 
     @property
