@@ -2,57 +2,32 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import Counter
-from functools import lru_cache
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, Self, runtime_checkable
 
 import anyio
-import msgspec
 
+from toolrun.assembling import Assembly
 from toolrun.clock import SystemClock
 from toolrun.connections import Connections
 from toolrun.elsewhere import Elsewhere
 from toolrun.errors import ConfigError
-from toolrun.journal import Journal
-from toolrun.opening import check_name, id_of
 from toolrun.options import Options, RuntimeOptions, check_options
-from toolrun.parts import Parts
 from toolrun.sandbox.pool import Boxes
-from toolrun.sandbox.resolve import over, plain
-from toolrun.settling import settled
-from toolrun.spending import Teller
 from toolrun.storing import Stores
-from toolrun.tools.definition import define
-from toolrun.tools.gates import Gates
-from toolrun.tools.manifest import define_all
-from toolrun.tools.runners import TrustedRunner
-from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.sandboxes import Sandboxes
-from toolrun.tools.secrets import Secrets
 from toolrun.tools.threads import abandoned_threads
-from toolrun.tools.toolbox import Toolbox
-from toolrun.trace.recording import Recording
-from toolrun.trace.sink import known_of, secrets_of
-from toolrun.tracing import Traces
-from toolrun.transcript import from_openai
 from toolrun.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
     from types import TracebackType
     from typing import Unpack
 
-    from toolrun.known import Known
     from toolrun.models.fleet import Fleet
+    from toolrun.parts import Parts
     from toolrun.resuming import Resuming
     from toolrun.session import Session
-    from toolrun.sinks import Sink
     from toolrun.store.contract import Store
-    from toolrun.tools.definition import Tool, Toolset
-    from toolrun.trace.writer import TraceSink
 
 
 @runtime_checkable
@@ -86,21 +61,16 @@ class Runtime(Elsewhere):
         self._options = options
         self.counts: Counter[str] = Counter()
         self._clock = options.get("clock") or SystemClock()
-        most = options.get("max_in_flight")
-        self._gate = None if most is None else anyio.Semaphore(most)
         self.turns: Turns = Turns()
         """Internal: what its sessions run."""
         self._held = 0
         self._private = False
-        self._traces = Traces()
         self._models = Connections(self.counts)
         self._sandboxes = Sandboxes(options.get("boxes") or Boxes(spare=1))
-        self._gates = Gates()
         self._stores = Stores(options.get("durability") or "process")
-        # Compiled once for all sessions that have them; bounded, since a service may make a tool
-        # for each session.
-        self._defined = lru_cache(maxsize=1024)(define)
-        self._toolbox = lru_cache(maxsize=256)(self._new_toolbox)
+        self._assembly = Assembly(
+            options, self._models, self._sandboxes, self._stores, self.counts, self._clock
+        )
 
     async def __aenter__(self) -> Self:
         return self
@@ -132,7 +102,7 @@ class Runtime(Elsewhere):
         """
         from toolrun.models.fleet import Fleet
 
-        model, _ = self._models.of(self._chosen({}))
+        model, _ = self._models.of(self._assembly.chosen({}))
         if not isinstance(model, Fleet):
             raise ConfigError('there is one server; a fleet has base_url=["http://...", ...]')
         return model
@@ -238,7 +208,7 @@ class Runtime(Elsewhere):
             ConfigError: there is none.
             StoreError: it can't be used.
         """
-        wanted = self._chosen(options or {}).get("store")
+        wanted = self._assembly.chosen(options or {}).get("store")
         if wanted is None:
             raise ConfigError(
                 'there is no store: give one, such as Runtime(store="sqlite:///sessions.db")'
@@ -261,108 +231,8 @@ class Runtime(Elsewhere):
 
     def parts(self, session_id: str | None, options: Options) -> Parts:
         """Internal: what a session, or a loop that is none, is made of, by both their options."""
-        chosen = self._chosen(options)
-        said, history = from_openai(chosen.get("messages") or ())
-        session_id = id_of(session_id)
-        if (tenant := chosen.get("tenant")) is not None:
-            check_name(tenant, "tenant")
-        model, name = self._models.of(chosen)
-        parts = [part for part in (chosen.get("instructions"), said) if part]
-        workspace = chosen.get("workspace")
-        root = str(Path(workspace).resolve()) if workspace is not None else None
-        profile = self._profile(options)
-        tools, backend = tuple(chosen.get("tools") or ()), chosen.get("backend")
-        toolbox = self._toolbox(tools, msgspec.json.encode(profile, order="sorted"), root, backend)
-        settings = settled(
-            chosen,
-            model=name,
-            instructions="\n\n".join(parts) or None,
-            profile=profile,
-            workspace=root,
-            toolbox=toolbox,
-        )
-        values = Secrets(chosen.get("secrets"))
-        journal = Journal(session_id, clock=self._clock.time, counts=self.counts)
-        secrets = secrets_of(values, toolbox.tools, profile, chosen.get("headers") or {})
-        known = [values.given, *known_of(model)]
-        trace = self._trace_of(chosen, journal, secrets, known, is_own="trace" in options)
-        stored = self._stores.sink(chosen.get("store"), session_id, tenant)
-        if trace is not None and stored is not None:
-            trace.lead()
-        self._tell(journal, (trace, stored, *(chosen.get("sinks") or ())))
-        now = dt.datetime.fromtimestamp(self._clock.time(), dt.UTC)
-        account = chosen.get("account")
-        return Parts(
-            journal,
-            model,
-            toolbox,
-            settings,
-            chosen.get("approve"),
-            history,
-            trace,
-            now.date().isoformat(),
-            self._clock,
-            self._gate,
-            chosen.get("context"),
-            values,
-            stored=stored,
-            teller=None if account is None else Teller(account, settings.tenant, name),
-        )
-
-    def _trace_of(
-        self,
-        chosen: Options,
-        journal: Journal,
-        secrets: Iterable[str],
-        known: Sequence[Known],
-        *,
-        is_own: bool,
-    ) -> TraceSink | None:
-        """What writes the trace of a session, without its secrets; None where there is none."""
-        if isinstance(key := chosen.get("api_key"), str):
-            secrets = chain(secrets, [key])
-        return self._traces.sink(
-            Recording.of(chosen.get("trace")),
-            journal,
-            is_own=is_own,
-            secrets=secrets,
-            known=[*self._models.secrets(key), *known],
-        )
-
-    def _tell(self, journal: Journal, sinks: Iterable[Sink | None]) -> None:
-        """Have sinks hear of a journal, and look at this runtime where they want to."""
-        for sink in sinks:
-            if sink is not None:
-                journal.add(sink)
-                if isinstance(sink, Watching):
-                    sink.watch(self)
-
-    def _chosen(self, options: Options) -> Options:
-        """The options of a session: its own before the runtime's."""
-        together = RuntimeOptions.__annotations__.keys() - Options.__annotations__.keys()
-        mine = {name: value for name, value in self._options.items() if name not in together}
-        return cast("Options", {**mine, **options})
-
-    def _profile(self, options: Options) -> str | dict[str, Any]:
-        """The sandbox profile of a session: its own over the runtime's."""
-        mine = over("pure", self._options.get("profile") or None)
-        return plain(over(mine, options.get("profile") or None), "of the session")
-
-    def _new_toolbox(
-        self,
-        tools: tuple[Callable[..., Any] | Tool | Toolset | str | Path, ...],
-        profile: bytes,
-        workspace: str | None,
-        backend: str | None,
-    ) -> Toolbox:
-        return Toolbox(
-            define_all(tools, self._defined),
-            trusted=TrustedRunner(),
-            sandboxed=SandboxRunner(
-                self._sandboxes,
-                msgspec.json.decode(profile),
-                Path(workspace) if workspace is not None else None,
-                backend,
-            ),
-            gates=self._gates,
-        )
+        parts = self._assembly.parts(session_id, options)
+        for sink in parts.journal.sinks:
+            if isinstance(sink, Watching):
+                sink.watch(self)
+        return parts

@@ -52,7 +52,7 @@ async def test_fifty_sessions_share_one_client_and_one_compiled_toolbox(
         compiled.append(name)
         compile_(self, name, schema)
 
-    monkeypatch.setattr("toolrun.runtime.define", defining)
+    monkeypatch.setattr("toolrun.assembling.define", defining)
     monkeypatch.setattr(validation.Validator, "__init__", counted)
     mock.script(Step("Why.", tool_calls=(call("echo", text="a"),)), Step(content="Done."))
     answers: list[Answer] = []
