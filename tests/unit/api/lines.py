@@ -203,8 +203,10 @@ def _commands(app: App, before: str) -> Iterator[tuple[str, App]]:
 
 
 def _options(words: str, app: App) -> Iterator[str]:
+    from toolrun.cli.app import app as top
+
     options, arguments = [], []
-    for argument in app.assemble_argument_collection():
+    for argument in app.assemble_argument_collection(default_parameter=top.default_parameter):
         if not argument.show:
             continue
         found = [name for name in argument.names if name.startswith("-")]
