@@ -70,16 +70,20 @@ def hard_link_out(source: str) -> str:
     return attempt(os.link, source, f"{folder}/second-name")
 
 
-def swap_while_read(target: str, seconds: float) -> str:
-    """What a path leads to is exchanged all the time: now a plain file, now the target."""
+def swap_while_read(target: str, seconds: float, enough: int = 99) -> str:
+    """What a path leads to is exchanged all the time: now a plain file, now the target.
+
+    It ends early once so many different things were read.
+    """
     folder = tempfile.mkdtemp()
     with open(f"{folder}/plain", "w") as file:
         file.write("plain")
     os.symlink(target, f"{folder}/link")
-    until = time.monotonic() + seconds
+    os.symlink(f"{folder}/plain", f"{folder}/path")
+    over = threading.Event()
 
     def swap() -> None:
-        while time.monotonic() < until:
+        while not over.is_set():
             for name in ("plain", "link"):
                 with contextlib.suppress(OSError):
                     os.unlink(f"{folder}/next")
@@ -88,9 +92,11 @@ def swap_while_read(target: str, seconds: float) -> str:
 
     swap_thread = threading.Thread(target=swap)
     swap_thread.start()
-    seen = set()
-    while time.monotonic() < until:
+    seen: set[str] = set()
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and len(seen) < enough:
         seen.add(text_of(f"{folder}/path"))
+    over.set()
     swap_thread.join()
     return " ".join(sorted(seen))
 

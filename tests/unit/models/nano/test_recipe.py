@@ -85,9 +85,10 @@ def test_the_tools_that_toolrun_brings_are_known_as_they_are() -> None:
     assert offered == {told["name"] for told in builtin.described()}
 
 
-def test_each_request_says_all_that_its_call_is_given() -> None:
+@pytest.mark.parametrize("times", [1, pytest.param(3, marks=pytest.mark.load)])
+def test_each_request_says_all_that_its_call_is_given(times: int) -> None:
     values, r = Values(token_texts()), Random(1)
-    for family in [*families(), *natural()] * 3:
+    for family in [*families(), *natural()] * times:
         tool = offer(family, values, r)
         given = give(family, values, r)
         text = ask(tool, given, r)
@@ -118,6 +119,7 @@ def test_two_values_of_one_kind_are_told_apart_by_the_words_beside_them() -> Non
     assert 200 < swapped < 1400
 
 
+@pytest.mark.load
 def test_what_was_wrong_in_itself_is_read_and_not_learned(writer: Writer) -> None:
     r = Random(12)
     refused = told = 0
