@@ -15,6 +15,7 @@ from toolrun import TextDelta, ToolCallStarted, TurnFinished, UserMessage, Warne
 from toolrun.errors import LeaseLost, StoreError
 from toolrun.events import SessionOpened
 from toolrun.journal import Journal, Teller
+from toolrun.runs import Run
 from toolrun.state import fold
 
 if TYPE_CHECKING:
@@ -286,6 +287,7 @@ async def test_a_turn_that_goes_on_knows_the_trace_of_its_end() -> None:
     timed = Timed()
     journal = Journal("s", [timed])
     await journal.record(UserMessage("go"))
+    before = journal.traceparent
     journal.traceparent = "00-1"
     await journal.record(TurnFinished("parked"))
     with journal.within("turn"), journal.within("step"):
@@ -294,6 +296,7 @@ async def test_a_turn_that_goes_on_knows_the_trace_of_its_end() -> None:
     await journal.record(TurnFinished("finished"))
 
     ends = [each.traceparent for each in timed.events if isinstance(each, TurnFinished)]
+    assert before == ""
     assert ends == ["00-1", ""]  # nothing goes on from an end that is one
     assert [each.after for each in timed.scopes] == ["00-1", ""]
 
@@ -328,5 +331,6 @@ async def test_times_are_whole_milliseconds() -> None:
     journal.observe_run(TextDelta, ["x"])
 
     [run] = columns.runs
+    assert run == Run(TextDelta, "s", 1, 1, 1, 0, 1235, (), ["x"])
     assert [each.time for each in columns.events] == [1.235]
     assert [each.time for each in run.events()] == [1.235]

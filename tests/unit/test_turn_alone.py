@@ -44,6 +44,7 @@ from toolrun.models.model import Request
 from toolrun.output import Output
 from toolrun.shortening import RECALL
 from toolrun.spending import Teller
+from toolrun.tools.checked import Ready
 from toolrun.tools.context import CallContext  # noqa: TC001 - tools are made of annotations
 from toolrun.tools.kept import Kept
 from toolrun.tools.runners import TrustedRunner
@@ -398,13 +399,13 @@ async def test_a_turn_without_an_end_gives_its_calls_none() -> None:
 async def test_what_goes_on_between_calls_and_who_hears_are_the_sessions() -> None:
     given: list[tuple[Any, ...]] = []
 
-    class Ready:
+    class Runs:
         async def run(self, *arguments: Any) -> ToolResult:
             given.append(arguments)
             return ToolResult("1")
 
     stage = Stage(echoes("a"), says(), kept=Kept())
-    runner = Ready()
+    runner = Runs()
     stage.toolbox._trusted = cast("Any", runner)
     await stage.go()
 
@@ -414,6 +415,21 @@ async def test_what_goes_on_between_calls_and_who_hears_are_the_sessions() -> No
     listener.output("stdout", "x")
     [printed] = of(stage.sink.events, ToolOutput)
     assert (printed.call_id, printed.text) == ("a", "x")
+
+
+async def test_a_call_gets_what_the_sessions_tools_keep(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    async def run(ready: Ready, context: Any, listener: Any, kept: Any = None) -> ToolResult:
+        given.append(kept)
+        return ToolResult("1")
+
+    monkeypatch.setattr(Ready, "run", run)
+    kept = Kept()
+    await Stage(echoes("a"), says(), kept=kept).go()
+
+    assert len(given) == 1
+    assert given[0] is kept
 
 
 async def test_scopes_have_the_name_and_the_id_of_a_call() -> None:

@@ -55,6 +55,12 @@ def test_many_items_are_unique_where_jsonschema_says_so_of_few(
     assert (messages(UNIQUE, filled(*items)) == []) is unique
 
 
+@pytest.mark.parametrize(("last", "unique"), [(200, True), (1, False)])
+def test_numbers_beside_truth_values_are_not_sorted(last: int, *, unique: bool) -> None:
+    # Sorted, a 1 and a 1 would have true between them.
+    assert (messages(UNIQUE, [1, True, last, *range(2, 120)]) == []) is unique
+
+
 def test_what_is_not_asked_for_is_not_checked() -> None:
     assert messages({"uniqueItems": False}, filled({"n": 0})) == []
     assert messages(UNIQUE, "text") == []

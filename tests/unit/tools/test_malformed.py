@@ -44,6 +44,7 @@ def test_more_text_could_make_it_json(text: str) -> None:
     ("text", "why"),
     [
         ("x", 'Expecting value at character 0, near "x"'),
+        ("[X", 'Expecting value at character 1, near "[X"'),
         ("[truth", 'Expecting value at character 1, near "[truth"'),
         ("[true false", "Expecting ',' delimiter at character 6, near \"[true false\""),
         ("[1.x", "Expecting ',' delimiter at character 2, near \"[1.x\""),

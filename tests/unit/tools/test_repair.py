@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from tests.rig.examples import examples
 from toolrun.tools.malformed import diagnose
-from toolrun.tools.repair import flaw_of, mend_arguments, plain_name
+from toolrun.tools.repair import flaw_of, mend_arguments, mend_bare, plain_name
 from toolrun.tools.validation import MAX_BYTES, ArgumentsInvalid, Validator, parse
 
 SCHEMA: dict[str, Any] = {
@@ -161,7 +161,8 @@ def test_a_mend_of_any_text_fits_and_stands_in_it(text: str) -> None:
             continue
         event("mended")
         assert fits(parse("weather", after))
-        assert after.rstrip("}]") in near
+        # A line end that stood in a string is written as JSON has it.
+        assert after.rstrip("}]").replace("\\n", "\n") in near
         with pytest.raises(ArgumentsInvalid):
             parse("weather", near)
 
@@ -293,3 +294,44 @@ def test_hostile_texts_take_bounded_time(text: str) -> None:
     diagnose(text[:MAX_BYTES])
 
     assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("print(1)", "print(1)"),
+        ('"print(1)"', "print(1)"),
+        ("7", "7"),
+        ("[1]", "[1]"),
+        ('{"code": "print(1)"}', None),
+        ('{"code": "pri', None),
+        ("  ", None),
+        ("", None),
+        ("x" * (MAX_BYTES + 1), None),
+    ],
+)
+def test_a_bare_text_stands_for_its_argument(text: str, mended: str | None) -> None:
+    expected = None if mended is None else json.dumps({"code": mended})
+
+    assert mend_bare(text, "code", "") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "mended"),
+    [
+        ("*** Begin\n+x", "*** Begin\n+x"),
+        ('"*** Begin\\n+x"', "*** Begin\n+x"),
+        ('{"any": "*** Begin"}', "*** Begin"),
+        ('{"any": " *** Begin"}', " *** Begin"),
+        ('{"patch": "*** Begin"}', None),
+        ('{"any": "*** Begin", "more": 1}', None),
+        ('{"any": 1}', None),
+        ("+x", None),
+        ('"+x"', None),
+        ("[" * 100_000, None),
+    ],
+)
+def test_a_bare_text_begins_as_it_must(text: str, mended: str | None) -> None:
+    expected = None if mended is None else json.dumps({"patch": mended})
+
+    assert mend_bare(text, "patch", "*** Begin") == expected
