@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.integration.printing_tools import tell
-from tests.integration.recordings import COUNT, DONE, Recording, recording, streamed, word_count
+from tests.integration.replayed import COUNT, DONE, Recording, recording, streamed, word_count
 from tests.rig.mock import Call, Step
 from tests.unit.testing.driving import Staged
 from toolrun import (

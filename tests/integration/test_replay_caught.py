@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from tests.integration.recordings import COUNT, DONE, Recording, recording, streamed
+from tests.integration.replayed import COUNT, DONE, Recording, recording, streamed
 from toolrun.errors import ReplayMismatch, TraceError
 from toolrun.models import chat_body
 from toolrun.testing.replay import replay_trace

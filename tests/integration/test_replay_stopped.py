@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
-from tests.integration.recordings import COUNT, DONE, Recording, ran, recording, send, streamed
+from tests.integration.replayed import COUNT, DONE, Recording, ran, recording, send, streamed
 from tests.rig.mock import Call, Step
 from toolrun import (
     Approve,
