@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from concurrent.futures import Future
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
+    from pathlib import Path
     from types import TracebackType
     from typing import Unpack
 
     from toolrun.answer import Answer
     from toolrun.cancel import CancelToken
     from toolrun.decisions import Decision
-    from toolrun.events import Compacted, Event
+    from toolrun.events import AssistantMessage, Compacted, Event
+    from toolrun.models.proof import Proof
     from toolrun.options import Options
+    from toolrun.state import State
     from toolrun.stream import EventStream
     from toolrun.transcript import Message
     from toolrun.values import Json, Rule
@@ -104,9 +107,24 @@ class BlockingSession:
         self._portal = None
 
     @property
+    def tenant(self) -> str | None:
+        """See `Session.tenant`."""
+        return self._session.tenant
+
+    @property
+    def state(self) -> State:
+        """See `Session.state`."""
+        return self._session.state
+
+    @property
     def transcript(self) -> list[Message]:
         """The messages so far, in order."""
         return self._session.transcript
+
+    @property
+    def trace_path(self) -> Path | None:
+        """See `Session.trace_path`."""
+        return self._session.trace_path
 
     def messages(self) -> list[dict[str, Json]]:
         """See `Session.messages`."""
@@ -173,6 +191,10 @@ class BlockingSession:
     def disallow(self, *rules: Rule) -> None:
         """See `Session.disallow`."""
         self._thread().call(partial(self._session.disallow, *rules))
+
+    def prove(self, step: AssistantMessage, later: AssistantMessage) -> Proof:
+        """See `Session.prove`."""
+        return self._thread().call(self._session.prove, step, later)
 
     def cancel(self, reason: str = "") -> None:
         """See `Session.cancel`; from any thread."""

@@ -108,7 +108,6 @@ def pyright(tmp_path_factory: pytest.TempPathFactory) -> Any:
         # It finds toolrun by the `python` on the path; --pythonpath does not do for --verifytypes.
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "PYRIGHT_PYTHON_IGNORE_WARNINGS": "1",
-        "PYRIGHT_PYTHON_PYLANCE_VERSION": "",
     }
 
     def run(*arguments: str, code: str | None = None) -> dict[str, Any]:
