@@ -25,6 +25,7 @@ OPAQUE: Final = {
     "toolrun.models.dialects.Dialect": "a model asks what its server is, and says it",
     "toolrun.sandbox.process.Input": "an anyio.abc.ByteSendStream",
     "toolrun.sandbox.process.Output": "an anyio.abc.ByteReceiveStream",
+    "toolrun.testing.conversation.Said": "a line, whose text says all",
     "toolrun.tools.callables.Source": "a field of a Tool, which `@tool` and manifests make",
     "toolrun.tools.command.Command": "as above",
     "toolrun.tools.context.Hidden": "a dict whose text shows no values",
