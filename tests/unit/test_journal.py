@@ -212,7 +212,8 @@ async def test_what_operators_count_is_counted_though_nobody_listens() -> None:
     journal = Journal("s", counts=counts)
     await journal.record(UserMessage("go"))
     journal.report(Retried(1, "busy", code="http-503"))
-    journal.report(Warned("repeated-call", "f"))
+    for _ in range(2):
+        journal.report(Warned("repeated-call", "f"))
     await journal.record(called("a"))
     await journal.record(done("a"))
     await journal.record(TurnFinished("failed", "x"))
@@ -220,7 +221,7 @@ async def test_what_operators_count_is_counted_though_nobody_listens() -> None:
     assert counts == {
         "UserMessage": 1,
         "Retried.http-503": 1,
-        "Warned.repeated-call": 1,
+        "Warned.repeated-call": 2,
         "AssistantMessage": 1,
         "ToolCallFinished.ok": 1,
         "TurnFinished.failed": 1,

@@ -105,6 +105,19 @@ async def test_calls_of_a_tool_share_its_places_and_a_tool_without_a_limit_has_n
     assert order == ["a in", "a out", "b in", "b out"]
 
 
+async def test_tools_do_not_share_their_places() -> None:
+    gates = Gates()
+    first = ready(limited(1), Runs(), gates)
+    other = ready(named(limited(1), "g"), Runs(), gates)
+    with anyio.fail_after(10):
+        async with first.slot(), other.slot():
+            pass
+
+
+def named(definition: Tool, name: str) -> Tool:
+    return msgspec.structs.replace(definition, name=name)
+
+
 @pytest.mark.parametrize(
     ("tenant", "session", "expected"),
     [

@@ -110,3 +110,28 @@ async def test_whoever_gives_up_waiting_leaves_the_line() -> None:
     with anyio.fail_after(20):
         async with gates.slot("key", 1):
             pass
+
+
+async def test_a_gate_stays_while_somebody_waits_at_it() -> None:
+    gates, order = Gates(), list[str]()
+    go_on = {name: anyio.Event() for name in "abc"}
+
+    async def hold(name: str) -> None:
+        async with gates.slot("key", 1):
+            order.append(name)
+            await go_on[name].wait()
+
+    async with anyio.create_task_group() as group:
+        for name in "ab":
+            group.start_soon(hold, name)
+            await anyio.wait_all_tasks_blocked()
+        go_on["a"].set()
+        await anyio.wait_all_tasks_blocked()
+        group.start_soon(hold, "c")
+        await anyio.wait_all_tasks_blocked()
+        assert order == ["a", "b"]
+        go_on["b"].set()
+        go_on["c"].set()
+
+    assert order == ["a", "b", "c"]
+    assert gates._gates == {}

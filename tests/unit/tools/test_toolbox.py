@@ -21,6 +21,7 @@ from toolrun import (
 )
 from toolrun.state import State, fold
 from toolrun.tools.checked import Ready, Undecided, Wrong
+from toolrun.tools.decorator import Options
 from toolrun.tools.definition import define
 from toolrun.tools.repair import plain_name
 from toolrun.tools.toolbox import Toolbox
@@ -208,3 +209,11 @@ def test_an_edit_that_does_not_fit_is_refused_before() -> None:
     BOX.check_edit("send_mail", {"to": "Bob"})
     with pytest.raises(ConfigError, match=r"\$\.to"):
         BOX.check_edit("send_mail", {"to": 7})
+
+
+def test_a_tools_profile_is_known_without_a_sandbox() -> None:
+    own = define(boxed_one, Options(profile="python"))
+    box = Toolbox([own, get_weather], trusted=TRUSTED, sandboxed=BOXED)
+
+    assert [box.profile(each) for each in box.tools] == ["python", None]
+    assert BOX.profile(BOX.tools[2]) is None

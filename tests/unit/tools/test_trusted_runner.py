@@ -11,6 +11,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from toolrun import ToolCall, ToolResult, tool
+from toolrun.tools import threads
 from toolrun.tools.context import CallContext
 from toolrun.tools.definition import define
 from toolrun.tools.listener import Listener
@@ -128,3 +129,21 @@ async def test_what_a_function_yields_in_its_thread_is_told_in_order(*, heard: b
     assert result.content == "last"
     expected = [("progress", "1"), ("progress", '{"a":"[secret KEY]"}')]
     assert told == (expected if heard else [])
+
+
+async def test_a_thread_ends_where_no_job_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(threads, "_idle", {})
+    seen: list[threading.Thread] = []
+
+    def f() -> None:
+        seen.append(threading.current_thread())
+
+    await run(f)
+    with anyio.fail_after(20):
+        while seen[0].is_alive():  # noqa: ASYNC110 - a thread, which nothing can wait for here
+            await anyio.sleep(0.01)
+    await run(f)
+
+    assert seen[0] is not seen[1]
+    assert len(threads._idle) <= 1

@@ -129,6 +129,15 @@ async def test_a_call_of_a_built_in_tool_knows_whose_box_it_is_and_gets_it() -> 
     assert serving.tenant == "tenant acme"
     assert await serving.sandbox(PLAIN) == "a sandbox"  # type: ignore[comparison-overlap]
     assert asked == [(definition, PLAIN)]
+    serving.context = CallContext("s")
+    assert serving.tenant == "session s"
+
+
+def test_a_need_may_narrow_the_sessions_profile() -> None:
+    narrowed = load_profile(needed(Need({"wall_seconds": 7}), "python"))
+
+    assert narrowed.wall_seconds == 7
+    assert narrowed.name.startswith("python")
 
 
 def test_a_need_is_of_the_session_unless_it_says_more() -> None:
