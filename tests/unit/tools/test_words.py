@@ -96,8 +96,8 @@ def test_what_secrets_cannot_come_from(source: object, why: str) -> None:
         (
             {"command": ["p", "{a}", ["{n}"], "--d={d}", "--n={n}"]},
             (
-                "command': 'n' may be left out, and {n} is a part of a word; put the word in a list of "
-                "its own, give a default, or require it"
+                "command': 'n' may be left out, and {n} is a part of a word; put the word in a "
+                "list of its own, give a default, or require it"
             ),
         ),
         (
