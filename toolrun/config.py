@@ -105,6 +105,9 @@ def load_config(
         **arguments: by key; those of a table with an underscore (`limits_steps`). None stands for
             not given.
 
+    Returns:
+        The settings that hold.
+
     Raises:
         ConfigError: a key that does not exist or a value that does not fit; the message names the
             file or variable, the key, what was seen and what would fit.

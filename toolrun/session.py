@@ -236,6 +236,9 @@ class Session:
                 it then ends as "limited".
             cancel: stops the turn from anywhere; it then ends as "cancelled".
 
+        Returns:
+            What the turn came to; its `status` says how it ended.
+
         Raises:
             ConfigError: an argument does not fit: the text cannot be sent, `output` has no schema.
             SessionBusy: a turn runs.
@@ -259,6 +262,9 @@ class Session:
             output: as for `ask`; what was asked for, as JSON, where None.
             seconds: as for `ask`.
             cancel: as for `ask`.
+
+        Returns:
+            What the turn came to, as of `ask`.
 
         Raises:
             ConfigError: there is nothing to go on with.
@@ -284,6 +290,9 @@ class Session:
             output: as for `ask`.
             seconds: as for `ask`.
             cancel: as for `ask`.
+
+        Returns:
+            The events of the turn.
         """
         return self._watched(self._beginning.saying(text, output), _until(seconds, cancel))
 
@@ -466,6 +475,9 @@ class Session:
         Args:
             step: whose reasoning is looked for.
             later: in whose prompt it is looked for.
+
+        Returns:
+            Where it stands there, or that it does not.
 
         Raises:
             ServerError: the server gives no token ids, or is not sampled over Chat Completions.

@@ -106,6 +106,9 @@ class EventStream:
         Args:
             listener: is told of each event, in order.
 
+        Returns:
+            What the turn came to.
+
         Raises:
             ToolrunError: what the turn raises, as `Session.ask` does.
         """

@@ -102,6 +102,9 @@ class Model(Protocol):
             observe: told of what happens on the way (`RequestSent`, `ReasoningDelta`, ...), in
                 order; None where nobody listens, which is cheaper.
 
+        Returns:
+            The complete message.
+
         Raises:
             ServerError: the step could not be sampled.
         """

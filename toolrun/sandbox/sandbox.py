@@ -200,6 +200,9 @@ class Sandbox:
                 touched; what it raises leaves the workspace as it is.
             on_egress: is told what becomes of each request to a host.
 
+        Returns:
+            What it returned, or how it ended otherwise.
+
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.
             ConfigError: the module's file does not exist, or the arguments are no JSON object.
@@ -249,6 +252,9 @@ class Sandbox:
             changing: see `call`.
             on_egress: see `call`.
             python: a virtual environment that the box sees beside: its folder or its bin/python.
+
+        Returns:
+            How it ended, and what it printed.
 
         Raises:
             SandboxUnavailable: the box did not start; nothing ran.

@@ -133,6 +133,9 @@ class Store(Protocol):
             session: the id.
             tenant: on whose behalf it runs.
 
+        Returns:
+            The right to drive it.
+
         Raises:
             ConfigError: there is one of that name.
         """
@@ -144,6 +147,9 @@ class Store(Protocol):
         Args:
             session: the id.
             tenant: where given, whose it must be.
+
+        Returns:
+            The right to drive it.
 
         Raises:
             ConfigError: there is no such session of that tenant.

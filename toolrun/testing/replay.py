@@ -61,6 +61,9 @@ async def replay_trace(
         rate: 1.0 for the original pace, 2.0 for twice as fast; None for no waits.
         on_event: told of each event, after it was found to be as recorded.
 
+    Returns:
+        What was replayed, and equalled its trace.
+
     Raises:
         TraceError: the file is no trace, or cannot be replayed.
         ReplayMismatch: names the first difference: line, field, expected and seen.

@@ -18,6 +18,9 @@ def behaviour_of(events: Iterable[ev.Event]) -> Behaviour:
 
     Args:
         events: of one session, in order.
+
+    Returns:
+        Its turns, their steps, their calls.
     """
     gathered = _Gathered()
     for event in events:

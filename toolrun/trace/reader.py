@@ -98,6 +98,9 @@ def read_trace(path: str | Path, *, check: bool = False) -> Trace:
         check: hold every line against the schema of its format, too:
             `schemas/trace.schema.json` for the newest.
 
+    Returns:
+        Its events, in order, and where each stands.
+
     Raises:
         TraceError: the file cannot be read, or a line does not fit; `line` says which.
     """

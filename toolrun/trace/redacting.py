@@ -59,6 +59,9 @@ def redact_trace(
         patterns: see `Recording`.
         find: see `Recording`.
 
+    Returns:
+        How many events there are, and how many of them had a secret in them.
+
     Raises:
         ConfigError: a pattern does not fit.
         TraceError: the source is no trace, or the target is there or cannot be written: there is

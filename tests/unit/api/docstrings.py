@@ -26,6 +26,18 @@ _QUOTED: Final = re.compile(r"`(\w+)")
 _THOSE_OF: Final = re.compile(r"those of\s+`(\w+)`")
 _ANOTHERS: Final = re.compile(r"see `agents\.\w+`")
 """What another package's documentation says is not said again."""
+_NOUNS: Final = frozenset(
+    (
+        *("A", "All", "An", "How", "Its", "One", "Seconds", "The", "Those", "Tokens", "Tools"),
+        *("What", "When", "Where", "Whether", "Which", "Why"),
+    )
+)
+"""How a summary begins that names what a function gives instead of what it does."""
+_GIVES: Final = re.compile(
+    r"\b(returns?|gives?|says|stays|context manager|context is open|context lasts|as a stream)\b"
+    r"|: its |; False",
+    re.IGNORECASE,
+)
 _SECTIONS: Final = re.compile(r"^(Args|Raises|Attributes|Returns|Yields):$", re.MULTILINE)
 _ENTRY: Final = re.compile(r"^    (\*{0,2}\w+(?:, \*{0,2}\w+)*):(?= |$)", re.MULTILINE)
 PUBLIC_ERRORS: Final = {
@@ -109,6 +121,19 @@ def missing_parameters(found: griffe.Function, text: str) -> list[str]:
             name for each in whole for name in _QUOTED.findall(each.partition("\n\nRaises")[0])
         }
     return [name for name in wanted if name not in there]
+
+
+def says_what_it_gives(found: griffe.Function, text: str) -> bool:
+    """Whether a docstring says what a function gives, under "Returns" or in its first paragraph."""
+    if found.returns is None or str(found.returns) in ("None", "Self"):
+        return True
+    whole = [text, *referred(text, found)]
+    if any(re.search(r"^(Returns|Yields):$", each, re.MULTILINE) for each in whole):
+        return True
+    firsts = [each.partition("\n\n")[0] for each in whole if each]
+    return bool(_ANOTHERS.search(text)) or any(
+        _GIVES.search(each) or each.split()[0] in _NOUNS for each in firsts
+    )
 
 
 def missing_errors(found: griffe.Function, text: str) -> list[str]:

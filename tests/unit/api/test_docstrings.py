@@ -48,6 +48,9 @@ class Thing:
         if told:
             raise ServerStatus("a kind of one that is listed", 500)
         raise ValueError("not toolrun's")
+
+    def makes(self) -> int:
+        """Make one."""
 '''
 
 
@@ -67,6 +70,18 @@ def test_every_parameter_and_error_of_a_function_is_described() -> None:
     assert wrong == []
 
 
+def test_every_function_says_what_it_gives() -> None:
+    functions = [
+        (name, found, docstrings.of(public, found))
+        for public in names()
+        for name, found in told(public)
+        if isinstance(found, griffe.Function)
+    ]
+
+    wrong = [n for n, found, text in functions if not docstrings.says_what_it_gives(found, text)]
+    assert wrong == []
+
+
 def test_every_field_of_a_class_is_described() -> None:
     classes = [each for each in names() if isinstance(each.found, griffe.Class)]
     wrong = {str(each): docstrings.missing_fields(each.found) for each in classes}  # type: ignore[arg-type]  # filtered above
@@ -82,6 +97,8 @@ def test_what_is_missing_is_found(tmp_path: Path) -> None:
     assert docstrings.missing_fields(thing) == ["untold"]
     assert docstrings.missing_parameters(does, docstrings.said(does)) == ["untold", "options"]
     assert docstrings.missing_errors(does, docstrings.said(does)) == ["ConfigError"]
+    assert not docstrings.says_what_it_gives(module["Thing.makes"], "Make one.")
+    assert docstrings.says_what_it_gives(module["Thing.makes"], "One that was made.")
 
 
 def test_what_came_after_the_first_release_says_when() -> None:

@@ -83,6 +83,9 @@ async def examine(
         on_begin: is told the name of each check as it begins.
         on_check: is told what each check found.
 
+    Returns:
+        What was found, check by check.
+
     Raises:
         ServerError: nobody answers, or nobody without another key.
     """

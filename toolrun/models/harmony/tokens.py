@@ -72,6 +72,9 @@ class TokenSampler(Protocol):
                 sampler that cannot stream tells it all of them at the end. What it raises ends the
                 sampling and comes out of here.
 
+        Returns:
+            What was sampled.
+
         Raises:
             ServerError: nothing could be sampled; `code` and `status` as for Chat Completions.
             ContextTooLong: the prompt leaves no room in the model's context.

@@ -49,7 +49,7 @@ class FolderSearch:
         return hits_from(await boxed(serving, self.needs[0], "files:search", arguments))
 
     async def read(self, url: str, source: bool, serving: Serving) -> Page:  # noqa: FBT001 - see `Library`
-        """See `Library.read`.
+        """What a page says, see `Library.read`.
 
         Args:
             url: of a page that was found.
