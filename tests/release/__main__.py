@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from tests.release import versions
-from tests.release.building import NotReleasableError, build
-from tests.release.installed import examine
 
 ROOT: Final = Path(__file__).parents[2]
 
@@ -31,17 +29,23 @@ def _check(tag: str | None) -> int:
 
 
 def _build() -> int:
+    # Late: the other commands are to run where nothing is installed.
+    from tests.release.building import NotReleasableError, build
+
     try:
         build(ROOT, _say)
     except NotReleasableError as error:
         _say(str(error))
         return 1
     except subprocess.CalledProcessError as error:
+        _say(f"{error}\n{error.stderr.decode() if isinstance(error.stderr, bytes) else ''}")
         return error.returncode
     return 0
 
 
 def _try() -> int:
+    from tests.release.installed import examine
+
     (wheel,) = (ROOT / "dist").glob("*.whl")
     for lowest in (True, False):
         began = time.monotonic()

@@ -38,12 +38,16 @@ def build(root: Path, say: Callable[[str], None]) -> list[Path]:
         NotReleasableError: something differs, lacks, or is there that does not belong.
         subprocess.CalledProcessError: a tool failed; it has said why.
     """
-    epoch = _git(root, "log", "-1", "--format=%ct").decode().strip()
+    commit, epoch = _git(root, "log", "-1", "--format=%H %ct").decode().split()
     with tempfile.TemporaryDirectory(prefix="toolrun-dist-") as temporary:
         scratch = Path(temporary)
-        first = _built(_export(root, scratch / "first"), scratch / "one", epoch, umask=0o022)
+        first = _built(
+            _export(root, commit, scratch / "first"), scratch / "one", epoch, umask=0o022
+        )
         say("built once; building again, elsewhere and otherwise")
-        second = _built(_export(root, scratch / "other"), scratch / "two", epoch, umask=0o077)
+        second = _built(
+            _export(root, commit, scratch / "other"), scratch / "two", epoch, umask=0o077
+        )
         again = _from_sdist(_only(first, "*.tar.gz"), scratch, epoch)
         found = [*_compared(first, second), *_compared(again, first)]
         found += _misplaced(first, scratch / "first", root)
@@ -65,9 +69,9 @@ def _run(*command: str, cwd: Path | None = None, env: dict[str, str] | None = No
     subprocess.run(command, cwd=cwd, env=env, check=True)
 
 
-def _export(root: Path, tree: Path) -> Path:
+def _export(root: Path, commit: str, tree: Path) -> Path:
     archive = tree.with_suffix(".tar")
-    archive.write_bytes(_git(root, "archive", "HEAD"))
+    archive.write_bytes(_git(root, "archive", commit))
     with tarfile.open(archive) as file:
         file.extractall(tree, filter="data")
     return tree
@@ -85,7 +89,7 @@ def _built(
         env={**os.environ, "SOURCE_DATE_EPOCH": epoch},
         umask=umask,
         check=True,
-        stdout=subprocess.DEVNULL,
+        capture_output=True,
     )
     return into
 
@@ -104,8 +108,9 @@ def _only(folder: Path, pattern: str) -> Path:
 
 def _compared(one: Path, other: Path) -> list[str]:
     return [
-        f"{path.name} is not the same a second time"
+        line
         for path in sorted(one.iterdir())
+        for line in contents.unlike(path, other / path.name)
         if path.read_bytes() != (other / path.name).read_bytes()
     ]
 

@@ -56,6 +56,15 @@ def naming(archive: Path, *folders: Path) -> list[str]:
     ]
 
 
+def unlike(one: Path, other: Path) -> list[str]:
+    """Say which members of two archives differ; where none does, they are packed otherwise."""
+    first, second = dict(_members(one)), dict(_members(other))
+    names = sorted(
+        name for name in first.keys() | second.keys() if first.get(name) != second.get(name)
+    )
+    return [f"{one.name}: {name or 'how it is packed'} differs" for name in names or [""]]
+
+
 def _files(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
         if path.is_file() and path.suffix != ".pyc":

@@ -8,20 +8,25 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
 import venv
 import zipfile
+from importlib.metadata import Distribution, distributions
 from typing import TYPE_CHECKING, Any, Final
 
+from packaging.metadata import Metadata
+from packaging.requirements import Requirement
+
+from tests.release.quietly import quietly
 from tests.release.versions import of_the_code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
     from pathlib import Path
 
 _MODEL: Final = "toolrun/models/nano/nano.safetensors"
 _ROOT: Final = "root-component"
 """What cyclonedx-py calls the component that the bill is of."""
-_REQUIRED: Final = re.compile(r"^Requires-Dist: ([A-Za-z0-9._-]+)(?!.*\bextra ==)", re.MULTILINE)
 
 
 def bill(wheel: Path, tree: Path, epoch: str) -> Path:
@@ -51,8 +56,10 @@ def bill(wheel: Path, tree: Path, epoch: str) -> Path:
     made = json.loads(path.read_text())
     with zipfile.ZipFile(wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
-        required = _REQUIRED.findall(archive.read(metadata).decode())
+        asked = Metadata.from_email(archive.read(metadata), validate=False).requires_dist or []
         weights = archive.read(_MODEL)
+    packages = sysconfig.get_path("purelib", vars={"base": str(folder)})
+    required = needed(asked, distributions(path=[packages]))
     completed = complete(made, of_the_code(tree), required, weights)
     path.write_text(json.dumps(completed, indent=1, sort_keys=True) + "\n")
     return path
@@ -65,27 +72,26 @@ def _environment(folder: Path, wheel: Path, pins: Path) -> Path:
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--quiet"]
     pip += ["--disable-pip-version-check"]
     install = [*pip, "install", "--no-compile", "-c", str(pins), f"{wheel}[all]"]
-    subprocess.run(install, check=True)
-    subprocess.run([*pip, "uninstall", "--yes", "toolrun"], check=True)
+    for command in (install, [*pip, "uninstall", "--yes", "toolrun"]):
+        quietly(command)
     return python
 
 
 def complete(
-    made: dict[str, Any], version: str, required: Iterable[str], weights: bytes
+    made: dict[str, Any], version: str, required: Container[str], weights: bytes
 ) -> dict[str, Any]:
     """Add what cyclonedx-py cannot know: the version, what is optional, the model that ships.
 
     Args:
         made: by cyclonedx-py.
         version: of toolrun.
-        required: the names of what toolrun needs without any extra.
+        required: the plain names of what is needed without any extra.
         weights: of the embedded model.
     """
     root: dict[str, Any] = made["metadata"]["component"]
     root |= {"version": version, "purl": f"pkg:pypi/toolrun@{version}"}
-    needed = _reached(made, required)
     components = [
-        component | {"scope": "required" if component["bom-ref"] in needed else "optional"}
+        component | {"scope": "required" if plain(component["name"]) in required else "optional"}
         for component in made["components"]
     ]
     model = {
@@ -107,22 +113,27 @@ def complete(
     return made | {"components": [*components, model], "dependencies": dependencies}
 
 
-def _reached(made: dict[str, Any], required: Iterable[str]) -> set[str]:
-    """The references of what is needed without any extra, and of what that needs."""
-    leads = {line["ref"]: line.get("dependsOn", []) for line in made["dependencies"]}
-    names = {_plain(name) for name in required}
-    left = [
-        component["bom-ref"]
-        for component in made["components"]
-        if _plain(component["name"]) in names
-    ]
-    reached: set[str] = set()
+def needed(asked: Iterable[Requirement], installed: Iterable[Distribution]) -> set[str]:
+    """Follow what is asked for without any extra, here; give the plain names of all packages.
+
+    Args:
+        asked: by toolrun.
+        installed: where what they ask for is looked up.
+    """
+    found = {plain(each.name): each for each in installed}
+    left = [(each, "") for each in asked]
+    done: set[tuple[str, str]] = set()
     while left:
-        if (ref := left.pop()) not in reached:
-            reached.add(ref)
-            left += leads.get(ref, [])
-    return reached
+        line, asking = left.pop()
+        if line.marker is not None and not line.marker.evaluate({"extra": asking}):
+            continue
+        name = plain(line.name)
+        for extra in {"", *line.extras} - {extra for each, extra in done if each == name}:
+            done.add((name, extra))
+            left += [(Requirement(each), extra) for each in found[name].requires or ()]
+    return {name for name, _ in done}
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
+    """A package's name as it is compared: "Any_IO" is "any-io"."""
     return re.sub(r"[-_.]+", "-", name).lower()
