@@ -27,9 +27,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.load
 
-WIDTHS: Final = (1280, 390)
-LOOKED_AT: Final = ("", "tutorial/first-agent/", "reference/faults/", "explanation/sandbox/")
+WIDE: Final = 1280
+NARROW: Final = 390
+DIAGRAM: Final = "explanation/sandbox/"
+LOOKED_AT: Final = {
+    "": (WIDE, NARROW),
+    "tutorial/first-agent/": (NARROW,),
+    "reference/faults/": (WIDE, NARROW),
+    DIAGRAM: (NARROW,),
+}
 """Pages that a browser opens: the first, one of code, one of wide tables, one with a diagram."""
+PATIENCE: Final = 120_000
+"""Milliseconds that the browser waits for a page: it may share two cores with much else."""
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -91,8 +100,8 @@ def _broken_from_outside(site: Path, pages: dict[Path, built.Html]) -> Iterator[
 
 def _looked_at(url: str) -> None:
     with chromium.started() as browser:
-        for width in WIDTHS:
-            for path in LOOKED_AT:
+        for path, widths in LOOKED_AT.items():
+            for width in widths:
                 _fits(browser, url, path, width)
         _finds(browser, url)
 
@@ -100,6 +109,7 @@ def _looked_at(url: str) -> None:
 def _fits(browser: Browser, url: str, path: str, width: int) -> None:
     """Nothing is fetched from elsewhere, nothing is wider than the screen, diagrams are drawn."""
     context = browser.new_context(viewport={"width": width, "height": 800})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     seen = chromium.Seen(page)
     page.goto(url + path, wait_until="networkidle")
@@ -107,7 +117,7 @@ def _fits(browser: Browser, url: str, path: str, width: int) -> None:
     assert [each for each in seen.requests if not each.startswith(url)] == []
     assert seen.trouble == []
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    if path == "explanation/sandbox/":
+    if path == DIAGRAM:
         # Each `pre.mermaid` gives way to a `div.mermaid`, whose picture stands in a closed shadow.
         page.wait_for_function("!document.querySelector('pre.mermaid')")
         assert page.locator("div.mermaid").first.bounding_box()["height"] > 100  # type: ignore[index]
@@ -116,7 +126,8 @@ def _fits(browser: Browser, url: str, path: str, width: int) -> None:
 
 def _finds(browser: Browser, url: str) -> None:
     """What is searched for is found, without a request to anybody else."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport={"width": WIDE, "height": 800})
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     seen = chromium.Seen(page)
     page.goto(url, wait_until="networkidle")
