@@ -69,7 +69,7 @@ def main() -> int:
     """Make mutants, try them, say what is left."""
     asked = _asked()
     FOLDER.mkdir(exist_ok=True)
-    if asked.measure or not (FOLDER / "coverage").exists():
+    if _is_stale(FOLDER / "coverage"):
         _measure()
     mutants = [m for file in asked.files for m in sampled(file, asked.count, asked.seed)]
     if asked.only:
@@ -86,7 +86,6 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", help="names of mutants: to try some again")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--measure", action="store_true", help="see anew which test runs what")
     return parser.parse_args()
 
 
@@ -94,6 +93,14 @@ def _pytest(*arguments: str) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "COVERAGE_FILE": str(FOLDER / "coverage")}
     return subprocess.Popen([*command, *CHOICE, *TESTS], cwd=ROOT, env=environment)
+
+
+def _is_stale(coverage: Path) -> bool:
+    """Whether a module or a test has changed since it was measured which test runs which line."""
+    sources = [*ROOT.glob("toolrun/**/*.py"), *ROOT.glob("tests/unit/**/*.py")]
+    return not coverage.exists() or coverage.stat().st_mtime < max(
+        each.stat().st_mtime for each in sources
+    )
 
 
 def _measure() -> None:
