@@ -13,13 +13,16 @@ import os
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 import msgspec
 
 from tests.mutants.plan import ROOT, sampled
 from tests.mutants.work import Mutant, Verdict, Work
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER: Final = ROOT / ".mutants"
 SANDBOX: Final = ("protocol", "outcomes", "run", "inside/job", "inside/values")
