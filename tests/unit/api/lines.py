@@ -130,7 +130,7 @@ def _parameter(each: griffe.Parameter) -> str:
     annotated = "" if each.annotation is None else f": {_written(each.annotation)}"
     has_default = each.default is not None and not stars
     equals = " = " if annotated else "="
-    return f"{stars}{each.name}{annotated}{equals + str(each.default) if has_default else ''}"
+    return f"{stars}{each.name}{annotated}{equals + _written(each.default) if has_default else ''}"
 
 
 def _named(base: str | griffe.Expr) -> str:
