@@ -83,7 +83,7 @@ def reached(address: str) -> str:
     """What a connection to an address comes to: "connected", or the error's name."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=5):
+        with socket.create_connection((host, int(port)), timeout=60):
             return "connected"
     except OSError as error:
         return type(error).__name__ + f" {error.errno}"

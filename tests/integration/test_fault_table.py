@@ -78,7 +78,7 @@ def compare(found: dict[Key, str], cells: dict[Key, str]) -> None:
 
 def options(case: Case, server: MockServer | VllmServer) -> dict[str, Any]:
     """What a session needs for a case, or all sessions of a runtime."""
-    waits = Timeouts() if case.silence is None else Timeouts(*[case.silence] * 4)
+    waits = Timeouts() if case.silence is None else Timeouts(30.0, *[case.silence] * 3)
     return {
         "model": server.model,
         "base_url": server.url,

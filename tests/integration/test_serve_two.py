@@ -54,7 +54,7 @@ def counted(*served: Served) -> dict[str, int]:
         request = urllib.request.Request(
             f"{each.root}/metrics", headers={"Authorization": "Bearer the-key-of-somebody"}
         )
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             text = reply.read().decode()
         assert "toolrun_reasoning_kept" not in text, "it is not one process's to count"
         for line in text.splitlines():

@@ -207,9 +207,9 @@ def _servers() -> Iterator[Case]:
     yield _passing("an empty reply", "", None, "empty_body")
     yield _passing("a reply that cannot be unpacked", "", None, "gzip_garbage")
     silent = (_step("hang_early", fault_times=1), _ANSWERS)
-    yield Case("silence before the first byte", "", None, silent, silence=0.05)
+    yield Case("silence before the first byte", "", None, silent, silence=0.3)
     silent = (_step("hang_midway", fault_times=1), _ANSWERS)
-    yield Case("silence in mid-reply", "", None, silent, silence=0.05)
+    yield Case("silence in mid-reply", "", None, silent, silence=0.3)
     parsers = {"tool_parser": False}
     yield Case("no tool parser", "#48672", [CALL], (_step(), _ANSWERS), settings=parsers)
 

@@ -118,7 +118,7 @@ class MockServer:
 
     def running(self) -> int:
         """The requests that are being answered, as `/metrics` gives them."""
-        with urllib.request.urlopen(f"{self.root}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"{self.root}/metrics", timeout=60) as reply:
             last = reply.read().decode().splitlines()[-1]
         return int(float(last.rpartition(" ")[2]))
 
@@ -128,7 +128,7 @@ class MockServer:
 
     def _post(self, what: str, body: bytes) -> bytes:
         request = urllib.request.Request(f"{self.root}/mock/{what}", body, method="POST")
-        with urllib.request.urlopen(request, timeout=5) as reply:
+        with urllib.request.urlopen(request, timeout=60) as reply:
             read: bytes = reply.read()
         return read
 

@@ -323,7 +323,7 @@ async def test_a_share_of_the_steps_is_verified_the_same_ones_each_time() -> Non
 async def test_so_many_requests_at_once_and_no_more_in_the_order_of_arrival(
     mock: MockServer,
 ) -> None:
-    mock.script(Step(content="Hello.", delay_s=0.02))
+    mock.script(Step(content="Hello.", delay_s=0.1))
     seen: list[int] = []
     async with Runtime(model=mock.model, base_url=mock.url, max_in_flight=2) as runtime:
 

