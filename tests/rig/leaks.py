@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
 PREFIX: Final = "toolrun-"
-GRACE_S: Final = 2.0
+GRACE_S: Final = 6.0
+"""A busy machine takes its time to close what a box had; nobody waits who left nothing."""
 _POLL_S = 0.01
 
 # Where an idle thread of a pool waits for work. anyio and trio keep theirs for 10 s and reuse

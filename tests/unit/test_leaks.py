@@ -164,8 +164,8 @@ LEAKY = """
 import asyncio, subprocess, tempfile, threading
 from pathlib import Path
 
-def test_process(): subprocess.Popen(["sleep", "20"])
-def test_thread(): threading.Thread(target=threading.Event().wait, args=(5,)).start()
+def test_process(): subprocess.Popen(["sleep", "90"])
+def test_thread(): threading.Thread(target=threading.Event().wait, args=(20,)).start()
 def test_folder(): tempfile.mkdtemp(prefix="toolrun-")
 def test_descriptor(kept=[]): kept.append(open("/proc/self/status"))
 async def test_task():
@@ -187,7 +187,7 @@ def test_a_leaky_test_fails_in_a_run_of_its_own(tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=110,
         check=False,
     )
     lines = [line for line in run.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
@@ -200,5 +200,5 @@ def test_a_leaky_test_fails_in_a_run_of_its_own(tmp_path: Path) -> None:
         "test_task[asyncio]",
     }
     assert blamed == expected, run.stdout
-    assert "sleep 20" in run.stdout
+    assert "sleep 90" in run.stdout
     assert "orphan" in run.stdout

@@ -352,7 +352,7 @@ def outcome(schema: Any, value: Any, *, with_rust: bool) -> str:
     [
         pytest.param(15_000, marks=pytest.mark.load),
         pytest.param(19_000, marks=pytest.mark.load),
-        25_000,
+        21_000,
     ],
 )
 def test_no_more_references_are_followed_than_jsonschema_may(count: int) -> None:
