@@ -131,7 +131,9 @@ def _finds(browser: Browser, url: str) -> None:
     page = context.new_page()
     seen = chromium.Seen(page)
     page.goto(url, wait_until="networkidle")
-    page.locator("input[name=query]").fill("sandbox profile")
+    page.locator(".md-search-result__meta", has_text="Type to start").wait_for(state="attached")
+    page.locator("input[name=query]").click()
+    page.keyboard.type("sandbox profile")  # the theme listens for keys, not for what they made
     found = page.locator(".md-search-result__item a").first
     found.wait_for()
     assert found.get_attribute("href")
