@@ -24,6 +24,8 @@ from toolrun.tools.checked import Ready, Undecided, Wrong
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import define
 from toolrun.tools.repair import plain_name
+from toolrun.tools.sandboxed import SandboxRunner
+from toolrun.tools.sandboxes import Sandboxes
 from toolrun.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
@@ -217,3 +219,16 @@ def test_a_tools_profile_is_known_without_a_sandbox() -> None:
 
     assert [box.profile(each) for each in box.tools] == ["python", None]
     assert BOX.profile(BOX.tools[2]) is None
+
+
+@pytest.mark.parametrize(
+    ("profile", "policy"), [("pure", "rerun"), ("workspace-ro", "rerun"), ("workspace", "ask")]
+)
+def test_a_call_that_a_crash_cut_off_is_run_again_unasked_where_it_can_change_nothing(
+    profile: str, policy: str
+) -> None:
+    sandboxed = SandboxRunner(Sandboxes(), profile, None)
+    said = define(boxed_one, Options(name="said", on_crash="never"))
+    box = Toolbox([get_weather, boxed_one, said], trusted=TRUSTED, sandboxed=sandboxed)
+
+    assert box.on_crash == {"get_weather": "ask", "boxed_one": policy, "said": "never"}

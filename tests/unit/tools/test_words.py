@@ -12,7 +12,7 @@ from toolrun import ConfigError, ToolDefinitionError
 from toolrun.tools import fast_validation, keywords
 from toolrun.tools.decorator import Options
 from toolrun.tools.definition import define
-from toolrun.tools.secrets import check_source
+from toolrun.tools.secrets import Secrets, check_source
 from toolrun.tools.template import command_of
 from toolrun.tools.validation import MAX_DEPTH, ArgumentsInvalid, Validator, parse
 from toolrun.tools.violations import said_again
@@ -182,3 +182,11 @@ def test_the_same_wrong_call_again(
         f"again as it is.\n- $.n: why\nf requires: {required}.\nThe schema is: {shown}\n"
         "Change the arguments, or go on without this call."
     )
+
+
+def test_the_values_that_tools_declare_are_known_as_far_as_nobody_is_asked() -> None:
+    tools = [define(top, Options(secrets=names)) for names in (["A", "B"], ["A", "NONE"])]
+
+    assert sorted(Secrets({"A": "one", "B": "two", "C": "three"}).known(tools)) == ["one", "two"]
+    assert Secrets(lambda name: name).known(tools) == []
+    assert Secrets().known(tools) == []
