@@ -102,7 +102,8 @@ async def test_calls_of_a_tool_share_its_places_and_a_tool_without_a_limit_has_n
             async with ready(limited(None), Runs(), gates).slot():
                 pass
 
-    assert order == ["a in", "a out", "b in", "b out"]
+    # Whichever comes first: trio starts tasks in any order.
+    assert order in (["a in", "a out", "b in", "b out"], ["b in", "b out", "a in", "a out"])
 
 
 async def test_tools_do_not_share_their_places() -> None:
