@@ -368,5 +368,6 @@ def test_the_start_of_pytest_imports_nothing_of_sessions() -> None:
 
     ours = "toolrun.integrations"
     assert set(done.stdout.split()) == {
-        *("toolrun", ours, f"{ours}.pytest", f"{ours}.pytest.plugin", f"{ours}.pytest.marks")
+        *("toolrun", "toolrun.exports"),
+        *(ours, f"{ours}.pytest", f"{ours}.pytest.plugin", f"{ours}.pytest.marks"),
     }
