@@ -6,10 +6,9 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
-from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.backend import Start
 from toolrun.sandbox.bubblewrap import arguments, seccomp
-from toolrun.sandbox.bubblewrap.privilege import Passage, open_passage
+from toolrun.sandbox.bubblewrap.privilege import Passage, Passages
 from toolrun.sandbox.bubblewrap.remedies import remedy
 from toolrun.sandbox.code import python
 from toolrun.sandbox.descriptors import memory, pipe
@@ -30,9 +29,8 @@ class Bubblewrap:
     guarantees: frozenset[Guarantee] = arguments.guarantees()
 
     def __init__(self) -> None:
-        self._passages: dict[frozenset[str], Passage] = {}
+        self._passages = Passages()
         self._holders: dict[Passage, Holder] = {}
-        self._closed = False
 
     def identity(self) -> str:
         """The path of the program."""
@@ -44,11 +42,9 @@ class Bubblewrap:
 
     def close(self) -> None:
         """Give back the mount namespaces, and prepare no more: nobody would give them back."""
-        self._closed = True
         while self._holders:
             self._holders.popitem()[1].close()
-        while self._passages:
-            self._passages.popitem()[1].close()
+        self._passages.close()
 
     async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
         """See `Backend.start`."""
@@ -93,17 +89,8 @@ class Bubblewrap:
         return await holder.open(folder, profile, stack)
 
     async def _passage(self, view: View) -> Passage:
-        if self._closed:
-            raise SandboxUnavailable("sandbox: it has been closed")
         shown = runtime()
         needed = {folder.path for folder in view.folders} | set(shown.folders)
         if not within(arguments.program(), needed):
             needed.add(arguments.program())
-        key = frozenset(needed)
-        if key not in self._passages:
-            passage = await open_passage(needed, shown.interpreter)
-            if key in self._passages:  # two first calls at once
-                passage.close()
-            else:
-                self._passages[key] = passage
-        return self._passages[key]
+        return await self._passages.get(needed, shown.interpreter)

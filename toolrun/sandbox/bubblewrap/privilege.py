@@ -88,6 +88,43 @@ async def open_passage(paths: Iterable[str], interpreter: str) -> Passage:
     return Passage((nsenter, "-S", user, "-G", user, "--"), namespace)
 
 
+class Passages:
+    """The ways that a backend has prepared: one for each set of paths."""
+
+    def __init__(self) -> None:
+        self._open: dict[frozenset[str], Passage] = {}
+        self._closed = False
+
+    async def get(self, paths: Iterable[str], interpreter: str) -> Passage:
+        """The way for boxes that need these; see `open_passage`.
+
+        Raises:
+            SandboxUnavailable: the backend has been closed; and as `open_passage`.
+        """
+        self._check_open()
+        key = frozenset(paths)
+        if key not in self._open:
+            passage = await open_passage(key, interpreter)
+            try:
+                self._check_open()  # not closed meanwhile
+            except SandboxUnavailable:
+                passage.close()
+                raise
+            if self._open.setdefault(key, passage) is not passage:  # two first calls at once
+                passage.close()
+        return self._open[key]
+
+    def close(self) -> None:
+        """Give the mount namespaces back, and prepare no more: nobody would give them back."""
+        self._closed = True
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise SandboxUnavailable("sandbox: it has been closed")
+
+
 async def _stage(paths: list[str], interpreter: str) -> int | None:
     process = subprocess.Popen(  # noqa: ASYNC220, S603 - vfork and exec: no wait; our own script
         [interpreter, "-I", "-S", str(_STAGE)],

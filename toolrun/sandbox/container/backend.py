@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from toolrun.sandbox.backend import Start
 from toolrun.sandbox.bubblewrap import seccomp
-from toolrun.sandbox.bubblewrap.privilege import Passage, is_real_root, open_passage
+from toolrun.sandbox.bubblewrap.privilege import Passages, is_real_root
 from toolrun.sandbox.code import python
 from toolrun.sandbox.container import engine as engines
 from toolrun.sandbox.container import rootfs
@@ -52,7 +52,7 @@ class Container:
         self._engine: engines.Engine | None = None
         self._folder: Path | None = None
         self._owner = os.getpid()
-        self._passages: dict[frozenset[str], Passage] = {}
+        self._passages = Passages()
 
     def identity(self) -> str:
         """The program and what it runs containers with."""
@@ -64,8 +64,7 @@ class Container:
 
     def close(self) -> None:
         """Give back the root's folder, and the mount namespaces."""
-        while self._passages:
-            self._passages.popitem()[1].close()
+        self._passages.close()
         # In a forked process it is the other's, and so are the boxes that it serves.
         if self._folder is not None and self._owner == os.getpid():
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -142,14 +141,8 @@ class Container:
         if engine.name == "docker" or not is_real_root():
             return ()
         shown = runtime()
-        key = frozenset({folder.path for folder in order.view.folders} | set(shown.folders))
-        if key not in self._passages:
-            passage = await open_passage(key, shown.interpreter)
-            if key in self._passages:  # two first calls at once
-                passage.close()
-            else:
-                self._passages[key] = passage
-        return self._passages[key].as_root
+        needed = {folder.path for folder in order.view.folders} | set(shown.folders)
+        return (await self._passages.get(needed, shown.interpreter)).as_root
 
 
 @cache

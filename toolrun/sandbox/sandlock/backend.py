@@ -25,8 +25,8 @@ from toolrun.sandbox.bubblewrap import seccomp
 from toolrun.sandbox.bubblewrap.privilege import (
     UNPRIVILEGED_UID,
     Passage,
+    Passages,
     is_real_root,
-    open_passage,
 )
 from toolrun.sandbox.bubblewrap.seccomp_policy import ALLOW
 from toolrun.sandbox.code import python
@@ -61,7 +61,7 @@ class Sandlock:
         self.guarantees: frozenset[Guarantee] = (
             _GUARANTEES | {"syscalls"} if seccomp.machine() else _GUARANTEES - {"network"}
         )
-        self._passages: dict[frozenset[str], Passage] = {}
+        self._passages = Passages()
 
     def identity(self) -> str:
         """The package's place.
@@ -79,8 +79,7 @@ class Sandlock:
 
     def close(self) -> None:
         """Give back the mount namespaces."""
-        while self._passages:
-            self._passages.popitem()[1].close()
+        self._passages.close()
 
     async def start(self, order: Order, give: contextlib.ExitStack) -> Start:
         """See `Backend.start`."""
@@ -123,14 +122,7 @@ class Sandlock:
     async def _passage(self, order: Order) -> Passage:
         shown = runtime()
         needed = {folder.path for folder in order.view.folders} | set(shown.folders)
-        key = frozenset(needed | {_site()})
-        if key not in self._passages:
-            passage = await open_passage(key, shown.interpreter)
-            if key in self._passages:  # two first calls at once
-                passage.close()
-            else:
-                self._passages[key] = passage
-        return self._passages[key]
+        return await self._passages.get(needed | {_site()}, shown.interpreter)
 
 
 def _check(profile: Profile) -> None:
