@@ -43,6 +43,12 @@ def get_weather(city: str) -> str:
     return f"20 C in {city}"
 
 
+@tool(trusted=True, approve=True)
+def send(text: str) -> str:
+    """Send a text."""
+    raise AssertionError(text)
+
+
 def whole(message: dict[str, Any], finish: str = "stop") -> dict[str, Any]:
     """A reply that comes whole."""
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
@@ -248,7 +254,7 @@ async def fronted(
     """
     servers = behind if isinstance(behind, list) else [behind or Behind()]
     of = steps[0] if steps and isinstance(steps[0], dict) else {"model": ScriptedModel(*steps)}
-    async with Runtime(tools=[get_weather], **of) as runtime:
+    async with Runtime(tools=[get_weather, send], **of) as runtime:
         how = Serving(**{"model": "m", "tools": tools, **serving})
         yield Client(
             Front(runtime, cast("list[ChatModel]", servers), Keys(keys or {}), how, memory)
