@@ -51,7 +51,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Any:
             return process
 
         monkeypatch.setenv("TOOLRUN_MODEL", "other")
-        monkeypatch.setattr(nano_server.subprocess, "Popen", popen)
+        monkeypatch.setattr("toolrun.testing.nano_server.subprocess.Popen", popen)
         return process
 
     return start
