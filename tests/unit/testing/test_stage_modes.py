@@ -346,12 +346,13 @@ async def test_the_pace_can_be_kept(
         await anyio.lowlevel.checkpoint()
 
     monkeypatch.setattr(anyio, "sleep", noted)  # how long a stage takes is the machine's, too
-    for rate in (1.0, None):
+    # A thousandth of the speed: what the replay itself takes is little beside that.
+    for rate in (0.001, None):
         waits.clear()
         stage = play(strictness=strictness, rate=rate)
         async with session(model=ScriptedModel(), tools=[wait]) as again:
             await again.ask("What is twice 2?")
-        assert sum(waits) >= 0.1 if rate else waits == []
+        assert sum(waits) > 50 if rate else waits == []
         stage.finish()
 
 
