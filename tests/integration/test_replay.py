@@ -272,7 +272,7 @@ async def test_the_original_pace_can_be_kept(
         await replay_trace(recording.path, rate=rate)
         return sum(waits)
 
-    assert (whole := await waited(1.0)) >= 0.1
+    assert (whole := await waited(1.0)) > 0.05  # clocks, and what ends a wait, are not that exact
     assert await waited(2.0) == pytest.approx(whole / 2)
     assert await waited(None) == 0
 
