@@ -151,8 +151,8 @@ test-all: export TOOLRUN_EXAMPLES := all
 test-all: $(STAMP) ## Long loads, and the tests against real vLLM servers (2.5 GB at the first time)
 	@$(BIN)/python -m tests.rig install --version all --clients
 	@$(BIN)/python -m pytest -m alone
-	@$(BIN)/python -m pytest -n 3 -m '(load or hypothesis) and not vllm and not alone'
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m vllm
+	@$(BIN)/python -m pytest -n 3 --timeout 300 -m '(load or hypothesis) and not vllm and not alone'
+	@$(BIN)/python -m pytest -n 2 --timeout 300 --dist loadscope -m vllm
 
 .PHONY: lint
 lint: $(STAMP) ## ruff, mypy and the import contract

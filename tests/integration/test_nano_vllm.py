@@ -155,7 +155,7 @@ def test_what_was_sampled_stands_in_the_next_prompt_token_by_token(
 
 
 def test_it_takes_as_many_tokens_as_where_numpy_samples_it(nano_vllm: VllmServer) -> None:
-    with urllib.request.urlopen(f"{nano_vllm.url}/models", timeout=30) as response:
+    with urllib.request.urlopen(f"{nano_vllm.url}/models", timeout=120) as response:
         [listed] = json.load(response)["data"]
 
     here = anyio.run(NanoSampler().context_length, NAME)
