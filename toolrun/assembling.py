@@ -15,7 +15,7 @@ from toolrun.journal import Journal
 from toolrun.opening import check_name, id_of
 from toolrun.options import Options, RuntimeOptions
 from toolrun.parts import Parts
-from toolrun.sandbox.resolve import over, plain
+from toolrun.sandbox.resolve import label, over, plain
 from toolrun.settling import settled
 from toolrun.spending import Teller
 from toolrun.tools.definition import define
@@ -25,6 +25,7 @@ from toolrun.tools.runners import TrustedRunner
 from toolrun.tools.sandboxed import SandboxRunner
 from toolrun.tools.secrets import Secrets
 from toolrun.tools.toolbox import Toolbox
+from toolrun.tools.where import hides_workspace
 from toolrun.trace.recording import Recording
 from toolrun.trace.sink import known_of, secrets_of
 from toolrun.tracing import Traces
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from toolrun.clock import Clock
     from toolrun.connections import Connections
     from toolrun.known import Known
+    from toolrun.sandbox.profile import Chosen
     from toolrun.storing import Stores
     from toolrun.tools.definition import Tool, Toolset
     from toolrun.tools.sandboxes import Sandboxes
@@ -177,14 +179,30 @@ class Assembly:
         workspace: str | None,
         backend: str | None,
     ) -> Toolbox:
-        return Toolbox(
+        chosen = msgspec.json.decode(profile)
+        toolbox = Toolbox(
             define_all(tools, self._defined),
             trusted=TrustedRunner(),
             sandboxed=SandboxRunner(
                 self._sandboxes,
-                msgspec.json.decode(profile),
+                chosen,
                 Path(workspace) if workspace is not None else None,
                 backend,
             ),
             gates=self._gates,
         )
+        if workspace is not None and hides_workspace(toolbox.tools, chosen):
+            _say_what_is_hidden(workspace, chosen)
+        return toolbox
+
+
+def _say_what_is_hidden(workspace: str, profile: Chosen) -> None:
+    """Log that a workspace was given in vain: else a tool finds no file, and nothing says why."""
+    import structlog
+
+    structlog.get_logger("toolrun").warning(
+        "no tool sees the workspace",
+        workspace=workspace,
+        profile=label(profile),
+        do="profile='workspace-ro' shows it to be read, 'workspace' to be written, too",
+    )

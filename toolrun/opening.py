@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from toolrun.errors import ConfigError
 from toolrun.events import ANOTHER_BACKEND, SessionOpened, SettingsChanged, Warned
-from toolrun.sandbox.resolve import label
-from toolrun.tools.where import hides_workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,7 +59,6 @@ async def open_new(parts: Parts) -> None:
     journal = parts.journal
     await parts.secrets.check(parts.toolbox.tools)
     fallbacks = await parts.toolbox.prepare()
-    _say_what_is_hidden(parts)
     opened = SessionOpened(
         parts.version,
         parts.date,
@@ -97,23 +94,7 @@ async def open_again(parts: Parts, changed: Callable[[Parts], dict[str, Any]]) -
     settings = changed(parts)
     await parts.secrets.check(parts.toolbox.tools)
     fallbacks = await parts.toolbox.prepare()
-    _say_what_is_hidden(parts)
     if settings:
         await journal.record(SettingsChanged(settings))
     for fallback in fallbacks:
         journal.report(Warned(ANOTHER_BACKEND, fallback))
-
-
-def _say_what_is_hidden(parts: Parts) -> None:
-    """Log that a workspace was given in vain: else a tool finds no file, and nothing says why."""
-    settings = parts.settings
-    if settings.workspace is None or not hides_workspace(parts.toolbox.tools, settings.profile):
-        return
-    import structlog
-
-    structlog.get_logger("toolrun").warning(
-        "no tool sees the workspace",
-        workspace=settings.workspace,
-        profile=label(settings.profile),
-        do="profile='workspace-ro' shows it to be read, 'workspace' to be written, too",
-    )

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.tools.box_tools import add
-from toolrun import Session, tool
+from toolrun import Runtime, Session, tool
 from toolrun.testing import ScriptedModel
 
 if TYPE_CHECKING:
@@ -44,3 +44,12 @@ async def test_nothing_is_told_where_no_tool_runs_in_a_box_or_there_is_no_worksp
 ) -> None:
     assert await _logged(tmp_path, here) == []
     assert await _logged(None, add) == []
+
+
+async def test_a_runtime_tells_it_once_of_sessions_that_are_alike(tmp_path: Path) -> None:
+    with capture_logs() as logged:
+        async with Runtime(model=ScriptedModel("Hello.", "Hello."), tools=[add]) as runtime:
+            for _ in range(2):
+                async with runtime.session(workspace=tmp_path) as session:
+                    await session.ask("Hello!")
+    assert [each["workspace"] for each in logged if "workspace" in each] == [str(tmp_path)]
