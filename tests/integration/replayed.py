@@ -10,11 +10,7 @@ import msgspec
 import pytest
 
 from tests.rig.mock import Call, MockServer, Step
-from toolrun import (
-    Retries,
-    Session,
-    tool,
-)
+from toolrun import Retries, Session, tool
 from toolrun.testing.replay import replay_trace
 from toolrun.trace.reader import read_trace
 

@@ -13,16 +13,7 @@ from tests.integration.printing_tools import tell
 from tests.integration.replayed import COUNT, DONE, Recording, recording, streamed, word_count
 from tests.rig.mock import Call, Step
 from tests.unit.testing.driving import Staged
-from toolrun import (
-    Approve,
-    Deny,
-    Edit,
-    OutputInvalid,
-    Retries,
-    Sampling,
-    ServerError,
-    tool,
-)
+from toolrun import Approve, Deny, Edit, OutputInvalid, Retries, Sampling, ServerError, tool
 from toolrun.events import ToolCallFinished
 from toolrun.testing.replay import replay_trace
 from toolrun.testing.stage import Stage

@@ -9,14 +9,7 @@ import pytest
 
 from tests.integration.replayed import COUNT, DONE, Recording, ran, recording, send, streamed
 from tests.rig.mock import Call, Step
-from toolrun import (
-    Approve,
-    CancelToken,
-    Deny,
-    Limits,
-    Session,
-    tool,
-)
+from toolrun import Approve, CancelToken, Deny, Limits, Session, tool
 from toolrun.events import ToolCallFinished, ToolCallStarted
 from toolrun.trace.reader import read_trace
 

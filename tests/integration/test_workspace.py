@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from tests.integration.writing_tools import append, delete, link, read, write
+from tests.rig.heard import Listener
 from toolrun import Event, FileChanged, Session, ToolCallFinished, TurnUndone, Warned
 from toolrun.testing import ScriptedModel, call, calls, replay_trace
 from toolrun.trace.reader import read_trace
@@ -32,19 +33,8 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-class Seen:
-    """A sink that keeps what it hears."""
-
-    observes = True
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def observe(self, event: Event) -> None:
-        self.events.append(event)
-
-    async def record(self, event: Any) -> None:
-        self.events.append(event)
+class Seen(Listener):
+    """What a session's events are, by kind."""
 
     def of(self, kind: type[Any]) -> list[Any]:
         return [event for event in self.events if isinstance(event, kind)]

@@ -13,7 +13,6 @@ from toolrun.tools.keywords import begin
 NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}}
 
 
-@pytest.mark.skipif(fast_validation.library() is None, reason="the extra `fast` brings it")
 def test_what_surely_fits_is_told_by_jsonschema_rs() -> None:
     found = compiled(NUMBER)
 

@@ -105,13 +105,10 @@ class Passages:
         key = frozenset(paths)
         if key not in self._open:
             passage = await open_passage(key, interpreter)
-            try:
-                self._check_open()  # not closed meanwhile
-            except SandboxUnavailable:
+            # Closed meanwhile, or two first calls at once: nobody would give it back.
+            if self._closed or self._open.setdefault(key, passage) is not passage:
                 passage.close()
-                raise
-            if self._open.setdefault(key, passage) is not passage:  # two first calls at once
-                passage.close()
+            self._check_open()
         return self._open[key]
 
     def close(self) -> None:
