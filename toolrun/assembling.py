@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from functools import lru_cache
 from itertools import chain
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import msgspec
 
+from toolrun.errors import ConfigError
 from toolrun.journal import Journal
 from toolrun.opening import check_name, id_of
 from toolrun.options import Options, RuntimeOptions
@@ -191,8 +193,10 @@ class Assembly:
             ),
             gates=self._gates,
         )
-        if workspace is not None and hides_workspace(toolbox.tools, chosen):
-            _say_what_is_hidden(workspace, chosen)
+        if workspace is not None:
+            with contextlib.suppress(ConfigError):  # no such profile: opening the session says it
+                if hides_workspace(toolbox.tools, chosen):
+                    _say_what_is_hidden(workspace, chosen)
         return toolbox
 
 

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.unit.tools.box_tools import add
-from toolrun import Runtime, Session, tool
+from toolrun import ConfigError, Runtime, Session, tool
 from toolrun.testing import ScriptedModel
 
 if TYPE_CHECKING:
@@ -53,3 +53,14 @@ async def test_a_runtime_tells_it_once_of_sessions_that_are_alike(tmp_path: Path
                 async with runtime.session(workspace=tmp_path) as session:
                     await session.ask("Hello!")
     assert [each["workspace"] for each in logged if "workspace" in each] == [str(tmp_path)]
+
+
+@pytest.mark.parametrize("workspace", [True, False])
+async def test_a_profile_that_does_not_exist_is_told_when_the_session_opens(
+    tmp_path: Path, *, workspace: bool
+) -> None:
+    folder = tmp_path if workspace else None
+    session = Session(model=ScriptedModel(), tools=[add], workspace=folder, profile="nope")
+    with pytest.raises(ConfigError, match="no sandbox profile 'nope'"):
+        async with session:
+            pass
