@@ -57,11 +57,9 @@ def parent_in_proc(name: str, folder: str) -> str:
 
 
 def root_in_proc(target: str) -> str:
-    return (
-        text_of(f"/proc/1/root{target}")
-        if os.getpid() < 1000
-        else text_of(f"/proc/self/root{target}")
-    )
+    """By the first process, and by its own: an ordinary user may not look at another's."""
+    read = text_of(f"/proc/1/root{target}")
+    return text_of(f"/proc/self/root{target}") if read.startswith("!") else read
 
 
 def hard_link_out(source: str) -> str:
