@@ -8,6 +8,7 @@ import importlib.util
 import os
 import re
 import shutil
+import sys
 import tempfile
 from inspect import iscoroutinefunction
 from pathlib import Path
@@ -36,6 +37,9 @@ pytest_plugins = [
     for name in ("pytester", "tests.rig.fixtures", "tests.rig.postgres")
     if name == "pytester" or importlib.util.find_spec(name) is not None
 ]
+
+# mkdocstrings raises it for the whole process; what is too deep is judged by Python's own.
+RECURSION_LIMIT: Final = sys.getrecursionlimit()
 
 TRIO_WITH_THE_LOADS: Final = (
     "chaos/",
@@ -159,6 +163,12 @@ def pytest_pycollect_makeitem(collector: pytest.Collector, name: str, obj: objec
     inner = obj.hypothesis.inner_test if hasattr(obj, "hypothesis") else obj
     if isinstance(collector, pytest.Module | pytest.Class) and iscoroutinefunction(inner):
         pytest.mark.anyio(obj)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Have each test begin with the recursion limit that it has by itself."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.hookimpl(tryfirst=True)
