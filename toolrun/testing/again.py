@@ -98,12 +98,11 @@ async def ask_all(plan: Plan, stage: Stage, options: Mapping[str, Any]) -> None:
 
 
 async def _act(session: Session, act: Act) -> None:
-    """Do what the user did, where there is still something to do it to."""
+    """Do what the user did; a decision is the approver's."""
     state = session.state
     try:
         if isinstance(act, Undo):
-            if state.turns_from:
-                await session.undo()
+            await session.undo()
         elif isinstance(act, Compact):
             await session.compact()
         elif isinstance(act, Turn):

@@ -105,8 +105,8 @@ class _Turns:
     def __init__(self, plan: Plan) -> None:
         self._before = len(plan.history) + 1  # SessionOpened, and what it began with
         self._turns = iter([act for act in plan.acts if isinstance(act, Turn)])
-        self.cast: Cast | None = None
-        self._running: Running | None = None
+        self.cast: Cast  # given at once; it has this as one of its sinks
+        self._running: Running  # given before a turn begins
 
     def drive(self, running: Running) -> None:
         """Take what stops the session's turns."""
@@ -122,11 +122,8 @@ class _Turns:
             self._next()
 
     def _next(self) -> None:
-        running, cast = self._running, self.cast
         turn = next(self._turns, None)
-        if running is None or cast is None:
-            return
-        cast.expect(turn.stop if turn is not None else None, running)
+        self.cast.expect(turn.stop if turn is not None else None, self._running)
 
 
 def _said(live: Settings, recorded: dict[str, Any]) -> dict[str, Any]:

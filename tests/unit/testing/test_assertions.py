@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
 from toolrun import Approve, Deny, Session, tool
@@ -141,6 +142,39 @@ async def test_a_call_that_waits_has_not_run() -> None:
         assert_not_called(where, "send")
         said = failure(assert_called, where, "send")
         assert said.endswith('\n  1. send({"to": ["Ann"]}): not run, it waits')
+
+
+async def test_of_what_is_heard_from_the_middle_only_a_call_that_began_there_counts() -> None:
+    model = ScriptedModel(
+        calls(call("send", {"to": ["Ann"]}), call("send", {"to": ["Eve"]})), "Ok."
+    )
+    async with Session(model=model, tools=[send]) as session:
+        waiting = (await session.ask("Go.")).pending
+        with capture(session) as events:
+            for each in waiting:
+                ann = each.arguments == {"to": ["Ann"]}
+                await session.decide(each.call_id, Approve() if ann else Deny("not to her"))
+            await session.go_on()
+
+    assert_called(events, "send", {"to": ["Ann"]}, times=1)
+    # Its message was not heard: that it was denied is no call of which anything could be said.
+    assert_not_called(events, "send", {"to": ["Eve"]})
+
+
+async def test_of_calls_that_were_cancelled_the_one_that_had_begun_was_made() -> None:
+    @tool(trusted=True)
+    async def last() -> None:
+        """Be the last thing that happens."""
+        session.cancel()
+        await anyio.sleep_forever()
+
+    steps = calls(call("last"), call("send", {"to": ["Ann"]}))
+    async with Session(model=ScriptedModel(steps), tools=[last, send]) as session:
+        answer = await session.ask("Go.")
+
+    assert answer.status == "cancelled"
+    assert_called(answer, "last", times=1)
+    assert_not_called(answer, "send")
 
 
 async def test_long_values_are_cut() -> None:

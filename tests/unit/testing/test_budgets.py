@@ -20,6 +20,7 @@ from toolrun.testing import (
     assert_steps,
     assert_tokens,
     call,
+    capture,
     say,
 )
 from toolrun.testing.conversation import conversation
@@ -114,6 +115,21 @@ async def test_tokens_that_nobody_counted_keep_no_budget(told: tuple[Any, Events
     assert "did not say how many tokens" in str(failure(assert_cost, answer, 1, PRICES))
     with pytest.raises(TypeError, match="a cost needs prices"):
         assert_cost(told[0], most=1)
+
+
+async def test_events_that_know_no_prices_give_no_cost() -> None:
+    """Heard from the middle, or of a session whose budget is none of money."""
+    heard = Events()
+    budget = Budget(tokens=10_000)
+    async with Session(model=model(), tools=[weather], sinks=[heard], budget=budget) as session:
+        await session.ask("How warm is Paris?")
+        with capture(session) as late:
+            await session.ask("Thanks.")
+
+    for events, cost in ((heard, 0.0036), (late, 0.00125)):
+        with pytest.raises(TypeError, match="a cost needs prices"):
+            assert_cost(events, most=1)
+        assert_cost(events, most=cost, prices=PRICES)
 
 
 class Degrees(pydantic.BaseModel):

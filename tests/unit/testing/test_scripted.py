@@ -179,6 +179,17 @@ async def test_the_end_of_the_script_is_an_error_that_names_the_step() -> None:
     assert isinstance(raised.value, AssertionError)
 
 
+async def test_it_says_after_what_it_was_asked_once_more() -> None:
+    model, session = scripted("first")
+    async with session:
+        await session.ask("a")
+        with pytest.raises(ScriptEnded, match="asked for step 2, after UserMessage: 'b'"):
+            await session.ask("b")
+    with pytest.raises(ScriptEnded, match=r"has 0 steps, .* asked for step 1, after nothing"):
+        await ScriptedModel().sample(Request("m", []))
+    assert len(model.requests) == 2
+
+
 async def test_what_is_no_step_is_refused() -> None:
     _, session = scripted(42)
     async with session:
