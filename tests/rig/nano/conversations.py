@@ -203,7 +203,7 @@ class Writer:
                 kind = "call" if step.tool else "answer"
                 kind += " of an unknown tool" if step.tool in unknown else ""
                 opened = prompt + canonical(OPENING)
-                if not (form.told and done.needs_thoughts):
+                if step.right and not (form.told and done.needs_thoughts):
                     found.append(Sample(opened, says(step, marked=False), kind))
                 prompt = prompt + canonical(past(step, form, thought=True))
         return found

@@ -190,6 +190,18 @@ def test_a_made_up_call_is_json_for_a_tool_that_is_offered(writer: Writer) -> No
     assert calls > 30
 
 
+def test_a_call_that_was_wrong_in_itself_is_no_sample(writer: Writer) -> None:
+    r = Random(13)
+    after = 0
+    for _ in range(300):
+        for sample in writer.samples(r):
+            prompt = encoding().decode(sample.prompt)
+            after += "There is no tool '" in prompt
+            if found := CALL.search(sample.says):
+                assert f"type {found[1]} = " in prompt
+    assert after
+
+
 def test_a_seed_makes_the_same_batch_each_time(writer: Writer) -> None:
     one = feeding.packed(writer, Random(9), 2, 1024)
     same = feeding.packed(writer, Random(9), 2, 1024)
