@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.rig.nano.context import sent
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, named, run, turn_of
 from tests.rig.nano.tools import Tool, Value, give, kin, main_of, value_of
-from tests.rig.nano.wording import ask, dressed, filled
+from tests.rig.nano.wording import ask, filled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +45,7 @@ def follow_up(
     else:
         return None
     done = run(tool, given, f"I call {named(tool)}.", values, r)
-    return turn_of(dressed(text, r), done, (tool, given))
+    return turn_of(sent(text, [(tool, given)], values, r), done, (tool, given))
 
 
 def chosen(tools: list[Tool], items: tuple[str, ...], values: Values, r: Random) -> Turn | None:
@@ -62,7 +63,7 @@ def chosen(tools: list[Tool], items: tuple[str, ...], values: Values, r: Random)
     text = ask(tool, {**given, key: Value(that, "")}, r)
     given[key] = Value(items[at], f'"{copied(items[at])}"')
     done = run(tool, given, f"I call {named(tool)}.", values, r)
-    return turn_of(dressed(text, r), done, (tool, given))
+    return turn_of(sent(text, [(tool, given)], values, r), done, (tool, given))
 
 
 def asked_before(messages: Sequence[str], r: Random) -> Turn:

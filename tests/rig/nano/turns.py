@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from tests.rig.nano.context import sent
 from tests.rig.nano.natural import natural
 from tests.rig.nano.results import show, verbal
 from tests.rig.nano.spelling import copied
@@ -24,7 +25,7 @@ from tests.rig.nano.tools import (
     offer,
     value_of,
 )
-from tests.rig.nano.wording import ask, dressed, explicit, filled, lower_first, wordings
+from tests.rig.nano.wording import ask, explicit, filled, lower_first, wordings
 
 if TYPE_CHECKING:
     from random import Random
@@ -45,7 +46,7 @@ def one_call(tools: list[Tool], values: Values, r: Random) -> Turn:
     given = give(tool.family, values, r)
     text = explicit(tool, given, r) if r.random() < 0.07 else ask(tool, given, r)
     done = run(tool, given, f"I call {named(tool)}.", values, r)
-    return turn_of(dressed(text, r), done, (tool, given))
+    return turn_of(sent(text, [(tool, given)], values, r), done, (tool, given))
 
 
 def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -73,7 +74,8 @@ def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None
         steps += done.steps
         answers.append(done.said)
     steps.append(answered(" ".join(answers), several=True))
-    return Turn(dressed(ask(tool, asked, r), r), tuple(steps), (tool, all_given[-1]))
+    text = sent(ask(tool, asked, r), [(tool, asked)], values, r)
+    return Turn(text, tuple(steps), (tool, all_given[-1]))
 
 
 def several_tools(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -93,7 +95,8 @@ def several_tools(tools: list[Tool], values: Values, r: Random) -> Turn | None:
         steps += done.steps
         answers.append(done.said)
     steps.append(answered(" ".join(answers), several=True))
-    return Turn(dressed(text, r), tuple(steps), (chosen[-1], all_given[-1]))
+    text = sent(text, list(zip(chosen, all_given, strict=True)), values, r)
+    return Turn(text, tuple(steps), (chosen[-1], all_given[-1]))
 
 
 def plan(tools: list[Tool]) -> list[str]:
@@ -152,7 +155,8 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
         steps = [called(first, given, thoughts[0], show(body, r))]
     done = run(second, after, thoughts[1], values, r)
     steps += [*done.steps, answered(f"{said} {done.said}", several=True)]
-    return Turn(dressed(text, r), tuple(steps), (second, after))
+    text = sent(text, [(first, given), (second, after)], values, r)
+    return Turn(text, tuple(steps), (second, after))
 
 
 def missing(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -182,7 +186,8 @@ def missing(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     name = tool.names[key]
     words = name.replace("_", " ") if "_" in name else name
     thought = f"I need the {copied(name)} for {named(tool)}."
-    return Turn(dressed(text, r), (Step(thought, answer=f"Please tell me the {copied(words)}."),))
+    answer = f"Please tell me the {copied(words)}."
+    return Turn(sent(text, [], values, r), (Step(thought, answer=answer),))
 
 
 def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -199,7 +204,7 @@ def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     else:
         text = values.fill(r.choice(wordings()["open"]).replace("{}", "{topic}"), r)
     step = Step("No tool fits.", answer="I have no tool for that.")
-    return Turn(dressed(text, r), (step,))
+    return Turn(sent(text, [], values, r), (step,))
 
 
 def _about(tool: Tool) -> list[str]:
