@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec import Struct
 
-from toolrun.decisions import Approve, Deny, Edit
+from toolrun.decisions import Approve, Deny, Edit, Rules
 from toolrun.errors import ConfigError
 from toolrun.events import ApprovalDecided
 from toolrun.values import Rule
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from toolrun.decisions import Approver, Decision
     from toolrun.events import ApprovalRequested
     from toolrun.parking import Parking
     from toolrun.state import State
+    from toolrun.tools.definition import Tool
     from toolrun.values import ToolCall
 
 
@@ -71,6 +72,27 @@ class Approvals(Struct, frozen=True):
         """Internal: seconds that an approver may take for a call now; None for no end."""
         ends = (self.approver_seconds, self.left(request, now))
         return min((each for each in ends if each is not None), default=None)
+
+
+def check_rules(approver: Approver | None, tools: Iterable[Tool]) -> None:
+    """Refuse a rule that denies in vain: an approver hears only of calls of tools that ask.
+
+    Raises:
+        ConfigError: a rule denies calls of a tool that never asks.
+    """
+    if not isinstance(approver, Rules) or not approver.deny:
+        return
+    for tool in tools:
+        if tool.options.approve is False:
+            known = tool.parameters.get("properties", {})
+            for rule in approver.deny:
+                if rule.means(tool.name) and rule.arguments.keys() <= known.keys():
+                    raise ConfigError(
+                        f"approve: the rule that denies {rule.tool!r} means calls of "
+                        f"{tool.name!r}, which never asks for approval, so that they would run; "
+                        "declare the tool with approve=True, or with a function of the arguments "
+                        "that says when it asks"
+                    )
 
 
 async def decision_on(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 import msgspec
 
+from toolrun.approvals import check_rules
 from toolrun.errors import ConfigError
 from toolrun.journal import Journal
 from toolrun.opening import check_name, id_of
@@ -111,6 +112,7 @@ class Assembly:
         profile = self._profile(options)
         tools, backend = tuple(chosen.get("tools") or ()), chosen.get("backend")
         toolbox = self._toolbox(tools, msgspec.json.encode(profile, order="sorted"), root, backend)
+        check_rules(chosen.get("approve"), toolbox.tools)
         settings = settled(
             chosen,
             model=name,

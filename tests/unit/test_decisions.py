@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from toolrun import Approve, Decision, Deny, Rule, Rules, ToolCall
+from toolrun import Approve, ConfigError, Decision, Deny, Rule, Rules, Session, ToolCall, tool
+from toolrun.testing import ScriptedModel
 
 
 @pytest.mark.parametrize(
@@ -54,3 +55,36 @@ async def test_what_rules_decide() -> None:
     assert await rules(call(to="x@y")) == Deny("the person")
     assert len(asked) == 1
     assert await Rules()(call()) is None  # without an opinion the call waits
+
+
+@tool(trusted=True)
+async def look(path: str) -> str:
+    """Look at a file, without asking."""
+    return path
+
+
+@tool(trusted=True, approve=True)
+async def remove(path: str) -> str:
+    """Remove a file; it asks."""
+    return path
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule("look"), Rule("loo?", {"path": "/etc/*"}), Rule("*"), Rule("*", {"path": "/etc"})]
+)
+async def test_a_rule_that_denies_in_vain_is_said_when_the_session_opens(rule: Rule) -> None:
+    with pytest.raises(ConfigError, match=r"'look', which never asks .*approve=True"):
+        async with Session(
+            model=ScriptedModel("hi"), tools=[look, remove], approve=Rules(deny=[rule])
+        ):
+            pass
+
+
+@pytest.mark.parametrize(
+    "rule", [Rule("remove"), Rule("re*", {"path": "/etc/*"}), Rule("*", {"to": "boss@*"})]
+)
+async def test_a_rule_that_denies_what_asks_is_taken(rule: Rule) -> None:
+    async with Session(
+        model=ScriptedModel("hi"), tools=[look, remove], approve=Rules(deny=[rule])
+    ) as session:
+        assert (await session.ask("hello")).text == "hi"
