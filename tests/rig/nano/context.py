@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from tests.rig.nano.values import DATA
-from tests.rig.nano.wording import dressed
+from tests.rig.nano.wording import dressed, upper_first
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,15 +71,16 @@ def sent(text: str, calls: Sequence[Call], values: Values, r: Random) -> str:
         values: fills the holes of sentences.
         r: decides.
     """
-    said = _mistyped(dressed(text, r), calls, r)
+    free = _ends_open(text, calls)
+    said = _mistyped(_restored(dressed(text, r, free=free), calls), calls, r)
     if r.random() >= _AROUND:
         return said
     kind = r.choice([one for one in kinds() if fits(one, calls)])
     more = values.fill(r.choice(kind.says), r)
-    if r.random() < 0.1 and not _ends_open(text, calls):
+    if r.random() < 0.1 and not free:
         more = f"{more} {values.fill(r.choice(kinds()[0].says), r)}"
-    if r.random() < 0.55 or _ends_open(text, calls):
-        return f"{more} {said[0].upper()}{said[1:]}"
+    if r.random() < 0.55 or free:
+        return f"{more} {upper_first(said)}"
     return f"{said}{'' if said[-1] in '?.!' else '.'} {more}"
 
 
@@ -112,6 +113,17 @@ def _ends_open(text: str, calls: Sequence[Call]) -> bool:
             ):
                 return True
     return False
+
+
+def _restored(text: str, calls: Sequence[Call]) -> str:
+    """The text, with the values as they are written where a sentence now begins or goes on."""
+    for tool, given in calls:
+        for key, value in given.items():
+            if value.said in text or tool.family.parameters[key].enum:
+                continue
+            if found := re.search(re.escape(value.said), text, re.IGNORECASE):
+                text = text[: found.start()] + value.said + text[found.end() :]
+    return text
 
 
 def _mistyped(text: str, calls: Sequence[Call], r: Random) -> str:

@@ -63,31 +63,84 @@ def explicit(tool: Tool, given: dict[str, Value], r: Random) -> str:
 
 
 def lower_first(text: str) -> str:
-    """The text as the middle of a sentence."""
+    """The text as the middle of a sentence; a value that it begins with stays as it is."""
+    return text[0].lower() + text[1:] if _opens(text) else text
+
+
+def upper_first(text: str) -> str:
+    """The text as a sentence of its own; a value that it begins with stays as it is."""
+    return text[0].upper() + text[1:] if _opens(text) else text
+
+
+def _opens(text: str) -> bool:
+    """Whether it begins with a word of requests, not with a value."""
     first = text.partition(" ")[0]
-    return text if first.isupper() or not text else text[0].lower() + text[1:]
+    if first.isupper():
+        return False
+    return first.lower().rstrip(",:?") in openings()
 
 
-def dressed(text: str, r: Random) -> str:
-    """A request as a person sends it."""
+@cache
+def openings() -> frozenset[str]:
+    """The words that requests begin with."""
+    return imperatives() | frozenset(wordings()["opening"].split())
+
+
+def dressed(text: str, r: Random, *, free: bool = False) -> str:
+    """A request as a person sends it.
+
+    Args:
+        text: the request, bare.
+        r: decides.
+        free: whether a free text ends it: nothing that could belong to it is put behind.
+    """
     words = wordings()
     draw = r.random()
-    if draw < 0.05:
+    if draw < 0.05 and not free:
         when = r.choice(words["when"])
         text = f"{text[:-1]} {when}?" if text.endswith("?") else f"{text} {when}"
     elif draw < 0.11:
-        return f"{r.choice(words['before'])} {text[0].upper()}{text[1:]}"
-    elif draw < 0.14:
+        return f"{r.choice(words['before'])} {upper_first(text)}"
+    elif draw < 0.14 and not free:
         return f"{text}{'' if text[-1] in '?.!' else '.'} {r.choice(words['before'])}"
-    elif draw < 0.18 and text[-1] not in "?.":
+    elif draw < 0.18 and text[-1] not in "?." and not free:
         text = f"{text}{r.choice(words['after'])}"
+    elif draw < 0.4:
+        return _cased(_framed(text, words["frames"], r, free=free), r, loose=0.5)
     return _cased(_wrapped(text, words, r), r)
+
+
+def is_imperative(text: str) -> bool:
+    """Whether a request begins with a verb that says what to do, and is no question."""
+    first = text.split(maxsplit=1)[0].lower().rstrip(",:")
+    return first in imperatives() and not text.endswith("?")
+
+
+@cache
+def imperatives() -> frozenset[str]:
+    """The verbs that requests begin with."""
+    return frozenset(wordings()["imperative"].split())
+
+
+def _framed(text: str, frames: dict[str, list[str]], r: Random, *, free: bool) -> str:
+    """A request put otherwise: indirectly, politely, as one types in a chat."""
+    kinds = ["any", "any" if free else "behind"]
+    if is_imperative(text):
+        kinds += ["verbal"] * 4
+    elif text.endswith("?"):
+        kinds += ["asking"] * 3
+    frame = r.choice(frames[r.choice(kinds)])
+    if not frame.startswith("{}"):
+        text = lower_first(text)
+    if frame != frame.rstrip("?!") or not frame.endswith("{}"):
+        text = text.rstrip("?.!")
+    return frame.replace("{}", text)
 
 
 def _wrapped(text: str, words: dict[str, Any], r: Random) -> str:
     wrap: str = r.choice(words["wraps"])
-    if wrap in words["verbal"]:
-        wrap = "{}" if text.endswith("?") or not text[0].isalpha() else wrap
+    if wrap in words["verbal"] and not is_imperative(text):
+        wrap = "{}"
     if not wrap.startswith("{}"):
         text = lower_first(text)
     if wrap.endswith(("?", "!")) and text[-1] in "?.!":
@@ -95,12 +148,12 @@ def _wrapped(text: str, words: dict[str, Any], r: Random) -> str:
     return wrap.replace("{}", text)
 
 
-def _cased(found: str, r: Random) -> str:
-    """The beginning and the end as people type them."""
-    if r.random() < 0.8:
-        found = found[0].upper() + found[1:]
+def _cased(found: str, r: Random, *, loose: float = 0.2) -> str:
+    """The beginning and the end as people type them; `loose`: how often not as in a book."""
+    if r.random() >= loose:
+        found = upper_first(found)
     elif r.random() < 0.5:
-        found = found[0].lower() + found[1:]
+        found = lower_first(found)
     if found[-1].isalnum() and r.random() < 0.35:
         return f"{found}."
     return found[:-1] if found[-1] == "?" and r.random() < 0.15 else found
