@@ -183,7 +183,8 @@ async def test_fields_of_the_users_reach_vllm_and_others_are_named() -> None:
     params = engine.asked[0][1]
     assert (params.top_k, params.extra_args) == (3, {"x": 1})
     assert params.structured_outputs == ("grammar", {"regex": "a"})
-    for name, why in (("logprobs", "is set by toolrun"), ("nothing", "is none of vLLM's")):
+    ours = [(name, "is set by toolrun") for name in ("logprobs", "max_tokens")]
+    for name, why in (*ours, ("nothing", "is none of vLLM's")):
         with pytest.raises(ConfigError, match=why):
             await EngineSampler(engine).sample(TokenRequest([1], extra={name: 1}))
 

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct
 
-from toolrun.errors import ContextTooLong, MalformedOutput, ModelNotFound, ServerError, ServerStatus
+from toolrun.errors import (
+    ConfigError,
+    ContextTooLong,
+    MalformedOutput,
+    ModelNotFound,
+    ServerError,
+    ServerStatus,
+)
 from toolrun.models.chat_reply import UsageParts, error_of, shown
 from toolrun.models.door import Door, Timeouts
 from toolrun.models.harmony.tokens import CALL, Sampled
@@ -24,6 +31,8 @@ if TYPE_CHECKING:
 
 PATH = "/completions"
 _AWAY = (408, 425, 429, 500, 502, 503, 504)
+_OURS = ("max_tokens", "prompt", "stop_token_ids")
+"""Fields of a request that `extra_body` may not set: a step decides them."""
 ROOM = 8192
 """Tokens that a step may have where the server does not say how long its context is. vLLM does; its
 own default over this API is 16."""
@@ -65,6 +74,7 @@ class CompletionsSampler:
         """Sample one step; see `TokenSampler.sample`.
 
         Raises:
+            ConfigError: `extra` has a field that a step sets by itself.
             ServerError: as for Chat Completions; ModelNotFound lists what the server has.
             ContextTooLong: the prompt leaves no room in the model's context.
         """
@@ -169,6 +179,12 @@ class CompletionsSampler:
 
 
 def _encoded(request: TokenRequest, room: int, *, stream: bool) -> bytes:
+    for name in _OURS:
+        if name in request.extra:
+            raise ConfigError(
+                f"extra_body: {name!r} is set by toolrun, which samples token by token here; give "
+                "sampling=Sampling(max_tokens=...) for the length"
+            )
     body: dict[str, Any] = {"model": request.model, "prompt": request.prompt}
     if stream:
         body |= {"stream": True, "stream_options": {"include_usage": True}}

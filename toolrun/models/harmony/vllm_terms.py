@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 _XARGS: Final = "vllm_xargs"
 """What `vllm serve` calls `SamplingParams.extra_args`."""
 _OURS: Final = frozenset(
-    {"detokenize", "flat_logprobs", "ignore_eos", "logprobs", "n", "output_kind", "stop_token_ids"}
+    (
+        *("detokenize", "flat_logprobs", "ignore_eos", "logprobs", "max_tokens", "n"),
+        *("output_kind", "stop_token_ids"),
+    )
 )
-"""Fields of `SamplingParams` that a step decides by itself."""
+"""Fields of `SamplingParams` that a step decides by itself; `sampling` has the `max_tokens`."""
 _LEAST: Final = -9999.0
 """Stands for minus infinity, which JSON has no word for; `vllm serve` says the same."""
 

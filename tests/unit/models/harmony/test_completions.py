@@ -13,6 +13,7 @@ import pytest
 from tests.unit.models.raw_server import TIMES, Received, server
 from toolrun import (
     CompletionsSampler,
+    ConfigError,
     ContextTooLong,
     MalformedOutput,
     ModelNotFound,
@@ -113,6 +114,13 @@ async def test_what_the_user_asks_for_goes_along() -> None:
     assert (body["temperature"], body["seed"], body["stop"]) == (0.5, 3, ["x"])
     assert body["vllm_xargs"] == {"a": 1}
     assert body["ignore_eos"] is True  # <|call|> is among vLLM's own stop ids
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "prompt", "stop_token_ids"])
+async def test_a_field_that_a_step_sets_by_itself_is_not_overwritten_in_silence(name: str) -> None:
+    asked = TokenRequest([1], Sampling(), (RETURN,), model="m", extra={name: 1})
+    with pytest.raises(ConfigError, match=f"extra_body: '{name}' is set by toolrun"):
+        await sample(answers(reply()), asked)
 
 
 async def test_a_stream_is_told_as_it_comes() -> None:
