@@ -145,7 +145,7 @@ def decision_of(event: ApprovalDecided) -> Decision:
             return Approve(event.rule or "call")
         case "edit":
             return Edit(event.arguments or {})
-        case "deny":
+        case _:
             return Deny(event.reason)
 
 

@@ -154,7 +154,7 @@ class _Step:
                     self._retries.append(event.code or event.reason)
                     for _, made in self._calls:
                         made.repaired.clear()
-                case ev.Repaired():
+                case _:
                     self.take(event)
 
     def whole(self) -> Step:

@@ -145,16 +145,20 @@ class _Work:
     def steps(self) -> list[frozenset[int]]:
         """Each step with its calls; the end of its turn stays."""
         found: dict[tuple[int, int], set[int]] = defaultdict(set)
-        ends: dict[int, int] = {}
+        limits: dict[int, set[int]] = defaultdict(set)
+        ends: dict[int, tuple[int, set[int]]] = {}
         for index, event in self._events():
-            if isinstance(event, UserMessage | TurnUndone | LimitReached) or not event.step:
+            if isinstance(event, UserMessage | TurnUndone) or not event.step:
                 continue
-            if isinstance(event, TurnFinished):
-                if (parked := ends.get(event.turn)) is not None:
-                    found[event.turn, self._event(parked).step].add(parked)
-                ends[event.turn] = index
-                continue
-            found[event.turn, event.step].add(index)
+            if isinstance(event, LimitReached):
+                limits[event.turn].add(index)
+            elif isinstance(event, TurnFinished):
+                if event.turn in ends:  # it was gone on with
+                    step, before = ends[event.turn]
+                    found[event.turn, step] |= before
+                ends[event.turn] = event.step, {index, *limits.pop(event.turn, ())}
+            else:
+                found[event.turn, event.step].add(index)
         return [frozenset(each) for each in found.values()]
 
     async def leave_out_calls(self) -> None:

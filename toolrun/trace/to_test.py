@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from toolrun import errors
-from toolrun.decisions import Approve, Deny, Edit
+from toolrun.decisions import Approve, Edit
 from toolrun.errors import TraceError
 from toolrun.events import ApprovalDecided, ForkedFrom
 from toolrun.limits import Budget, Limits, Prices
@@ -263,8 +263,8 @@ def _decision(decision: Decision) -> Made:
             return Made("Approve", [])
         case Edit(arguments):
             return Made("Edit", [("", arguments)])
-        case Deny(reason):
-            return Made("Deny", [("", reason)] if reason else [])
+        case _:
+            return Made("Deny", [("", decision.reason)] if decision.reason else [])
 
 
 def _error(turn: Turn) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import anyio
+import msgspec
 import pytest
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, record, write, written
@@ -270,3 +272,22 @@ def test_a_hundred_megabytes_take_no_more_memory(tmp_path: Path) -> None:
 
     assert sizes["long.jsonl"] > 100_000_000
     assert peaks["long.jsonl"] < peaks["short.jsonl"] + 10_000, "KiB"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ({"turn": 2, "step": 1}, "AssistantMessage: turn: 2, in turn 1"),
+        ({"turn": 1, "step": 2}, "AssistantMessage: step: 2 is not 1, which comes next"),
+    ],
+)
+def test_an_answer_at_another_place_is_found(
+    place: dict[str, int], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "t.jsonl"
+    lines = written(path, [*ASKED, ev.AssistantMessage("Gone.")]).splitlines(keepends=True)
+    row = msgspec.json.decode(lines[-1]) | place
+    path.write_bytes(b"".join([*lines[:-1], msgspec.json.encode(row), b"\n"]))
+
+    with pytest.raises(TraceError, match=re.escape(f"line 4: {said}")):
+        check_trace(path)

@@ -108,6 +108,12 @@ def test_turns_are_undone_copied_and_never_ended() -> None:
     assert turns[2].retries == ("nothing-said",)
 
 
+def test_what_happened_before_the_first_turn_is_no_turn_s() -> None:
+    events = [SESSION[0], ev.Warned("another-backend", "sandlock"), ev.TurnUndone(), *SESSION[1:]]
+
+    assert behaviour_of(events) == behaviour_of(SESSION)
+
+
 def test_the_same_is_equal_whatever_its_ids_and_times() -> None:
     other = [structs.replace(event, session="other", time=event.time + 100) for event in SESSION]
     renamed = [
@@ -196,6 +202,21 @@ def test_the_same_is_equal_whatever_its_ids_and_times() -> None:
             Difference(turn=1, step=1, what="argument", call="weather", field="days[1]", before=2),
         ),
         (
+            changed(5, tool_calls=(ToolCall("c1", "weather", '{"city'),)),
+            Difference(
+                turn=1,
+                step=1,
+                what="argument",
+                call="weather",
+                before='{"city":"Rome","days":[1,2]}',
+                after='{"city',
+            ),
+        ),
+        (
+            [*SESSION[:11], ev.Retried(1, "nothing", code="nothing-said"), SESSION[11]],
+            Difference(turn=1, what="retries", before=[], after=["nothing-said"]),
+        ),
+        (
             changed(9, result=ToolResult("20", "error", note="a.txt is new")),
             Difference(turn=1, step=1, what="outcome", call="weather", before="ok", after="error"),
         ),
@@ -234,6 +255,25 @@ def test_the_same_is_equal_whatever_its_ids_and_times() -> None:
 )
 def test_each_change_is_the_one_difference(events: list[Event], expected: Difference) -> None:
     assert told(events) == [expected]
+
+
+def test_two_edits_of_a_call_differ_in_what_ran() -> None:
+    def edited(city: str) -> list[Event]:
+        events = changed(6, decision="edit", arguments={"city": city})
+        events[7] = ev.ToolCallStarted("c1", "weather", {"city": city}, "pure")
+        return events
+
+    assert differences(behaviour_of(edited("Oslo")), behaviour_of(edited("Bonn"))) == [
+        Difference(
+            turn=1,
+            step=1,
+            what="argument",
+            call="weather",
+            field="edited.city",
+            before="Oslo",
+            after="Bonn",
+        )
+    ]
 
 
 def test_a_schema_differs_where_it_differs() -> None:

@@ -169,6 +169,15 @@ def test_a_header_in_the_middle_is_an_error_unless_the_recording_went_on(tmp_pat
         read(tmp_path / "x.jsonl")
 
 
+def test_half_a_line_of_megabytes_is_cut_off_where_a_trace_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "x.jsonl"
+    lines = record(path, Recording(blob_bytes=None), range(3))
+    with path.open("ab") as file:
+        file.write(line(3, 3_000_000)[:-1])
+    go_on(path, 7)
+    assert read(path) == [*lines, line(7)]
+
+
 @pytest.mark.parametrize("cut", [0, 1, 500])
 def test_a_trace_goes_on_behind_its_last_whole_line(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "x.jsonl"
@@ -201,6 +210,57 @@ def test_a_compressed_part_is_left_and_another_begun(tmp_path: Path) -> None:
     assert names(tmp_path) == ["x.2.jsonl.gz", "x.3.jsonl", "x.jsonl.gz"]
     assert (tmp_path / "x.jsonl.gz").read_bytes() == before
     assert read(tmp_path / "x.jsonl") == [*lines, line(2), line(3)]
+
+
+def test_a_file_of_another_session_that_is_named_like_a_part_is_not_gone_on_in(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "x.jsonl"
+    lines = record(path, Recording(), range(2))
+    other = record(tmp_path / "x.2.jsonl", Recording(), range(3, 5))
+    go_on(path, 2)
+    assert read(path) == [*lines, line(2)]
+    assert read(tmp_path / "x.2.jsonl") == other
+
+
+def test_a_file_that_is_named_like_the_first_part_is_none_of_the_trace(tmp_path: Path) -> None:
+    (tmp_path / "x.1.jsonl").write_text("mine\n")
+    (tmp_path / "x.2.jsonl").write_text("mine, too\n")
+    assert [part for part, _ in layout.others(tmp_path / "x.jsonl")] == [2]
+    record(tmp_path / "x.jsonl", Recording(), range(2))
+    record(tmp_path / "x.jsonl", Recording(), range(1))
+    assert read(tmp_path / "x.jsonl") == [line(0)]
+    assert (tmp_path / "x.1.jsonl").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"{}\n", "line 4: this header does not fit"),
+        (b'{"type":"TraceHeader"}\n', "line 4: this header does not fit"),
+        (header("t")(1, True), r"line 4: a header of session 't', part 1, format 2, in part 1"),  # noqa: FBT003
+    ],
+)
+def test_a_header_in_the_middle_that_is_not_the_traces_is_an_error(
+    tmp_path: Path, head: bytes, said: str
+) -> None:
+    record(tmp_path / "x.jsonl", Recording(), range(2))
+    with (tmp_path / "x.jsonl").open("ab") as file:
+        file.write(head.replace(b"{}", b'{"type":"TraceHeader","part":[]}'))
+    with pytest.raises(TraceError, match=said):
+        read(tmp_path / "x.jsonl")
+
+
+def test_a_line_of_more_than_a_reader_takes_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolrun.trace.lines.MOST", 1000)
+    path = tmp_path / "x.jsonl"
+    record(path, Recording(), range(2))
+    with path.open("ab") as file:
+        file.write(line(3, 2000))
+    with pytest.raises(TraceError, match="line 3: the line after this one has more than 1000 byt"):
+        read(path)
 
 
 @pytest.mark.parametrize("left", [b"", b'{"type":"TraceHea', b"\0" * 100])

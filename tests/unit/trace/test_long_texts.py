@@ -16,6 +16,7 @@ from toolrun import Recording
 from toolrun.errors import TraceError
 from toolrun.events import UserMessage
 from toolrun.resources import schema
+from toolrun.trace.blobs import BlobWriter
 from toolrun.trace.file import TraceFile
 from toolrun.trace.reader import read_trace
 from toolrun.trace.recording import SMALLEST
@@ -134,3 +135,38 @@ async def test_a_line_without_its_long_texts_fits_the_schema_as_it_stands(tmp_pa
     event = read_trace(tmp_path / "t.jsonl", check=True).events[1]
     assert isinstance(event, UserMessage)
     assert event.content == "x" * 100_000
+
+
+def test_a_trace_that_is_replaced_loses_its_long_texts_and_nothing_else(tmp_path: Path) -> None:
+    path, folder = tmp_path / "x.jsonl", tmp_path / "x.blobs"
+    old = blobbed(tmp_path)
+    half = folder / f"{old.name}.123.tmp"  # what a crash left
+    half.write_text("x")
+    (folder / "notes.txt").write_text("mine")
+    file = TraceFile(path, header(), Recording(blob_bytes=SMALLEST))
+    file.write(line(1, 3 * SMALLEST))
+    file.close()
+
+    [new] = set(names(folder)) - {"notes.txt"}
+    assert new != old.name
+    assert read(path) == [line(1, 3 * SMALLEST)]
+    (folder / "notes.txt").unlink()
+    file = TraceFile(path, header(), Recording(blob_bytes=None))
+    file.write(line(1))
+    file.close()
+    assert names(tmp_path) == ["x.jsonl"]
+
+
+def test_only_texts_that_are_too_long_lie_beside_the_trace(tmp_path: Path) -> None:
+    folder = tmp_path / "x.blobs"
+    writer = BlobWriter(folder, SMALLEST)
+    many = msgspec.json.encode({"type": "A", "list": ["x" * 100] * SMALLEST}) + b"\n"
+    taken = msgspec.json.encode({"type": "A", "blobs": {}, "text": "x" * 2 * SMALLEST}) + b"\n"
+    lines = line(1) + many + taken
+    assert writer.taken_out(lines) == lines
+    assert not folder.exists()
+
+    [first, short] = writer.taken_out(line(2, 2 * SMALLEST) + line(3)).splitlines(keepends=True)
+    assert len(first) < 300
+    assert short == line(3)
+    assert len(names(folder)) == 1

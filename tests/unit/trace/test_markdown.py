@@ -136,6 +136,28 @@ def test_a_session_is_a_document() -> None:
     assert markdown(behaviour_of(SESSION)) == DOCUMENT
 
 
+def test_what_was_compacted_edited_or_left_open_is_said() -> None:
+    call = ToolCall("a", "weather", '{"city":"Rome"}')
+    events = [
+        SESSION[0],
+        ev.Compacted(covers=1, summary="They spoke."),
+        ev.UserMessage("How warm is Rome?", turn=1, time=1.0),
+        ev.AssistantMessage(tool_calls=(call, structs.replace(call, id="b")), turn=1, step=1),
+        ev.ApprovalDecided("a", "edit", arguments={"city": "Oslo"}),
+        ev.ToolCallStarted("a", "weather", {"city": "Oslo"}, "pure"),
+        ev.ToolCallFinished("a", "weather", ToolResult("2", seconds=0.25)),
+    ]
+
+    said = markdown(behaviour_of(events))
+
+    assert "*What was sent of the turns before was compacted.*" in said
+    edited, left_open = said.split("**Call** ")[1:]
+    assert 'as was decided:\n\n```json\n{\n  "city": "Oslo"\n}' in edited
+    assert "**Result** (ok, 0.25 s)" in edited
+    assert "**Result**" not in left_open
+    assert "without an end in this trace" in left_open
+
+
 def assert_harmless(text: str, allowed: set[str] = HARMLESS) -> str:
     html: str = RENDERER.render(text)
     assert set(TAGS.findall(html)) <= allowed, html

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
-from tests.unit.trace.journals import written
-from toolrun import Session, tool
+from tests.unit.trace.journals import write, written
+from toolrun import Limits, Session, tool
 from toolrun.cli.app import command
 from toolrun.events import (
     AssistantMessage,
+    ForkedFrom,
     RequestSent,
     ToolCallFinished,
     TurnFinished,
@@ -248,3 +250,102 @@ def test_a_session_that_does_not_begin_is_left_as_it_is(tmp_path: Path) -> None:
     assert lines == ["TraceHeader", "UserMessage", "AssistantMessage"]
     events = read_trace(path).events
     assert Parted.of(events).left(range(len(events)), {}) == events
+
+
+async def test_turns_that_were_taken_back_or_came_with_a_fork_are_left_out_rightly(
+    tmp_path: Path,
+) -> None:
+    path, forked = tmp_path / "trace.jsonl", tmp_path / "fork.jsonl"
+    model = ScriptedModel("One.", "Two.", "Three.", "Four.")
+    async with Session(model=model, trace=path) as session:
+        await session.ask("one")
+        await session.ask("two")
+        await session.undo()
+        async with session.fork(trace=forked) as other:
+            await other.ask("three")
+            await other.undo()
+            await other.ask("four")
+    trace = read_trace(forked)
+    events = trace.events
+    parted = Parted.of(events)
+    everything = set(range(len(events)))
+    assert parted.left(everything, {}) == events
+
+    copied = {index for index, event in enumerate(events) if isinstance(event, UserMessage)}
+    first = min(copied)
+    left = parted.left(everything - {first, first + 1}, {})
+    fork = next(event for event in left if isinstance(event, ForkedFrom))
+    assert fork.copied == sum(isinstance(each, ForkedFrom) and each.copied for each in events) - 2
+    target = tmp_path / "left.jsonl"
+    await _write(target, left, trace.header.session)
+    assert (await replay_trace(target)).events == len(left)
+    # The last request holds what stands then: not what was taken back.
+    [*_, last] = [event for event in left if isinstance(event, RequestSent)]
+    assert [each["content"] for each in last.adds] == ["four"]
+
+
+async def test_a_step_that_was_gone_on_with_is_left_out_with_the_end_before(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "trace.jsonl"
+    model = ScriptedModel(call("count", {"text": "a"}), call("count", {"text": "b"}), "Done.")
+    async with Session(model=model, tools=[count], trace=path, limits=Limits(steps=1)) as session:
+        for answer in (await session.ask("Count."), await session.go_on(), await session.go_on()):
+            last = answer.status
+    assert last == "finished"
+
+    async def fails(some: list[Event]) -> bool:
+        return any(isinstance(event, AssistantMessage) and event.content for event in some)
+
+    found = await minimize(read_trace(path).events, fails)
+
+    assert [type(event).__name__ for event in found.events] == [
+        *("SessionOpened", "UserMessage", "AssistantMessage", "TurnFinished")
+    ]
+    await _write(tmp_path / "left.jsonl", found.events, session.id)
+    assert (await replay_trace(tmp_path / "left.jsonl")).events == 4
+
+
+async def test_a_message_that_a_request_says_otherwise_is_left_as_it_is(tmp_path: Path) -> None:
+    """As where the trace says [redacted] of what was sent, or the other way round."""
+    path = tmp_path / "trace.jsonl"
+    model = ScriptedModel(
+        calls(call("count", {"text": "a"}), call("count", {"text": "b"})), say("Done.")
+    )
+    async with Session(model=model, tools=[count], trace=path) as session:
+        await session.ask("Count.")
+    events = read_trace(path).events
+    for index, event in enumerate(events):
+        if isinstance(event, RequestSent) and len(event.adds) == 3:
+            said = {**event.adds[0], "content": "something else"}
+            events[index] = structs.replace(event, adds=[said, *event.adds[1:]])
+
+    async def fails(some: list[Event]) -> bool:
+        return any(isinstance(event, AssistantMessage) and event.content for event in some)
+
+    async def called(some: list[Event]) -> bool:
+        return any(isinstance(event, AssistantMessage) and event.tool_calls for event in some)
+
+    async def both(some: list[Event]) -> bool:
+        return await fails(some) and await called(some)
+
+    found = await minimize(events, both)
+
+    [made] = [each for each in found.events if getattr(each, "tool_calls", ())]
+    assert isinstance(made, AssistantMessage)
+    assert len(made.tool_calls) == 2
+    assert len((await minimize(read_trace(path).events, both)).events) < len(found.events)
+
+
+async def test_a_session_that_does_not_begin_is_minimized_too(tmp_path: Path) -> None:
+    await write(
+        tmp_path / "t.jsonl",
+        [UserMessage("one"), AssistantMessage("two"), UserMessage("three"), AssistantMessage("4")],
+    )
+
+    async def fails(some: list[Event]) -> bool:
+        return any(isinstance(event, AssistantMessage) and event.content == "4" for event in some)
+
+    found = await minimize(read_trace(tmp_path / "t.jsonl").events, fails)
+
+    assert [getattr(event, "content", "") for event in found.events] == ["three", "4"]

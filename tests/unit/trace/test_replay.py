@@ -13,17 +13,20 @@ from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     AssistantMessage,
+    Compacted,
     Event,
     LimitReached,
+    RequestSent,
     SettingsChanged,
     TextDelta,
     ToolCallFinished,
     TurnFinished,
     UserMessage,
+    Warned,
 )
 from toolrun.state import fold
 from toolrun.testing.replay import replay_trace
-from toolrun.trace.acts import Decide, Stop, Turn
+from toolrun.trace.acts import Compact, Decide, Stop, Turn
 from toolrun.trace.plan import Plan
 from toolrun.trace.reader import Trace, read_trace
 from toolrun.trace.replay import failure
@@ -48,6 +51,10 @@ PARKED = (
     ApprovalRequested("c", "f", {}, "asks"),
     TurnFinished("parked"),
 )
+
+LIMITED = (UserMessage("a"), LimitReached("steps", 1), TurnFinished("limited"))
+SHORTER = Compacted(covers=1, summary="They spoke.")
+REQUEST = RequestSent("d", 1, [])
 
 
 def _turn(
@@ -92,6 +99,26 @@ def _turn(
                 Decide("c", Approve()),
                 _turn(None, "finished", None, 8),
             ],
+        ),
+        (
+            (*LIMITED, SHORTER, REQUEST, AssistantMessage("b"), TurnFinished("finished")),
+            # What was shortened within a turn is that turn's.
+            [_turn("a", "limited", None, 4), _turn(None, "finished", None, 8)],
+        ),
+        (
+            (
+                *LIMITED,
+                SHORTER,
+                SHORTER,
+                Warned("w", "w"),
+                UserMessage("b"),
+                TurnFinished("finished"),
+            ),
+            [_turn("a", "limited", None, 4), Compact(), Compact(), _turn("b", "finished", None, 9)],
+        ),
+        (
+            (*LIMITED, SHORTER),
+            [_turn("a", "limited", None, 4), Compact()],
         ),
         (
             (*PARKED, CANCELLED, UserMessage("b"), TextDelta("x"), TurnFinished("finished")),

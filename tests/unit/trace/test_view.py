@@ -16,6 +16,8 @@ from toolrun.events import (
     ApprovalDecided,
     ApprovalRequested,
     AssistantMessage,
+    EgressDecided,
+    LimitReached,
     ReasoningDelta,
     RequestSent,
     Retried,
@@ -149,6 +151,32 @@ def test_a_step_that_never_completed_was_for_nothing() -> None:
     _, (step, _) = cut(_placed(events, [0.0, 1.0, 2.0, 4.5]))
 
     assert (step.ms, step.retry, step.sample, step.problems) == (3500, 3500, 0, 1)
+
+
+def test_the_time_of_tools_that_run_at_once_counts_once() -> None:
+    calls = (ToolCall("a", "look", "{}"), ToolCall("b", "ask", "{}"))
+    events: list[Event] = [
+        UserMessage("Go."),
+        _request(),
+        AssistantMessage(None, None, calls, "tool_calls"),
+        ToolCallStarted("a", "look", {}),
+        ToolCallStarted("b", "ask", {}),
+        EgressDecided("a", "example.org", 443, "GET", allowed=False, reason="not allowed"),
+        EgressDecided("a", "example.com", 443, "GET", allowed=True),
+        ToolCallFinished("a", "look", ToolResult("1")),
+        ToolCallFinished("b", "ask", ToolResult("2")),
+        LimitReached("steps", 1),
+        TurnFinished("limited"),
+    ]
+    times = [0, 1, 2, 2, 3, 3, 3, 4, 6, 6, 6]
+    _, (step, _) = cut(_placed(events, [float(time) for time in times]))
+
+    assert step.tools == 4000
+    assert step.problems == 3  # a host that was refused, a limit, and an end by it
+
+
+def test_of_no_events_there_is_no_step() -> None:
+    assert list(cut([])) == []
 
 
 def test_a_trace_that_goes_wrong_is_shown_up_to_there(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import http.client
+import socket
+import struct
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _served(source: Path) -> Iterator[Server]:
-    with Server(source, 0) as server:
+def _served(source: Path, kind: type[Server] = Server) -> Iterator[Server]:
+    with kind(source, 0) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
@@ -127,3 +129,51 @@ def test_a_file_is_served_alone(folder: Path) -> None:
         status, headers, text = _asked(server, root)
         assert (status, headers["content-type"]) == (422, "text/plain; charset=utf-8")
         assert b"line 1" in text
+
+
+class _Spoiled(Server):
+    """Has a bug."""
+
+    @property
+    def title(self) -> str:
+        raise LookupError("a bug")
+
+
+def _goes_away(server: Server, path: str) -> None:
+    """Ask for a page, and be gone before it comes."""
+    with socket.create_connection(("127.0.0.1", server.server_port)) as gone:
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        host = f"127.0.0.1:{server.server_port}"
+        gone.sendall(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+
+
+def test_of_a_reader_that_goes_away_nothing_is_said_and_the_next_is_served(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    written(folder / "long.jsonl", [OPENED, *(UserMessage("x" * 3000) for _ in range(2000))])
+    with _served(folder) as server:
+        root = urlsplit(server.url).path
+        for path in (f"{root}long.jsonl", root, f"{root}long.jsonl"):
+            _goes_away(server, path)
+        status, _, page = _asked(server, f"{root}a.jsonl")
+        assert (status, b"</html>" in page) == (200, True)
+
+    assert capfd.readouterr().err == ""
+
+
+def test_a_bug_of_the_server_is_said(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with _served(folder, _Spoiled) as server:
+        assert b"</html>" not in _asked(server, urlsplit(server.url).path)[2]
+        status, _, _ = _asked(server, f"{urlsplit(server.url).path}a.jsonl")
+        assert status == 200
+
+    assert "LookupError: a bug" in capfd.readouterr().err
+
+
+def test_a_list_that_is_asked_for_again_reads_what_changed(folder: Path) -> None:
+    with _served(folder) as server:
+        root = urlsplit(server.url).path
+        first = _asked(server, root)[2]
+        assert _asked(server, root)[2] == first
+        written(folder / "a.jsonl", [OPENED, UserMessage("Something else?")])
+        assert b">Something else?</a>" in _asked(server, root)[2]
