@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.rig.nano.context import sent
 from tests.rig.nano.natural import natural
+from tests.rig.nano.numerals import spoken
 from tests.rig.nano.results import show, verbal
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, answered, called, named, run, turn_of
@@ -44,7 +45,10 @@ def one_call(tools: list[Tool], values: Values, r: Random) -> Turn:
     """A request for one call."""
     tool = r.choice(tools)
     given = give(tool.family, values, r)
-    text = explicit(tool, given, r) if r.random() < 0.07 else ask(tool, given, r)
+    if r.random() < 0.07:
+        text = explicit(tool, given, r)
+    else:
+        text, given = spoken(ask(tool, given, r), tool, given, r)
     done = run(tool, given, f"I call {named(tool)}.", values, r)
     return turn_of(sent(text, [(tool, given)], values, r), done, (tool, given))
 
@@ -83,10 +87,12 @@ def several_tools(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     if len(tools) < 2:
         return None
     chosen = r.sample(tools, min(len(tools), 2 if r.random() < 0.75 else 3))
-    all_given = [give(tool.family, values, r) for tool in chosen]
-    text = ask(chosen[0], all_given[0], r)
-    for tool, given in zip(chosen[1:], all_given[1:], strict=True):
-        text = joined(text, ask(tool, given, r), r)
+    drawn = [(tool, give(tool.family, values, r)) for tool in chosen]
+    said = [spoken(ask(tool, given, r), tool, given, r) for tool, given in drawn]
+    all_given = [given for _, given in said]
+    text = said[0][0]
+    for more, _ in said[1:]:
+        text = joined(text, more, r)
     thoughts = plan(chosen)
     steps: list[Step] = []
     answers: list[str] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from random import Random
 
@@ -9,7 +10,8 @@ import pytest
 
 from tests.rig.nano import context
 from tests.rig.nano.natural import natural
-from tests.rig.nano.spelling import token_texts
+from tests.rig.nano.numerals import in_words, spoken
+from tests.rig.nano.spelling import plain, token_texts
 from tests.rig.nano.tools import Tool, Value, families, give, offer
 from tests.rig.nano.values import Values
 from tests.rig.nano.wording import ask, dressed, wordings
@@ -114,3 +116,39 @@ def test_what_ends_with_a_free_text_gets_nothing_behind_it_that_could_belong_to_
     for _ in range(600):
         said = dressed("Note that the sea is cold", r, free=True)
         assert not said.rstrip(".").endswith(tuple(one.rstrip(".") for one in behind)), said
+
+
+def test_a_number_in_words_has_one_meaning_and_the_call_has_its_digits(values: Values) -> None:
+    r = Random(8)
+    said: dict[str, str] = {}
+    for tool in [tool for _ in range(12) for tool in _tools(values, r)]:
+        given = give(tool.family, values, r)
+        before = ask(tool, given, r)
+        text, after = spoken(before, tool, given, r)
+        changed = [key for key in given if given[key] != after[key]]
+        assert (text != before) == bool(changed)
+        arguments = json.loads(plain(tool.call(after)))
+        for key in changed:
+            assert after[key].said in text
+            said[after[key].said] = arguments[tool.names[key]]
+    assert said["half an hour"] == 30
+    assert said["half a dozen"] == 6
+    assert len(said) > 40
+    assert all(isinstance(number, int) for number in said.values())
+
+
+def test_numbers_below_a_hundred_are_written_as_english_has_them() -> None:
+    assert [in_words(n) for n in (0, 12, 19, 20, 21, 45, 99)] == [
+        "zero", "twelve", "nineteen", "twenty", "twenty-one", "forty-five", "ninety-nine",
+    ]  # fmt: skip
+
+
+def test_a_number_is_said_in_words_only_where_the_parameter_takes_it(values: Values) -> None:
+    r = Random(9)
+    chargers = next(tool for tool in _tools(values, r) if "find_charger" in tool.family.names)
+    given = {"place": Value("Ulm", '"Ulm"'), "power": Value("50", "50")}
+    for _ in range(200):
+        text, after = spoken("chargers near Ulm, 50 points", chargers, given, r)
+        number = int(plain(after["power"].json))
+        assert 11 <= number <= 350
+        assert (text == "chargers near Ulm, 50 points") == (after == given)
