@@ -7,12 +7,10 @@ is read out: "The a is 1 and the b is 2.", "I found 2: x and y." What is said is
 from __future__ import annotations
 
 import json
-import tomllib
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.rig.nano.spelling import copied
-from tests.rig.nano.values import DATA
+from tests.rig.nano.shapes import number, shaped, words
+from tests.rig.nano.spelling import copied, plain
 
 if TYPE_CHECKING:
     from random import Random
@@ -24,11 +22,6 @@ _DONE: tuple[Any, ...] = (
     "ok", {"ok": True}, {"status": "ok"}, {"success": True}, "done", {"status": "success"}, "OK",
     {"result": "success"}, "success", {"status": "done"}, "Done.", {"done": True}, "true",
 )  # fmt: skip
-
-
-@cache
-def _words() -> dict[str, list[str]]:
-    return tomllib.loads((DATA / "results.toml").read_text())
 
 
 class Outcome(NamedTuple):
@@ -77,23 +70,16 @@ def _filled(template: str, said: dict[str, str]) -> str:
     return template.format_map({key: copied(value) for key, value in said.items()})
 
 
-def _number(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
 def _one(spec: dict[str, Any], said: dict[str, str], values: Values, r: Random) -> Outcome:
     text = values.draw(spec["value"], r)
-    body: Any = _number(text) if r.random() < 0.8 else text
+    body: Any = number(text) if r.random() < 0.8 else text
     key = r.choice(spec["keys"])
     around = {key: body}
     if said and r.random() < 0.3:
         first = next(iter(said))
         around = {first: said[first], key: body}
     if r.random() < 0.12:
-        around[r.choice(_words()["keys"])] = values.draw("anything", r)
+        around[r.choice(words()["keys"])] = values.draw("anything", r)
         return Outcome(show(around, r), verbal(around))
     shown = show(r.choice((around, around, {"result": body}, body, text)), r)
     return Outcome(shown, _filled(spec["says"], {**said, "x": text.strip()}), text)
@@ -119,17 +105,17 @@ def _done(says: str, said: dict[str, str], values: Values, r: Random) -> Outcome
     if draw < 0.55:
         return Outcome(show(r.choice(_DONE), r), _filled(says, said))
     if draw < 0.75:
-        word = r.choice(_words()["happened"])
+        word = r.choice(words()["happened"])
         body: Any = r.choice((word, {"status": word}, {"state": word}))
         return Outcome(show(body, r), f"{_filled(says, said)} {verbal(body)}")
     body = {"id": values.draw("identifier", r)}
     if r.random() < 0.5:
-        body["status"] = r.choice(_words()["happened"])
+        body["status"] = r.choice(words()["happened"])
     return Outcome(show(body, r), f"{_filled(says, said)} {verbal(body)}", body["id"])
 
 
 def _weather(said: dict[str, str], values: Values, r: Random) -> Outcome:
-    degrees, sky = r.randint(-20, 45), r.choice(_words()["skies"])
+    degrees, sky = r.randint(-20, 45), r.choice(words()["skies"])
     if r.random() < 0.1:
         sky = values.draw("token", r)
     unit = said.get("unit") or r.choice(("celsius", "fahrenheit"))
@@ -161,68 +147,12 @@ def _weather(said: dict[str, str], values: Values, r: Random) -> Outcome:
 
 def _any(given: dict[str, Value], values: Values, r: Random) -> Outcome:
     """A result of any shape, read out."""
-    keys = r.sample(_words()["keys"], r.randint(1, 4))
-    if r.random() < 0.3:
-        keys[0] = r.choice((values.draw("token", r), f"{values.draw('thing', r)}_{keys[-1]}"))
-    flat = {key: _scalar(values, r) for key in keys}
-    first = keys[0]
-    body = _shaped(flat, given, values, r)
+    body, first = shaped(given, values, r)
     one = body[first] if isinstance(body, dict) and list(body) == [first] else body
-    value = one if isinstance(one, str) and len(one) < 40 else ""
+    value = one if isinstance(one, str) and len(one) < 40 and "\n" not in one else ""
     rows = body if isinstance(body, list) else []
     items = tuple(one for one in rows if isinstance(one, str))
     return Outcome(show(body, r), verbal(body), value, items if len(items) == len(rows) else ())
-
-
-def _shaped(flat: dict[str, Any], given: dict[str, Value], values: Values, r: Random) -> Any:
-    """Values by their keys, or another shape of them."""
-    shape = r.choices(
-        (
-            "flat",
-            "text",
-            "word",
-            "scalar",
-            "one",
-            "rows",
-            "items",
-            "inside",
-            "output",
-            "echo",
-            "long",
-        ),
-        (32, 13, 7, 8, 12, 6, 10, 4, 4, 4, 3),
-    )[0]
-    first = next(iter(flat))
-    rows = [{key: _scalar(values, r) for key in list(flat)[:2]} for _ in range(r.randint(1, 3))]
-    items = [values.draw(r.choice(("token", "anything")), r) for _ in range(r.randint(0, 4))]
-    made: dict[str, Any] = {
-        "text": values.draw(r.choice(("jumble", "text", "headline")), r),
-        "word": r.choice((r.choice(_words()["happened"]), values.draw("output", r))),
-        "scalar": _scalar(values, r),
-        "one": {first: flat[first]},
-        "rows": r.choice((rows, {r.choice(("results", "items", "data", "matches")): rows})),
-        "items": r.choice((items, items, {r.choice(("results", "items", first)): items})),
-        "inside": {r.choice(("data", "result", "response")): flat},
-        "output": {"stdout": values.draw("output", r), "exit_code": 0},
-        "echo": {**{key: value.said for key, value in list(given.items())[:1]}, **flat},
-        "long": _long(values, r),
-    }
-    return made.get(shape, flat)
-
-
-def _scalar(values: Values, r: Random) -> Any:
-    draw = r.random()
-    if draw < 0.08:
-        return r.random() < 0.5
-    if draw < 0.1:
-        return None
-    text = values.draw("anything", r)
-    return _number(text) if r.random() < 0.9 else text
-
-
-def _long(values: Values, r: Random) -> str:
-    count = r.randint(6, 14)
-    return "\n".join(values.draw("text", r).replace("\n", " ") for _ in range(count))
 
 
 def verbal(body: Any) -> str:
@@ -232,17 +162,22 @@ def verbal(body: Any) -> str:
         if isinstance(inner, (dict, list)):
             body = inner
     if isinstance(body, dict):
-        return f"{_pairs(body)}." if body else "It gave nothing back."
+        return _ended(_pairs(body)) if body else "It gave nothing back."
     if isinstance(body, list):
         if not body:
             return "I found nothing."
         rows = "; ".join(_pairs(x, skip=True) for x in body) if _has_rows(body) else _row(body)
-        return f"I found {len(body)}: {rows}."
+        return _ended(f"I found {len(body)}: {rows}")
     text = _text(body).strip()
     lines = text.split("\n")
     if len(lines) > 5:
         return f"It has {len(lines)} lines. The first: {copied(lines[0])}"
     return f"The result is: {copied(text)}" if text else "It gave nothing back."
+
+
+def _ended(said: str) -> str:
+    """A sentence with its full stop, where what it copies does not bring one."""
+    return said if plain(said).endswith(".") else f"{said}."
 
 
 def _has_rows(body: list[Any]) -> bool:
@@ -278,17 +213,17 @@ def _text(value: Any) -> str:
 
 def failure(values: Values, r: Random, *, passing: bool) -> tuple[str, str]:
     """What a call that failed gives back, and the words of it that matter."""
-    words = r.choice(_words()["passing" if passing else "lasting"])
+    said = r.choice(words()["passing" if passing else "lasting"])
     if not passing:
         draw = r.random()
         subject = values.draw(r.choice(("token", "term", "path", "identifier")), r)
         if draw < 0.3:
-            words = f"{subject}: {words}"
+            said = f"{subject}: {said}"
         elif draw < 0.4:
-            words = f"'{subject}' {words}"
+            said = f"'{subject}' {said}"
         elif draw < 0.6:
-            words = values.draw(r.choice(("phrase", "jumble")), r)
-    return wrapped(words, values, r), words
+            said = values.draw(r.choice(("phrase", "jumble")), r)
+    return wrapped(said, values, r), said
 
 
 def wrapped(words: str, values: Values, r: Random) -> str:
