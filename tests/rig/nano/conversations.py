@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.rig.nano import builtin, following, memory, turns
 from tests.rig.nano.forms import FORMS, OPENING, TOLD, Form, asked, ended, past, result, says
 from tests.rig.nano.instructions import ending_tool, instructions
-from tests.rig.nano.natural import natural
+from tests.rig.nano.natural import natural, newest
 from tests.rig.nano.novel import make_up
 from tests.rig.nano.spelling import Context, canonical, encoding, token_texts
 from tests.rig.nano.tools import Tool, families, offer
@@ -73,8 +73,8 @@ class Sample(NamedTuple):
     kind: str
 
 
-def toolset(values: Values, r: Random) -> list[Tool]:
-    """Tools that are offered together."""
+def toolset(values: Values, r: Random, fresh: float = 0.0) -> list[Tool]:
+    """Tools that are offered together; `fresh`: see `Writer`."""
     found: dict[str, Tool] = {}
     count = r.choice(_COUNTS)
     if r.random() < _BUILT_IN:
@@ -83,7 +83,10 @@ def toolset(values: Values, r: Random) -> list[Tool]:
     for _ in range(count):
         draw = r.random()
         known = families() if draw < _KNOWN else natural()
-        family = r.choice(known) if draw < _KNOWN + _NATURAL else make_up(values, r)
+        if fresh and newest() and r.random() < fresh:
+            family = r.choice(newest())
+        else:
+            family = r.choice(known) if draw < _KNOWN + _NATURAL else make_up(values, r)
         tool = offer(family, values, r)
         found.setdefault(tool.name, tool)
     if r.random() < 0.1:
@@ -161,10 +164,16 @@ class Setting(NamedTuple):
 
 
 class Writer:
-    """Makes trees. Everything comes of the random generator that is handed in."""
+    """Makes trees. Everything comes of the random generator that is handed in.
 
-    def __init__(self) -> None:
+    Args:
+        fresh: how often a tool is taken from `natural.newest`, beside what chance brings: where
+            weights that have not seen these are trained on.
+    """
+
+    def __init__(self, fresh: float = 0.0) -> None:
         self._values = Values(token_texts())
+        self._fresh = fresh
 
     def tree(self, r: Random, *, longest: int = LONGEST) -> Tree:
         """A set of tools and conversations with it, no more tokens in all than `longest`."""
@@ -183,7 +192,7 @@ class Writer:
 
     def _setting(self, r: Random) -> Setting:
         """What stands before the first message."""
-        tools = toolset(self._values, r) if r.random() < 0.96 else []
+        tools = toolset(self._values, r, self._fresh) if r.random() < 0.96 else []
         end = ending_tool(self._values, r) if tools and r.random() < _ENDED else None
         if end is not None and end.name in {tool.name for tool in tools}:
             end = None

@@ -81,14 +81,19 @@ class Feeder:
         seed: what the first one's random generator begins with.
         rows: of a batch.
         length: of a row.
+        fresh: see `Writer`.
     """
 
-    def __init__(self, workers: int, seed: int, rows: int, length: int) -> None:
+    def __init__(
+        self, workers: int, seed: int, rows: int, length: int, *, fresh: float = 0.0
+    ) -> None:
         context = multiprocessing.get_context("spawn")
         self._queue: Any = context.Queue(64)
         self._processes = [
             context.Process(
-                target=_work, args=(seed * 1000 + one, self._queue, rows, length), daemon=True
+                target=_work,
+                args=(seed * 1000 + one, self._queue, rows, length, fresh),
+                daemon=True,
             )
             for one in range(workers)
         ]
@@ -111,9 +116,9 @@ class Feeder:
             process.join(5)
 
 
-def _work(seed: int, queue: Any, rows: int, length: int) -> None:
+def _work(seed: int, queue: Any, rows: int, length: int, fresh: float) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     queue.cancel_join_thread()
-    writer, r, parent = Writer(), Random(seed), os.getppid()
+    writer, r, parent = Writer(fresh), Random(seed), os.getppid()
     while os.getppid() == parent:
         queue.put(tuple(packed(writer, r, rows, length)))

@@ -15,6 +15,8 @@ from tests.rig.nano.tools import Family, Parameter
 from tests.rig.nano.values import DATA
 
 _FILES = ("natural.toml", "natural_more.toml")
+_TRAINED_ON = 2
+"""How many of the files the weights that are tuned have seen: the first ones."""
 _TYPES = {
     "int": "integer",
     "num": "number",
@@ -29,9 +31,19 @@ _GIVEN = 0.4
 
 @cache
 def natural() -> tuple[Family, ...]:
-    """All tools of the two files."""
+    """All tools of the files."""
+    return _read(_FILES)
+
+
+@cache
+def newest() -> tuple[Family, ...]:
+    """The tools of the files that the shipped weights were not trained on."""
+    return _read(_FILES[_TRAINED_ON:])
+
+
+def _read(names: tuple[str, ...]) -> tuple[Family, ...]:
     found: list[Family] = []
-    for name in _FILES:
+    for name in names:
         body = tomllib.loads((DATA / name).read_text())
         found += [family(item) for item in body["tool"]]
     return tuple(found)

@@ -8,8 +8,9 @@ from random import Random
 
 import pytest
 
-from tests.rig.nano import context
-from tests.rig.nano.natural import natural
+from tests.rig.nano import context, conversations
+from tests.rig.nano.conversations import toolset
+from tests.rig.nano.natural import natural, newest
 from tests.rig.nano.numerals import in_words, spoken
 from tests.rig.nano.spelling import plain, token_texts
 from tests.rig.nano.tools import Tool, Value, families, give, offer
@@ -152,3 +153,18 @@ def test_a_number_is_said_in_words_only_where_the_parameter_takes_it(values: Val
         number = int(plain(after["power"].json))
         assert 11 <= number <= 350
         assert (text == "chargers near Ulm, 50 points") == (after == given)
+
+
+def test_a_writer_may_take_its_tools_from_the_newest_files_more_often(
+    values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert {f.names for f in newest()} <= {f.names for f in natural()}
+    monkeypatch.setattr(conversations, "newest", lambda: natural()[:5])
+    new = {family.names for family in natural()[:5]}
+    shares: list[float] = []
+    for fresh in (0.0, 0.8):
+        r = Random(10)
+        tools = [tool for _ in range(150) for tool in toolset(values, r, fresh)]
+        shares.append(sum(tool.family.names in new for tool in tools) / len(tools))
+    assert shares[0] < 0.2
+    assert shares[1] > 0.4
