@@ -202,6 +202,13 @@ def test_the_owner_of_files_is_mapped_and_a_refusal_borne(
     assert asked == [(os.getuid(), os.stat(private).st_gid, os.getuid() + 1)]  # noqa: PTH116
 
 
+def test_where_no_user_namespace_is_to_be_had_the_reason_is_told(kernel: Kernel) -> None:
+    kernel.refused = {"unshare"}
+
+    with pytest.raises(OSError, match=r"user\.max_user_namespaces"):
+        stage._user_namespace(7, 8, 9)
+
+
 def test_a_folder_that_is_not_there_is_no_tree(kernel: Kernel) -> None:
     kernel.refused = {f"syscall {stage.SYS_OPEN_TREE}"}
 

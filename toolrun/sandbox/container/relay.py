@@ -47,14 +47,13 @@ def main() -> None:
         preexec_fn=_end_with_parent,  # noqa: PLW1509 - there are no threads here
     )
     assert engine.stderr is not None
-    connection = _connected(listener, engine)
+    connection, said = _connected(listener, engine, engine.stderr.fileno())
     os.unlink(request["socket"])
     listener.close()
     if connection is not None:
         _hand_over(connection, request)
-    said = engine.stderr.read(_SAID)
-    while engine.stderr.read(_SAID):
-        pass
+    while more := os.read(engine.stderr.fileno(), _SAID):
+        said += more[: _SAID - len(said)]
     status = engine.wait()
     if connection is None:
         sys.stderr.buffer.write(said)
@@ -94,12 +93,26 @@ def _guard(request: dict[str, Any]) -> int:
     os._exit(0)
 
 
-def _connected(listener: socket.socket, engine: subprocess.Popen[bytes]) -> socket.socket | None:
-    """The connection of the container's first process; None if the engine ended before."""
-    ended = os.pidfd_open(engine.pid)
-    ready, _, _ = select.select([listener.fileno(), ended], [], [], _SECONDS)
+def _connected(
+    listener: socket.socket, engine: subprocess.Popen[bytes], stderr: int
+) -> tuple[socket.socket | None, bytes]:
+    """The connection of the container's first process, and what the engine has said before.
+
+    None if the engine ended before. What it says is read at once: a pipe that is full would keep
+    it from going on.
+    """
+    said, ended = b"", os.pidfd_open(engine.pid)
+    watched = [listener.fileno(), ended, stderr]
+    while True:
+        ready, _, _ = select.select(watched, [], [], _SECONDS)
+        if listener.fileno() in ready or stderr not in ready:
+            break
+        more = os.read(stderr, _SAID)
+        said += more[: _SAID - len(said)]
+        if not more:
+            watched.remove(stderr)
     os.close(ended)
-    return listener.accept()[0] if listener.fileno() in ready else None
+    return (listener.accept()[0] if listener.fileno() in ready else None), said
 
 
 def _hand_over(connection: socket.socket, request: dict[str, Any]) -> None:
