@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,10 +13,15 @@ import pytest
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.bubblewrap import privilege
-from toolrun.sandbox.bubblewrap.privilege import Passage, Passages
+from toolrun.sandbox.bubblewrap.privilege import (
+    UNPRIVILEGED_UID,
+    Passage,
+    Passages,
+    open_passage,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 class Preparing:
@@ -98,3 +105,63 @@ async def test_nothing_is_prepared_after_the_end(preparing: Preparing) -> None:
     with pytest.raises(SandboxUnavailable, match="it has been closed"):
         await passages.get(["/a"], "python")
     assert preparing.opened == []
+
+
+@contextlib.contextmanager
+def as_a_user() -> Iterator[None]:
+    """Be an ordinary user meanwhile, whoever runs the tests."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(UNPRIVILEGED_UID)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+async def test_a_user_needs_no_passage() -> None:
+    with as_a_user():
+        passage = await open_passage(["/nowhere"], "/nothing")
+    passage.close()
+
+    assert (passage.prefix, passage.as_root) == ((), ())
+
+
+async def test_root_needs_the_program_that_drops_to_a_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(privilege, "is_real_root", lambda: True)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+
+    with pytest.raises(SandboxUnavailable, match=r"nsenter.* is missing\. Install util-linux"):
+        await open_passage(["/a"], "python")
+
+
+@pytest.mark.parametrize(
+    ("does", "told"),
+    [
+        ("exit 1", "failed: no output"),
+        ("echo one >&2; echo 'no such library' >&2", "failed: no such library"),
+        ("exec sleep 600", r"failed: no answer for 0\.5 s"),
+    ],
+    ids=["ends", "fails", "waits"],
+)
+async def test_what_keeps_the_script_from_an_answer_is_told(
+    does: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (interpreter := tmp_path / "python").write_text(f"#!/bin/sh\nexec <&-\n{does}\n")
+    interpreter.chmod(0o755)
+    monkeypatch.setattr(privilege, "_STAGE_SECONDS", 0.5 if "sleep" in does else 60)
+    more_than_a_pipe_holds = ["/" + "x" * 1_000] * 200
+
+    with pytest.raises(SandboxUnavailable, match=told):
+        await privilege._stage(more_than_a_pipe_holds, str(interpreter))
+
+
+def test_what_cannot_be_read_is_named_with_what_to_do() -> None:
+    answer = {"staged": True, "unreadable": [["/a/b", "Permission denied"], ["/c", "-"]]}
+
+    with pytest.raises(SandboxUnavailable, match=r"/a/b: Permission denied .*chmod o\+rX /a/b\)"):
+        privilege._namespace(os.getpid(), answer)
+
+
+def test_where_nothing_is_staged_there_is_no_namespace_to_enter() -> None:
+    assert privilege._namespace(os.getpid(), {"staged": False, "unreadable": []}) is None

@@ -18,6 +18,7 @@ import anyio
 import msgspec
 
 from toolrun.errors import SandboxUnavailable
+from toolrun.sandbox.descriptors import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,13 +136,15 @@ async def _stage(paths: list[str], interpreter: str) -> int | None:
             assert process.stdin is not None
             assert process.stdout is not None
             request = json.dumps({"folders": paths, "uid": UNPRIVILEGED_UID})
-            process.stdin.write(request.encode() + b"\n")
-            process.stdin.flush()
-            with anyio.fail_after(_STAGE_SECONDS):
+            with contextlib.suppress(BrokenPipeError):  # it has ended, and said why
+                write_all(process.stdin.fileno(), request.encode() + b"\n")
+            with anyio.move_on_after(_STAGE_SECONDS) as waited:
                 await anyio.wait_readable(process.stdout)
+            if waited.cancelled_caught:
+                raise _failed(f"no answer for {_STAGE_SECONDS} s")
             answer = process.stdout.readline()
             if not answer:
-                raise _failed(process)
+                raise _failed(_said(process))
             return _namespace(process.pid, json.loads(answer))
         finally:
             process.kill()
@@ -162,10 +165,14 @@ def _namespace(pid: int, answer: dict[str, object]) -> int | None:
     return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
 
 
-def _failed(process: subprocess.Popen[bytes]) -> SandboxUnavailable:
+def _said(process: subprocess.Popen[bytes]) -> str:
     assert process.stderr is not None
     lines = process.stderr.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "no output"
+
+
+def _failed(why: str) -> SandboxUnavailable:
     return SandboxUnavailable(
-        "sandbox: preparing a mount namespace as root failed: "
-        f"{lines[-1] if lines else 'no output'}. Run as an ordinary user, or allow CAP_SYS_ADMIN"
+        f"sandbox: preparing a mount namespace as root failed: {why}. Run as an ordinary user, or "
+        "allow CAP_SYS_ADMIN"
     )

@@ -15,6 +15,7 @@ import anyio
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.bubblewrap.privilege import UNPRIVILEGED_UID
+from toolrun.sandbox.descriptors import write_all
 from toolrun.sandbox.layer.copied import copy_in
 from toolrun.sandbox.layer.found import Overlaid
 from toolrun.sandbox.layer.layer import Layer
@@ -136,10 +137,9 @@ class Holder:
         return f"it belongs to user {owner.st_uid} and group {owner.st_gid}"
 
     def _drop(self, process: subprocess.Popen[bytes], name: str) -> None:
-        if self._process is process and process.stdin is not None:
+        if self._process is process:
             with contextlib.suppress(OSError):  # it is gone, and its layers with it
-                process.stdin.write(json.dumps({"drop": name}).encode() + b"\n")
-                process.stdin.flush()
+                _tell(process, {"drop": name})
 
 
 def nsenter_program() -> str:
@@ -158,13 +158,17 @@ def nsenter_program() -> str:
 
 
 async def _asked(process: subprocess.Popen[bytes], request: dict[str, Any]) -> dict[str, Any]:
-    assert process.stdin is not None
     try:
-        process.stdin.write(json.dumps(request).encode() + b"\n")
-        process.stdin.flush()
+        _tell(process, request)
     except OSError as error:
         raise _unavailable(f"the process that mounts is gone ({error.strerror})") from error
     return await _answered(process)
+
+
+def _tell(process: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+    assert process.stdin is not None
+    # Not by the buffer: what it cannot get rid of would be an error again when it is closed.
+    write_all(process.stdin.fileno(), json.dumps(request).encode() + b"\n")
 
 
 async def _answered(process: subprocess.Popen[bytes]) -> dict[str, Any]:
