@@ -265,8 +265,8 @@ class Pool:
                 await self._add(key, make)
             except ToolrunError as error:  # the next call will start one, and say so to its caller
                 structlog.get_logger("toolrun").warning("no spare box", error=str(error))
-            finally:
-                self._replacing.remove(key)
+            finally:  # in a process that was forked meanwhile it is not there any more
+                self._replacing = [each for each in self._replacing if each != key]
 
         later(start)
 
@@ -282,8 +282,7 @@ class Pool:
             else:
                 self._keep(Idle(box, key, None, time.monotonic()))
         finally:
-            if coming in self._coming:
-                self._coming.remove(coming)
+            self._coming = [each for each in self._coming if each is not coming]
             coming.over.set()
 
     def _is_closed(self) -> bool:

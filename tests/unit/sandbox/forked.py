@@ -33,10 +33,10 @@ class Forked:
 
     Args:
         run: the function.
-        inherit: the descriptors that it has beside 0, 1 and 2.
+        inherit: the descriptors that it has beside 0, 1 and 2; all that there are where None.
     """
 
-    def __init__(self, run: Callable[[], object], inherit: Collection[int] = ()) -> None:
+    def __init__(self, run: Callable[[], object], inherit: Collection[int] | None = None) -> None:
         with warnings.catch_warnings():
             # Threads that wait for work are not there in the child, which waits for none of them.
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -63,14 +63,15 @@ def script(path: str | None, *arguments: str) -> None:
     runpy.run_path(path, run_name="__main__")
 
 
-def _keep(run: Callable[[], object], inherit: Collection[int]) -> None:
+def _keep(run: Callable[[], object], inherit: Collection[int] | None) -> None:
     """Be the one that all orphans come to; never returns."""
     libc = ctypes.CDLL(None)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     first, status = os.fork(), 0
     if first == 0:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        _close_all_but(inherit)
+        if inherit is not None:
+            _close_all_but(inherit)
         _run(run)
     _close_all_but(())  # who waits for an end of these waits for the first one alone
     try:

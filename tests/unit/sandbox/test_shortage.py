@@ -15,6 +15,7 @@ import anyio
 import msgspec
 import pytest
 
+from tests.unit.sandbox.forked import Forked
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Boxes, Sandbox, cgroup, load_profile
 from toolrun.sandbox.box import Box
@@ -206,16 +207,16 @@ def test_boxes_stay_with_the_process_that_started_them() -> None:
         mine = anyio.run(used, sandbox)
         assert anyio.run(used, sandbox) == mine  # in another loop, too
         read, write = os.pipe2(os.O_CLOEXEC)
-        if (child := os.fork()) == 0:
-            try:
-                os.write(write, anyio.run(used, sandbox))
-                sandbox.close()
-            finally:
-                os._exit(0)
+
+        def theirs() -> None:
+            os.write(write, anyio.run(used, sandbox))
+            sandbox.close()
+
+        child = Forked(theirs)
         os.close(write)
         with os.fdopen(read, "rb") as pipe:
             childs = pipe.read()
-        os.waitpid(child, 0)
+        assert child.wait() == 0
         assert childs.startswith(b"pid:")
         assert childs != mine
         assert anyio.run(used, sandbox) == mine
