@@ -11,7 +11,7 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.rig.nano import builtin, following, memory, turns
+from tests.rig.nano import builtin, following, lacking, memory, turns
 from tests.rig.nano.forms import FORMS, OPENING, TOLD, Form, asked, ended, past, result, says
 from tests.rig.nano.instructions import ending_tool, instructions
 from tests.rig.nano.natural import natural, newest
@@ -29,12 +29,12 @@ _KINDS = (
     turns.one_call,
     turns.talk,
     turns.no_tool,
-    turns.missing,
+    lacking.missing,
     turns.same_tool_again,
     turns.several_tools,
     turns.chained,
 )
-_WEIGHTS = (64, 6, 4, 4, 6, 10, 6)
+_WEIGHTS = (58, 6, 5, 7, 7, 13, 7)
 LONGEST = 1024
 _KNOWN, _NATURAL = 0.32, 0.36
 """How many of the tools are of `families` and of `natural`; the others are made up."""

@@ -26,7 +26,7 @@ from tests.rig.nano.tools import (
     offer,
     value_of,
 )
-from tests.rig.nano.wording import ask, explicit, filled, lower_first, wordings
+from tests.rig.nano.wording import ask, explicit, is_imperative, lower_first, wordings
 
 if TYPE_CHECKING:
     from random import Random
@@ -115,8 +115,9 @@ def plan(tools: list[Tool]) -> list[str]:
 
 def joined(text: str, more: str, r: Random) -> str:
     """Two requests in one message."""
-    join: str = r.choice(wordings()["joins"])
-    if join[1].isupper():
+    joins = wordings()["joins"]
+    join: str = r.choice(joins + wordings()["joins_verbal"] if is_imperative(more) else joins)
+    if join.strip(" \n")[:1].isupper():
         return text + ("" if text[-1] in "?." else ".") + join + lower_first(more)
     return text.rstrip("?.") + join + lower_first(more)
 
@@ -163,37 +164,6 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     steps += [*done.steps, answered(f"{said} {done.said}", several=True)]
     text = sent(text, [(first, given), (second, after)], values, r)
     return Turn(text, tuple(steps), (second, after))
-
-
-def missing(tools: list[Tool], values: Values, r: Random) -> Turn | None:
-    """A request that leaves something out that the tool must have: it is asked for."""
-    tool = r.choice(tools)
-    required = [k for k, one in tool.family.parameters.items() if one.chance is None]
-    usable = [template for template in tool.family.asks if "{" not in template]
-    given = give(tool.family, values, r)
-    if not required:
-        return None
-    key = r.choice(required)
-    if usable and len(required) <= 2:
-        text = r.choice(usable)
-        for other in given:
-            said = tool.family.parameters[other].said
-            if other != key and said:
-                text = f"{text.rstrip('?')} {r.choice(said).lstrip(', ')}"
-        text = filled(text, given)
-    else:
-        ending = [t for t in tool.family.asks if t.rstrip("?.").endswith(f" {{{key}}}")]
-        if not ending or len(required) > 2:
-            return None
-        text = filled(r.choice(ending).rstrip("?."), given)
-        text = text[: -len(given[key].said)].rstrip(" \"'`")
-        for word in (" to", " in", " for", " with"):
-            text = text.removesuffix(word)
-    name = tool.names[key]
-    words = name.replace("_", " ") if "_" in name else name
-    thought = f"I need the {copied(name)} for {named(tool)}."
-    answer = f"Please tell me the {copied(words)}."
-    return Turn(sent(text, [], values, r), (Step(thought, answer=answer),))
 
 
 def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:

@@ -8,12 +8,14 @@ from random import Random
 
 import pytest
 
-from tests.rig.nano import context, conversations
+from tests.rig.nano import context, conversations, lacking
 from tests.rig.nano.conversations import toolset
+from tests.rig.nano.lacking import cut
 from tests.rig.nano.natural import natural, newest
 from tests.rig.nano.numerals import in_words, spoken
 from tests.rig.nano.spelling import plain, token_texts
 from tests.rig.nano.tools import Tool, Value, families, give, offer
+from tests.rig.nano.turns import joined
 from tests.rig.nano.values import Values
 from tests.rig.nano.wording import ask, dressed, wordings
 
@@ -168,3 +170,46 @@ def test_a_writer_may_take_its_tools_from_the_newest_files_more_often(
         shares.append(sum(tool.family.names in new for tool in tools) / len(tools))
     assert shares[0] < 0.2
     assert shares[1] > 0.4
+
+
+def test_a_value_is_cut_out_of_a_request_with_the_words_that_lead_to_it() -> None:
+    assert cut("Book {car} in for a {work} on {date}", "date") == "Book {car} in for a {work}"
+    assert cut("send {amount} dollars to {who}", "amount") == "send to {who}"
+    assert cut("set a timer for {m} minutes", "m") == "set a timer"
+    assert cut("Change the {field} of {name} to {value}", "value") == "Change the {field} of {name}"
+    assert cut("add '{text}' to my list", "text") == "add to my list"
+
+
+def test_what_cannot_be_cut_out_of_a_request_stays() -> None:
+    assert cut("Get {signer}'s signature on {document}", "signer") == ""
+    assert cut("show {path}", "path") == ""
+    assert cut("How big is the file {path}?", "path") == ""
+    assert cut("extract pages {first}-{last}", "last") == ""
+
+
+def test_what_is_missing_is_asked_for_and_stands_nowhere_in_the_request(values: Values) -> None:
+    r = Random(11)
+    counts = {"one": 0, "more": 0}
+    for tool in [tool for _ in range(6) for tool in _tools(values, r)]:
+        turn = lacking.missing([tool], values, r)
+        if turn is None:
+            continue
+        (step,) = turn.steps
+        assert not step.tool
+        assert f"functions.{tool.name}" in plain(step.thought)
+        answer = plain(step.answer)
+        asked = re.findall(r"the (.+?)(?= and the |\.$)", answer.removeprefix("Please tell me "))
+        names = {name.replace("_", " ") for name in (tool.schema or {})["required"]}
+        assert set(asked) <= names, (answer, names)
+        assert "{" not in turn.user
+        counts["one" if len(asked) == 1 else "more"] += 1
+    assert counts["one"] > 300
+    assert counts["more"] > 10
+
+
+def test_two_requests_in_one_message_are_both_said_in_order(values: Values) -> None:
+    r = Random(12)
+    joints = {joined("open the gate", "close the door", r) for _ in range(300)}
+    assert len(joints) > 30
+    for text in joints:
+        assert text.lower().index("open the gate") < text.lower().index("close the door")
