@@ -60,7 +60,9 @@ def test_no_number_stands_beside_a_tool_that_could_mean_it(values: Values) -> No
     table, reminder = tools["book_table"], tools["set_reminder"]
     given = {key: Value("x", '"x"') for key in table.family.parameters}
     assert not context.fits(people, [(table, given)])
-    assert context.fits(people, [(reminder, dict.fromkeys(reminder.family.parameters, given))])
+    assert context.fits(
+        people, [(reminder, dict.fromkeys(reminder.family.parameters, Value("x", '"x"')))]
+    )
     message = tools["send_message"]
     assert not context.fits(named, [(message, {})])
     full = {key: Value("x", '"x"') for key in message.family.parameters}
@@ -123,7 +125,7 @@ def test_what_ends_with_a_free_text_gets_nothing_behind_it_that_could_belong_to_
 
 def test_a_number_in_words_has_one_meaning_and_the_call_has_its_digits(values: Values) -> None:
     r = Random(8)
-    said: dict[str, str] = {}
+    said: dict[str, int] = {}
     for tool in [tool for _ in range(12) for tool in _tools(values, r)]:
         given = give(tool.family, values, r)
         before = ask(tool, given, r)
