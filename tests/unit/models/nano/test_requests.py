@@ -8,7 +8,8 @@ from random import Random
 
 import pytest
 
-from tests.rig.nano import context, conversations, lacking
+from tests.rig.nano import builtin, context, conversations, lacking
+from tests.rig.nano.asks import HOLE
 from tests.rig.nano.conversations import toolset
 from tests.rig.nano.lacking import cut
 from tests.rig.nano.natural import natural, newest
@@ -215,3 +216,10 @@ def test_two_requests_in_one_message_are_both_said_in_order(values: Values) -> N
     assert len(joints) > 30
     for text in joints:
         assert text.lower().index("open the gate") < text.lower().index("close the door")
+
+
+def test_each_hole_of_a_request_is_a_parameter_of_the_tool() -> None:
+    brought = [tool.family for seed in range(40) for tool in builtin.some(Random(seed))]
+    for family in [*families(), *natural(), *brought]:
+        for text in family.asks:
+            assert set(HOLE.findall(text)) <= family.parameters.keys(), text
