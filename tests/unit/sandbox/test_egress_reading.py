@@ -288,6 +288,40 @@ def test_a_greeting_with_two_names_is_refused() -> None:
         name_of(bytes(grown))
 
 
+def sized(content: bytes, size: int) -> bytes:
+    return len(content).to_bytes(size, "big") + content
+
+
+def hello_of(names: bytes, after: bytes = b"") -> bytes:
+    """A ClientHello with such a list of names, its sizes right."""
+    extension = b"\0\0" + sized(names, 2)
+    body = bytes(34) + sized(b"", 1) + sized(b"\x13\x01", 2) + sized(b"\0", 1)
+    return b"\x16\x03\x01" + sized(b"\x01" + sized(body + sized(extension, 2) + after, 3), 2)
+
+
+NAME = b"\0" + sized(b"api.example.org", 2)
+
+
+@pytest.mark.parametrize(
+    ("hello", "why"),
+    [
+        (hello_of(sized(NAME, 2), b"x"), "goes on after its end"),
+        (hello_of(sized(NAME + NAME, 2)), "does not name one host"),
+        (hello_of(sized(NAME, 2) + b"x"), "does not name one host"),
+        (hello_of(sized(b"\1" + NAME[1:], 2)), "does not name one host"),
+        (hello_of(sized(b"\0" + sized(b"\xff.test", 2), 2)), "is no name"),
+        (b"\x16\x03\x01\0\x01\x02", "not its beginning"),
+    ],
+    ids=["longer", "two names", "more than names", "of another kind", "no ASCII", "no hello"],
+)
+def test_a_greeting_that_servers_could_read_in_another_way_is_refused(
+    hello: bytes, why: str
+) -> None:
+    assert name_of(hello_of(sized(NAME, 2))) == "api.example.org"
+    with pytest.raises(NoHello, match=why):
+        name_of(hello)
+
+
 @given(st.integers(0, 600), st.binary(min_size=1, max_size=4))
 def test_a_broken_greeting_is_none_or_names_somebody(at: int, noise: bytes) -> None:
     hello = bytearray(greeting("api.example.org"))

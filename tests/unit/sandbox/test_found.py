@@ -201,6 +201,16 @@ def test_what_is_gone_already_is_no_change(pair: Pair) -> None:
     assert told(pair.found()) == ([], {})
 
 
+def test_what_has_just_gone_from_a_layer_is_no_change(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pair.layer / "a").write_text("new")
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [*listed(folder), "gone"])
+
+    assert [each.path for each in pair.found().changes] == ["a"]
+
+
 def test_no_more_is_written_or_kept_than_the_disk_holds(pair: Pair) -> None:
     (pair.layer / "big").write_text("x" * 11)
     for name in ("kept", "gone", "over"):

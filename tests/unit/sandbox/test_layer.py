@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -23,12 +24,15 @@ from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Sandbox, load_profile
 from toolrun.sandbox.layer import holder
 from toolrun.sandbox.layer.copied import copy_in
+from toolrun.sandbox.layer.copy_out import opened
 from toolrun.sandbox.layer.found import Found
 from toolrun.sandbox.layer.keep import keep
 from toolrun.sandbox.layer.layer import Kept, Refused
 from toolrun.sandbox.layer.lock import lock
 from toolrun.sandbox.layer.places import FOLDER, file_at, folder_at
 from toolrun.sandbox.layer.restore import restored
+from toolrun.sandbox.sandlock.backend import Sandlock
+from toolrun.sandbox.view import View
 from toolrun.values import FileChange
 
 if TYPE_CHECKING:
@@ -172,6 +176,41 @@ def test_a_crash_leaves_the_old_file_or_the_new_one(
     assert pair.keep(found) == [Refused("a", "No space left on device")]
     assert sorted(path.name for path in pair.workspace.iterdir()) == ["a", "folder"]
     assert (pair.workspace / "a").read_bytes() == b"a"
+
+
+def test_what_is_neither_file_nor_folder_or_has_just_gone_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = os.listdir
+    monkeypatch.setattr(os, "listdir", lambda folder: [*listed(folder), "gone"])
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    descriptor = os.open(layer, FOLDER)
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
+    os.mkfifo(workspace / "fifo")
+    (workspace / "file").touch()
+    copy_in(str(workspace), descriptor, None, PROFILE, "a test")
+    os.close(descriptor)
+    monkeypatch.undo()
+
+    assert contents(layer) == ["file"]
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    folder = os.open(tmp_path, FOLDER)
+    with pytest.raises(OSError, match="fifo is no regular file any more"), file_at(folder, "fifo"):
+        raise AssertionError
+    os.close(folder)
+
+
+async def test_a_backend_that_makes_no_layers_is_named(tmp_path: Path) -> None:
+    with (
+        contextlib.ExitStack() as stack,
+        pytest.raises(SandboxUnavailable, match="which sandlock does not give"),
+    ):
+        await opened(Sandlock(), View(()), str(tmp_path), PROFILE, stack)
 
 
 def test_no_link_is_followed(tmp_path: Path) -> None:

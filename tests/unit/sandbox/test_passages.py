@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
@@ -11,17 +10,13 @@ from typing import TYPE_CHECKING
 import anyio
 import pytest
 
+from tests.unit.sandbox.user import as_a_user
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox.bubblewrap import privilege
-from toolrun.sandbox.bubblewrap.privilege import (
-    UNPRIVILEGED_UID,
-    Passage,
-    Passages,
-    open_passage,
-)
+from toolrun.sandbox.bubblewrap.privilege import Passage, Passages, open_passage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
 
 class Preparing:
@@ -105,18 +100,6 @@ async def test_nothing_is_prepared_after_the_end(preparing: Preparing) -> None:
     with pytest.raises(SandboxUnavailable, match="it has been closed"):
         await passages.get(["/a"], "python")
     assert preparing.opened == []
-
-
-@contextlib.contextmanager
-def as_a_user() -> Iterator[None]:
-    """Be an ordinary user meanwhile, whoever runs the tests."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(UNPRIVILEGED_UID)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
 
 
 async def test_a_user_needs_no_passage() -> None:

@@ -19,7 +19,6 @@ from tests.unit.sandbox.forked import Forked
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Boxes, Sandbox, cgroup, load_profile
 from toolrun.sandbox.box import Box
-from toolrun.sandbox.later import later
 from toolrun.sandbox.pool import Pool
 
 if TYPE_CHECKING:
@@ -156,20 +155,6 @@ async def test_a_time_that_is_no_number_is_no_time_without_end() -> None:
             done = await sandbox.run("import time; time.sleep(60)", timeout=math.nan)
             none = await sandbox.run("import time; time.sleep(60)", timeout=0)
     assert (done.status, none.status) == ("timeout", "timeout")
-
-
-async def test_what_nobody_waits_for_ends_nothing_when_it_raises(
-    capfd: pytest.CaptureFixture[str],
-) -> None:
-    async def fail() -> None:
-        raise ZeroDivisionError("said so")
-
-    later(fail)
-    said = ""
-    with anyio.fail_after(20):
-        while "said so" not in said:
-            await anyio.sleep(0.01)
-            said += "".join(capfd.readouterr())
 
 
 def test_closing_without_a_loop_where_descriptors_are_many() -> None:

@@ -118,6 +118,29 @@ def test_each_link_on_the_way_to_the_interpreter_is_shown(folder: Path, tmp_path
     assert str(hop) in venv(str(folder)).base
 
 
+@pytest.mark.parametrize(
+    ("program", "shown"),
+    [("/usr/bin/env", ()), ("/usr/local/bin/python-of-an-image", ("/usr/local/lib",))],
+    ids=["the system's", "an image's"],
+)
+def test_an_interpreter_of_the_system_shows_no_more_than_it_needs(
+    program: str, shown: tuple[str, ...], folder: Path
+) -> None:
+    python = folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to(program)
+
+    assert venv(str(folder)).base == (program, *shown)
+
+
+def test_links_in_a_circle_show_nothing_beyond_the_environment(folder: Path) -> None:
+    python = folder / "bin" / "python"
+    python.unlink()
+    python.symlink_to("python")
+
+    assert venv(str(folder)).base == (str(folder),)
+
+
 def test_a_command_runs_under_the_environments_interpreter(folder: Path) -> None:
     argv = [str(folder / "bin" / "python"), "-c", "import brought; print(brought.word)"]
 
