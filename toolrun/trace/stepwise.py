@@ -93,7 +93,7 @@ class Stops:
         self._ended = 0
         self._events = plan.events
         self._state = state
-        self._running: Stopping | None = None
+        self._running: Stopping  # given before a turn begins
         self._moved = anyio.Event()
 
     def drive(self, running: Stopping) -> None:
@@ -132,8 +132,7 @@ class Stops:
         if stop is not None and stop.how == "failed":
             raise failure(stop.error)
         await self._others(index)
-        if self._running is not None:
-            interrupt(stop or Stop(index, "cancelled"), self._running)
+        interrupt(stop or Stop(index, "cancelled"), self._running)
         await anyio.sleep_forever()
         raise AssertionError
 

@@ -76,7 +76,7 @@ async def test_a_tool_that_is_described_otherwise_is_a_miss_strictly(path: Path,
     await record(path)
     described = define(send)
     reversed_parameters = dict(reversed(described.parameters.items()))
-    others = [
+    others: list[tuple[dict[str, Any], str]] = [
         ({"description": "Post it."}, "[1].function.description: expected 'Send a letter.'"),
         # To the byte: a model may be told by the order of names.
         ({"parameters": reversed_parameters}, "[1].function.parameters: expected {"),

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
 
-from tests.unit.testing.staging import put, ran, session
+from tests.unit.testing.staging import first_line, put, ran, session
 from tests.unit.trace.journals import write
 from toolrun import Approve, Deny, ReplayMismatch
-from toolrun.events import EgressDecided, FileChanged, ToolCallStarted, ToolOutput
+from toolrun.events import (
+    EgressDecided,
+    FileChanged,
+    TextDelta,
+    ToolCallFinished,
+    ToolCallStarted,
+    ToolOutput,
+)
 from toolrun.testing import Events, ScriptedModel, call, say
 from toolrun.testing.stage import Stage
 from toolrun.trace.reader import read_trace
@@ -17,6 +25,9 @@ from toolrun.trace.reader import read_trace
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from toolrun import Session
+    from toolrun.events import Durable
 
 CALLED = call("double", {"number": 2}), say("It is four.")
 TOLD = (
@@ -86,7 +97,9 @@ async def test_a_call_that_had_been_denied_runs_loosely_where_tools_are_live(
         async with session(model=ScriptedModel(), approve=approve) as again:
             if strictness == "loose":
                 answer = await again.ask("Write to A.")
-                assert [made.result and made.result.content for made in answer.tool_calls] == ["sent to A"]
+                assert [made.result and made.result.content for made in answer.tool_calls] == [
+                    "sent to A"
+                ]
                 stage.finish()
                 assert ran == ["send"]
                 continue
@@ -122,3 +135,67 @@ async def test_an_undo_that_is_left_is_said_though_each_step_was_used(
     assert stage.used == stage.steps
     with pytest.raises(ReplayMismatch, match=r"\(TurnUndone.* was recorded, and did not happen"):
         stage.finish()
+
+
+@pytest.mark.parametrize("tools", ["trace", "live"])
+async def test_a_turn_that_was_stopped_between_two_steps_is_stopped_there(
+    path: Path, play: Any, tools: Any
+) -> None:
+    class Stopping(Events):
+        async def record(self, event: Durable) -> None:
+            if isinstance(event, ToolCallFinished):
+                recorded._running.park("closing")
+
+    async def talk(talker: Session) -> None:
+        answer = await talker.ask("What is twice 2?")
+        assert (answer.status, answer.reason) == ("parked", "closing")
+        assert [made.result and made.result.content for made in answer.tool_calls] == ["4"]
+        assert (await talker.go_on()).text == "It is four."
+
+    async with session(model=ScriptedModel(*CALLED), trace=path, sinks=[Stopping()]) as recorded:
+        await talk(recorded)
+    stage = play(strictness="semantic", tools=tools)
+    async with session(model=ScriptedModel()) as again:
+        with anyio.fail_after(60):
+            await talk(again)
+    stage.finish()
+    assert ran == ["double"] * (tools == "live")
+
+
+@pytest.mark.parametrize("tools", ["trace", "live"])
+async def test_where_a_trace_ends_within_a_step_the_session_stops(
+    path: Path, play: Any, tools: Any
+) -> None:
+    model = ScriptedModel("It is a long answer.")
+    async with session(model=model, trace=path) as recorded, recorded.stream("Well?") as told:
+        async for _ in told:
+            pass
+    events = read_trace(path).events
+    last = max(index for index, each in enumerate(events) if isinstance(each, TextDelta))
+    await write(path, events[:last])
+    stage = play(strictness="semantic", tools=tools)
+    async with session(model=ScriptedModel()) as again:
+        with anyio.fail_after(60):
+            assert (await again.ask("Well?")).status == "cancelled"
+    assert stage.unfinished
+    stage.finish()
+
+
+async def test_a_request_that_differs_is_a_miss_where_tools_are_live(path: Path, play: Any) -> None:
+    async with session(
+        model=ScriptedModel(*CALLED), trace=path, tool_choice="required"
+    ) as recorded:
+        await recorded.ask("What is twice 2?")
+    others: list[tuple[dict[str, Any], str]] = [
+        ({"tool_choice": "required"}, "content: expected 'What is twice 2?', seen 'And 3?'"),
+        ({"tool_choice": "auto"}, "tool_choice: expected 'required', seen 'auto'"),
+        ({"tool_choice": "required", "effort": "high"}, "effort: expected nothing, seen 'high'"),
+    ]
+    for options, named in others:
+        play(tools="live")
+        said = "What is twice 2?" if "content" not in named else "And 3?"
+        async with session(model=ScriptedModel(), **options) as again:
+            with pytest.raises(ReplayMismatch) as caught:
+                await again.ask(said)
+        assert named in first_line(caught.value)
+        assert caught.value.request == 1

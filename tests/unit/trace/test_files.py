@@ -270,6 +270,12 @@ def test_where_no_header_is_whole_the_trace_begins_anew(tmp_path: Path, left: by
     assert (tmp_path / "x.jsonl").read_bytes() == header()(1, False) + line(1)  # noqa: FBT003
 
 
+def test_where_the_header_alone_is_there_without_its_end_it_is_written_anew(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(header()(1, False)[:-1])  # noqa: FBT003
+    go_on(tmp_path / "x.jsonl", 1)
+    assert read(tmp_path / "x.jsonl") == [line(1)]
+
+
 def test_nothing_is_added_to_a_trace_of_another_session(tmp_path: Path) -> None:
     record(tmp_path / "x.jsonl", Recording(), range(2))
     before = (tmp_path / "x.jsonl").read_bytes()
@@ -331,6 +337,15 @@ def test_a_damaged_compressed_file_is_an_error_with_its_line(tmp_path: Path) -> 
     path.write_bytes(bytes(data))
     with pytest.raises(TraceError, match=r"x\.jsonl\.gz, line \d+: the compressed file is damaged"):
         read(path)
+
+
+def test_a_compressed_file_with_a_long_name_in_its_head_is_read(tmp_path: Path) -> None:
+    """A whole block of it gives no line yet."""
+    [packed] = [gzip.compress(header()(1, False) + line(1))]  # noqa: FBT003
+    name = b"n" * 200_000 + b"\0"
+    (tmp_path / "x.jsonl.gz").write_bytes(packed[:3] + b"\x08" + packed[4:10] + name + packed[10:])
+    assert gzip.decompress((tmp_path / "x.jsonl.gz").read_bytes()).endswith(line(1))
+    assert read(tmp_path / "x.jsonl.gz") == [line(1)]
 
 
 def test_what_other_programs_compress_is_read_too(tmp_path: Path) -> None:

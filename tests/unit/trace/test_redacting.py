@@ -8,14 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.trace.journals import ONE_CALL, OPENED, written
+from tests.unit.trace.journals import ONE_CALL, OPENED, write, written
 from toolrun.errors import ConfigError, TraceError
 from toolrun.events import AssistantMessage, RequestSent, TextDelta, UserMessage
+from toolrun.journal import Journal
 from toolrun.testing import replay_trace
 from toolrun.trace.reader import read_trace
 from toolrun.trace.recording import SMALLEST
 from toolrun.trace.redact import MARK
 from toolrun.trace.redacting import redact_trace
+from toolrun.trace.writer import TraceSink
 
 TRACES = Path(__file__).parents[2] / "traces"
 OLD = TRACES / "format-1" / "two-turns-streamed.jsonl"
@@ -91,6 +93,32 @@ def test_a_secret_in_a_long_text_beside_the_trace_goes(tmp_path: Path) -> None:
     event = read_trace(tmp_path / "out" / "t.jsonl").events[1]
     assert isinstance(event, UserMessage)
     assert event.content == long.replace("hunter2", MARK)
+
+
+def test_a_group_that_matched_nothing_is_no_secret(tmp_path: Path) -> None:
+    written(tmp_path / "t.jsonl", [OPENED, UserMessage("PIN 1234, PIN none")])
+    done = redact_trace(tmp_path / "t.jsonl", tmp_path / "out.jsonl", patterns=[r"PIN (\d*)"])
+    event = read_trace(tmp_path / "out.jsonl").events[1]
+    assert isinstance(event, UserMessage)
+    assert event.content == f"PIN {MARK}, PIN none"
+    assert done.changed == 1
+
+
+async def test_where_the_recording_went_on_the_copy_does_too(tmp_path: Path) -> None:
+    path, target = tmp_path / "t.jsonl", tmp_path / "out.jsonl"
+    await write(path, [OPENED, UserMessage("the key is hunter2"), TextDelta("it is hunt")])
+    sink = TraceSink(path, session="s", append=True)
+    journal = Journal("s", [sink])
+    journal.seq = 2
+    await journal.record(UserMessage("er2 is half of it"))
+    sink.close()
+
+    redact_trace(path, target, secrets=["hunter2"])
+
+    assert len(read_trace(path).breaks) == len(read_trace(target).breaks) == 1
+    said = [event for event in read_trace(target).events if isinstance(event, UserMessage)]
+    assert [each.content for each in said] == [f"the key is {MARK}", "er2 is half of it"]
+    assert b"hunt" not in target.read_bytes()  # the half that may have been the begin of a key
 
 
 def test_half_a_secret_at_the_end_of_what_a_crash_left_goes(tmp_path: Path) -> None:

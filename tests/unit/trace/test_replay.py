@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, write
-from toolrun import Approve, Deny, MalformedOutput, ServerStatus
+from toolrun import Approve, Deny, MalformedOutput, ServerStatus, Session
 from toolrun.errors import ReplayMismatch, ServerError, TraceError
 from toolrun.events import (
+    NOT_RESTORED,
     ApprovalDecided,
     ApprovalRequested,
     AssistantMessage,
@@ -24,13 +25,17 @@ from toolrun.events import (
     UserMessage,
     Warned,
 )
+from toolrun.journal import Journal
 from toolrun.state import fold
+from toolrun.testing import ScriptedModel
 from toolrun.testing.replay import replay_trace
 from toolrun.trace.acts import Compact, Decide, Stop, Turn
+from toolrun.trace.header import TraceHeader
 from toolrun.trace.plan import Plan
 from toolrun.trace.reader import Trace, read_trace
 from toolrun.trace.replay import failure
 from toolrun.trace.shown import difference
+from toolrun.trace.writer import TraceSink
 from toolrun.values import ToolCall, ToolResult
 
 if TYPE_CHECKING:
@@ -38,8 +43,6 @@ if TYPE_CHECKING:
 
 
 def _plan(*events: Event) -> Plan:
-    from toolrun.trace.header import TraceHeader
-
     header = TraceHeader(format=1, toolrun="1", session="s", created=0.0)
     return Plan.from_trace(Trace(header, [OPENED, *events]))
 
@@ -140,6 +143,25 @@ def test_what_a_session_began_with_is_told_from_its_turns() -> None:
     assert [act.text for act in plan.acts if isinstance(act, Turn)] == ["new"]
 
 
+def _resumed(*events: Event, at: int) -> Plan:
+    """Of a session that another process went on with, before the event of a number."""
+    header = TraceHeader(format=1, toolrun="1", session="s", created=0.0)
+    every = [OPENED, *events]
+    return Plan.from_trace(Trace(header, every, lines=range(2, 2 + len(every)), breaks=[at]))
+
+
+def test_another_process_may_have_gone_on_between_turns_alone() -> None:
+    decided = (*PARKED, ApprovalDecided("c", "approve"))
+    done = (CANCELLED, TurnFinished("finished"))
+    for at in (5, 6):  # before the decision, which makes no turn, and behind it
+        assert len(_resumed(*decided, *done, at=at).acts) == 3
+    assert _resumed(Warned("w", "w"), UserMessage("a"), TurnFinished("finished"), at=1).acts
+    assert _resumed(Warned("w", "w"), UserMessage("a"), TurnFinished("finished"), at=2).acts
+    with pytest.raises(TraceError, match="line 9: here another process went on in the middle") as e:
+        _resumed(*decided, *done, at=7)
+    assert e.value.line == 9
+
+
 def test_a_session_whose_settings_changed_is_not_replayed() -> None:
     with pytest.raises(TraceError, match="settings changed") as caught:
         _plan(SettingsChanged({"effort": "low"}))
@@ -167,6 +189,24 @@ async def test_a_journal_that_no_session_writes_is_no_replay(tmp_path: Path) -> 
     with pytest.raises(ReplayMismatch, match=r"line 4 \(ReasoningDelta.*: step: .*nothing, seen 1"):
         await replay_trace(tmp_path / "t.jsonl")
     assert len(read_trace(tmp_path / "t.jsonl").events) == len(ONE_CALL)
+
+
+async def test_what_is_recorded_behind_the_last_turn_has_to_happen(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    async with Session(id="s", model=ScriptedModel("Yes."), trace=path) as session:
+        await session.ask("Well?")
+        await session.undo()
+    assert (await replay_trace(path)).turns == 1
+    sink = TraceSink(path, session="s", append=True)
+    journal = Journal("s", [sink])
+    for event in read_trace(path).events:
+        journal.state.apply(event)
+        journal.seq = event.seq
+    journal.report(Warned(NOT_RESTORED, "not restored: notes.txt"))
+    sink.close()
+
+    with pytest.raises(ReplayMismatch, match=r"\(Warned.*\): expected, but the turn ended"):
+        await replay_trace(path)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import toolrun
+from tests.unit.context.talker import Talker, read
 from toolrun import Approve, Deny, Edit, Limits, Rule, Session, tool
 from toolrun.cli.app import command
+from toolrun.errors import TraceError
 from toolrun.testing import ScriptedModel, call, calls, say
 from toolrun.trace.literals import WIDTH, Code, Made, string, written
+from toolrun.trace.reader import read_trace
+from toolrun.trace.to_test import Tools, to_test
 
 if TYPE_CHECKING:
     from toolrun.decisions import Decision
@@ -150,18 +154,43 @@ async def _approved_and_typed(path: Path) -> None:
         await session.ask("Send it twice.", output=schema)
 
 
+async def _summarised(path: Path) -> None:
+    async with Session(model=Talker(1_000_000), tools=[read], trace=path) as session:
+        await session.ask("9000")
+        for _ in range(3):
+            await session.ask("")
+        assert await session.compact() is not None
+        await session.ask("")
+
+
+async def _talked(path: Path) -> None:
+    async with Session(model=ScriptedModel("Hello."), trace=path) as session:
+        await session.ask("Hello!")
+
+
+async def _allowed_for_good(path: Path) -> None:
+    model = ScriptedModel(call("send", {"text": "a"}), call("send", {"text": "b"}), "Sent.")
+    async with Session(model=model, tools=[send], trace=path) as session:
+        answer = await session.ask("Send them.")
+        await session.decide(answer.pending[0].call_id, Approve(Rule("send")))
+        assert (await session.go_on()).text == "Sent."
+
+
 async def test_what_people_decided_took_back_and_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], anyio_backend_name: str
 ) -> None:
     folder = tmp_path / "made"
     folder.mkdir()
     (folder / "my_sends.py").write_text(TOOLS)
-    for record in (_decided_one_by_one, _approved_and_typed):
+    by_hand = (_decided_one_by_one, _approved_and_typed)
+    for record in (*by_hand, _summarised, _talked, _allowed_for_good):
         path = tmp_path / f"{record.__name__.strip('_')}.jsonl"
         await record(path)
         if anyio_backend_name == "trio":
             continue  # how it was recorded is in no line of it; the tests are the same
         made(path, folder)
+        if record not in by_hand:
+            continue
         shutil.copy(path, own := tmp_path / f"own-{path.name}")
         try:
             made(own, folder, "--tools", str(folder / "my_sends.py"))
@@ -172,7 +201,7 @@ async def test_what_people_decided_took_back_and_asked_for(
     assert "put " not in capsys.readouterr().err
     done = passes(folder)
     assert done.returncode == 0, done.stdout
-    assert "4 passed" in done.stdout
+    assert "7 passed" in done.stdout
 
     one = (folder / "test_decided_one_by_one.py").read_text()
     assert 'Edit({"text": "z"})' in one
@@ -183,9 +212,30 @@ async def test_what_people_decided_took_back_and_asked_for(
     assert r"\u202e \x1b[2J" in one
     typed = (folder / "test_approved_and_typed.py").read_text()
     assert 'assert_called(answer, "send", {"text": "a"}, times=2)' in typed
+    assert "        session.compact()\n" in (folder / "test_summarised.py").read_text()
+    assert "tools=" not in (folder / "test_talked.py").read_text()
+    allowed = (folder / "test_allowed_for_good.py").read_text()
+    assert 'session.decide("call_1_1", Approve(Rule("send")))' in allowed
     own_text = (folder / "test_own_approved_and_typed.py").read_text()
     assert "from my_sends import send\n" in own_text
     assert "stand_ins" not in own_text
+
+
+async def test_a_fork_is_refused_and_many_tools_take_several_lines(tmp_path: Path) -> None:
+    path, forked = tmp_path / "t.jsonl", tmp_path / "fork.jsonl"
+    async with Session(model=ScriptedModel("One.", "Two."), tools=[send], trace=path) as session:
+        await session.ask("one")
+        async with session.fork(trace=forked) as other:
+            await other.ask("two")
+
+    with pytest.raises(TraceError, match="the session is a fork: make a test of the one"):
+        to_test(read_trace(forked), "fork.jsonl", Tools())
+    names = [f"send_a_letter_to_number_{number}" for number in range(9)]
+    text = to_test(read_trace(path), "t.jsonl", Tools({"my_tools": names}, f"[{', '.join(names)}]"))
+    first, *rest = text[text.index("from my_tools import") :].splitlines()
+    assert first == "from my_tools import ("
+    assert rest[:10] == [*(f"    {name}," for name in names), ")"]
+    ast.parse(text)
 
 
 def test_what_cannot_be_a_test_is_refused(
@@ -269,6 +319,9 @@ def test_a_call_is_written_over_lines_where_it_is_long() -> None:
     assert written(Made("f", []), depth=1) == "    f()"
     long = Made("f", [("", "a" * 50), ("b", ["c" * 50])])
     assert written(long, "", ":") == (f'f(\n    "{"a" * 50}",\n    b=["{"c" * 50}"],\n):')
+    code = Code("tools_of_" + "x" * WIDTH)
+    assert written(code, "tools=", ",", 1) == f"    tools={code.text},"  # it cannot be parted
+    assert written([code], "tools=", ",") == f"tools=[\n    {code.text},\n],"
     assert string("\ud800") == '"\\ud800"'
 
 

@@ -210,3 +210,9 @@ def test_a_step_that_continues_more_than_there_is_is_said(tmp_path: Path) -> Non
         records(
             tmp_path / "t.jsonl", UserMessage("Go."), called([1], [2]), answered([3], [4], 9)
         )  # fmt: skip
+
+
+def test_a_step_that_does_not_say_what_it_was_asked_has_no_sequence(tmp_path: Path) -> None:
+    message = AssistantMessage("Yes.", finish_reason="stop", token_ids=(3,))
+    with pytest.raises(TraceError, match=r"line 5: step 1 of turn 1 was not sampled .*harmony"):
+        records(tmp_path / "t.jsonl", UserMessage("Go."), sent(), message)

@@ -30,6 +30,7 @@ from toolrun.events import (
     Warned,
 )
 from toolrun.journal import BATCH, WINDOW, Journal
+from toolrun.trace.header import beside
 from toolrun.trace.reader import read_trace
 from toolrun.trace.writer import TraceSink, default_trace_path
 from toolrun.values import ToolCall, ToolResult, Usage
@@ -307,6 +308,36 @@ async def test_a_disk_that_fills_up_later_leaves_whole_lines(
     assert [type(event) for event in trace.events] == [SessionOpened]
 
 
+async def test_a_disk_that_says_at_the_end_that_it_is_full_is_heard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As NFS does, which writes what it has taken when a file is closed."""
+    said: list[str] = []
+    sink = TraceSink(tmp_path / "t.jsonl", session="s", on_failure=said.append)
+    await Journal("s", [sink]).record(OPENED)
+
+    real, trace, full = os.close, (tmp_path / "t.jsonl").stat().st_ino, set[int]()
+
+    def close(file: int) -> None:
+        closed = os.fstat(file).st_ino
+        real(file)
+        if closed == trace:
+            full.add(file)
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "close", close)
+    with capture_logs() as logs:
+        sink.close()
+        sink.close()
+    monkeypatch.undo()
+
+    assert full
+    assert sink.failed
+    assert [log["log_level"] for log in logs] == ["error"]
+    assert len(said) == 1
+    assert "No space left" in said[0]
+
+
 async def test_a_folder_that_cannot_be_made_does_not_stop_the_session(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     sink = TraceSink(tmp_path / "file" / "t.jsonl", session="s")
@@ -369,6 +400,15 @@ def test_no_session_id_leaves_the_folder(session: str, monkeypatch: pytest.Monke
     assert path.suffix == ".jsonl"
     assert len(path.name.encode()) < 255
     assert "\0" not in path.name
+
+
+def test_beside_a_trace_lies_that_of_another_session_and_in_a_pipe_both(tmp_path: Path) -> None:
+    path, pipe = tmp_path / "t.jsonl", tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert beside(path, "a/b") == tmp_path / "t-a%2Fb.jsonl"
+    path.touch()
+    assert beside(path, "s") == tmp_path / "t-s.jsonl"
+    assert beside(pipe, "s") == pipe
 
 
 def test_long_ids_that_begin_alike_have_files_of_their_own() -> None:
