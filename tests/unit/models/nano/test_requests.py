@@ -14,6 +14,7 @@ from tests.rig.nano.conversations import toolset
 from tests.rig.nano.lacking import cut
 from tests.rig.nano.natural import natural, newest
 from tests.rig.nano.numerals import in_words, spoken
+from tests.rig.nano.pairs import pair
 from tests.rig.nano.spelling import plain, token_texts
 from tests.rig.nano.tools import Tool, Value, families, give, offer
 from tests.rig.nano.turns import joined
@@ -223,3 +224,14 @@ def test_each_hole_of_a_request_is_a_parameter_of_the_tool() -> None:
     for family in [*families(), *natural(), *brought]:
         for text in family.asks:
             assert set(HOLE.findall(text)) <= family.parameters.keys(), text
+
+
+def test_of_two_numbers_each_has_its_unit_beside_it(values: Values) -> None:
+    r = Random(13)
+    seen = 0
+    for _ in range(400):
+        family = pair(values, r)
+        for text in family.asks:
+            assert text.count("{a}") == text.count("{b}") == 1
+            seen += " km" in text or " dollars" in text or " degrees" in text
+    assert seen > 50
