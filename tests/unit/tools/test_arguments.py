@@ -191,6 +191,8 @@ class Shade(enum.Enum):
         (Cat("cat"), {"default": {"kind": "cat", "lives": 9}}),
         (float("nan"), {}),
         ([1, float("inf")], {}),
+        ({"a": {"b": (1, -float("inf"))}}, {}),
+        ({"a": (1.5,)}, {"default": {"a": [1.5]}}),
         (object(), {}),
         (sys, {}),
         (b"\xff", {}),
@@ -285,6 +287,63 @@ def test_typed_dictionaries_of_either_module() -> None:
 
     assert json.dumps(schemas[0]).replace("Theirs", "Ours") == json.dumps(schemas[1])
     assert schemas[1]["$defs"]["Ours"]["required"] == ["x"]
+
+
+class Spot(typing.TypedDict):
+    name: Annotated[str, pydantic.Field(min_length=1)]
+    near: Annotated["list[Spot]", pydantic.Field(max_length=2)]
+    far: typing.NotRequired["tuple[Annotated[Ours, 1], ...]"]
+
+
+class Folder(typing.TypedDict):
+    files: "list[File]"
+
+
+class File(typing.TypedDict, total=False):
+    within: Folder
+
+
+def test_typed_dictionaries_may_stand_within_any_type_and_within_themselves() -> None:
+    def f(
+        spots: list[Spot], ways: dict[str, list[Spot | None]], to: Annotated[Spot, 1]
+    ) -> None: ...
+
+    defined = define(tool(trusted=True)(f))
+    named = {"$ref": "#/$defs/Spot"}
+    assert defined.parameters["properties"] == {
+        "spots": {"type": "array", "items": named},
+        "ways": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "array",
+                "items": {"anyOf": [named, {"type": "null"}]},
+            },
+        },
+        "to": named,
+    }
+    assert defined.parameters["$defs"]["Spot"]["properties"] == {
+        "name": {"type": "string", "minLength": 1},
+        "near": {"type": "array", "items": named, "maxItems": 2},
+        "far": {"type": "array", "items": {"$ref": "#/$defs/Ours"}},
+    }
+    assert defined.parameters["$defs"]["Spot"]["required"] == ["name", "near"]
+    spot = {"name": "a", "near": [{"name": "b", "near": []}], "far": ({"x": 1},)}
+    given = {"spots": [spot], "ways": {"x": [spot, None]}, "to": spot}
+    assert defined.build(given) == given
+    with pytest.raises(ValueError, match=r"to\.near\.0\.name"):
+        defined.build({**given, "to": {"name": "a", "near": [{"name": "", "near": []}]}})
+
+
+def test_typed_dictionaries_may_refer_to_each_other() -> None:
+    def f(file: File, folder: Folder) -> None: ...
+
+    defined = define(tool(trusted=True)(f))
+    assert {name: each["properties"] for name, each in defined.parameters["$defs"].items()} == {
+        "File": {"within": {"$ref": "#/$defs/Folder"}},
+        "Folder": {"files": {"type": "array", "items": {"$ref": "#/$defs/File"}}},
+    }
+    given = {"file": {"within": {"files": [{}]}}, "folder": {"files": [{}]}}
+    assert defined.build(given) == given
 
 
 def test_a_field_for_a_default_is_refused() -> None:
