@@ -22,14 +22,15 @@ from toolrun.tools.context import CallContext
 from toolrun.tools.hints import portable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pydantic import BaseModel
     from pydantic.json_schema import GenerateJsonSchema
 
     from toolrun.tools.callables import Kind
 
 _PLAIN = (str, int, float, bool, dict, list, Any, type(None))
 _NUMBERS = (int, float)
-# What pydantic raises where a type has no schema; its own errors are among them.
-_NO_SCHEMA = (RuntimeError, NameError, TypeError, ValueError)
 
 
 class Parameters(Struct, frozen=True):
@@ -166,14 +167,12 @@ def _said(metadata: Any) -> str | None:
 
 
 def _modelled(name: str, fields: dict[str, Any], text: str, context: str | None) -> Parameters:
-    import pydantic
-
-    safe = {f"p{number}": field for number, field in enumerate(fields.values())}
     try:
-        model = pydantic.create_model(name, __config__=pydantic.ConfigDict(extra="forbid"), **safe)
+        model = _model(name, fields.values())
         schema = model.model_json_schema(by_alias=True, schema_generator=_generator())
-    except _NO_SCHEMA as error:
-        culprit, why = _culprit(fields, error)
+    except Exception as error:
+        # Not only pydantic's: a type may make its schema itself.
+        culprit, why = _culprit(name, fields, error)
         raise ToolDefinitionError(
             f"tool {name}: parameter {culprit!r} has a type without a JSON Schema: {why}. Use "
             "str, numbers, bool, list, dict, Literal, Enum, a dataclass, TypedDict or pydantic "
@@ -185,6 +184,14 @@ def _modelled(name: str, fields: dict[str, Any], text: str, context: str | None)
         if not _is_finite(field.default):  # JSON has neither infinities nor NaN
             properties[key].pop("default", None)
     return Parameters(schema, text, _builder(model, fields), context)
+
+
+def _model(name: str, fields: Iterable[tuple[Any, Any]]) -> type[BaseModel]:
+    """A pydantic model of parameters, whose aliases are their names."""
+    import pydantic
+
+    safe: dict[str, Any] = {f"p{number}": field for number, field in enumerate(fields)}
+    return pydantic.create_model(name, __config__=pydantic.ConfigDict(extra="forbid"), **safe)
 
 
 def _builder(model: Any, fields: dict[str, Any]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -238,20 +245,21 @@ def _generator() -> type[GenerateJsonSchema]:
     return Quiet
 
 
-def _culprit(fields: dict[str, Any], error: Exception) -> tuple[str, str]:
-    """The first parameter whose type alone has no schema, and why it has none."""
-    import pydantic
-
-    for name, (hint, _) in fields.items():
+def _culprit(name: str, fields: dict[str, Any], error: Exception) -> tuple[str, str]:
+    """The first parameter that alone has no schema, and why: if none before it, then the last."""
+    *others, last = fields
+    for key in others:
         try:
-            pydantic.TypeAdapter(hint).json_schema(schema_generator=_generator())
-        except _NO_SCHEMA as own:
-            return name, _first_line(own)
-    return next(iter(fields), "?"), _first_line(error)
+            _model(name, [fields[key]]).model_json_schema(schema_generator=_generator())
+        except Exception as own:  # noqa: BLE001 - as that of all
+            return key, _first_line(own)
+    return last, _first_line(error)
 
 
 def _first_line(error: Exception) -> str:
-    line = next(iter(str(error).splitlines()), type(error).__name__)
+    lines = str(error).splitlines() or [type(error).__name__]
+    # Of pydantic's core: the first ones say only where.
+    line = lines[-1] if lines[0].endswith(":") else lines[0]
     return line.partition(". Set `arbitrary_types")[0].rstrip(".")
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import jsonschema
 import pytest
+from pydantic import Field
 
 from tests.unit.tools.box_tools import Point, add
 from toolrun import ToolDefinitionError, tool
@@ -244,6 +245,43 @@ def _nested() -> Callable[..., Any]:
 def test_what_cannot_be_a_tool_says_what_to_do(function: Any, said: str) -> None:
     with pytest.raises(ToolDefinitionError, match=said):
         define(function)
+
+
+class Silent:
+    """A type that makes its schema itself, or tries to."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        raise KeyError
+
+
+@pytest.mark.parametrize(
+    ("hint", "why"),
+    [
+        (type[int], "Cannot generate a JsonSchema for a class"),
+        (Thermometer, rf"Unable to generate pydantic-core schema for {Thermometer!r}"),
+        (
+            Annotated[int, Field(default_factory=int)],
+            "cannot specify both default and default_factory",
+        ),
+        (Annotated[str, Field(pattern="(")], "error: unclosed group"),
+        (Silent, "KeyError"),
+    ],
+    ids=["class", "opaque", "field", "pattern", "own"],
+)
+@pytest.mark.parametrize("place", ["alone", "first", "last"])
+def test_the_parameter_without_a_schema_is_named_and_why(hint: Any, why: str, place: str) -> None:
+    def f(x: int = 1, y: int = 2) -> None: ...
+
+    def alone(y: int = 2) -> None: ...
+
+    function, name = (alone, "y") if place == "alone" else (f, "x" if place == "first" else "y")
+    function.__annotations__[name] = hint
+    with pytest.raises(ToolDefinitionError) as raised:
+        parameters(function)
+
+    said = f"tool f: parameter {name!r} has a type without a JSON Schema: {why}. Use str, "
+    assert str(raised.value).startswith(said)
 
 
 @pytest.mark.parametrize("options", [{"timeout": 0}, {"timeout": -1.0}, {"max_output": 0}])
