@@ -65,7 +65,8 @@ TESTS: Final = (
     ),
     "tests/unit/otel",
 )
-CHOICE: Final = ("-m", "not vllm and not load and not alone", "-k", "not trio")
+CHOICE: Final = ("-m", "not vllm and not load and not alone", "-k", "not trio or test_threads")
+"""On asyncio alone, but for what speaks with either loop."""
 
 
 def main() -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from toolrun.tools.keywords import MAX_REFERENCES
-from toolrun.tools.plain import NotPlain, plain
+from toolrun.tools.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,8 +66,8 @@ def first_opinion(schema: Schema, rust: ModuleType) -> FirstOpinion | None:
         schema: a JSON Schema of draft 2020-12, or what ought to be one; JSON, in any case.
         rust: jsonschema-rs, as `library` finds it.
     """
-    # A version that cannot do this or that is no use, and no harm.
-    with contextlib.suppress(NotPlain, Exception):
+    # It is not plain; or a version that cannot do this or that is no use, and no harm.
+    with contextlib.suppress(Exception):
         found = plain(schema)
         if rust.meta.is_valid(schema):
             validator = rust.Draft202012Validator(

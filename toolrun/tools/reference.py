@@ -15,7 +15,7 @@ from msgspec import Struct
 from toolrun.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 
 class Reference(Struct, frozen=True):
@@ -40,7 +40,7 @@ class Reference(Struct, frozen=True):
         names = _names(file, self.where)
         first = self.qualname.partition(".")[0]
         if names and first not in names:
-            raise self._no_name(first, sorted(names))
+            raise self._no_name(first, names)
         return file
 
     def imported(self) -> Callable[..., Any]:
@@ -66,7 +66,7 @@ class Reference(Struct, frozen=True):
         found: Any = module
         for part in self.qualname.split("."):
             if not hasattr(found, part):
-                raise self._no_name(part, [name for name in dir(found) if name[0] != "_"])
+                raise self._no_name(part, dir(found))
             found = getattr(found, part)
         function: Callable[..., Any] = found
         return function
@@ -89,8 +89,9 @@ class Reference(Struct, frozen=True):
             raise ConfigError(f"{self.where}{self.module} has no .py file")
         return Path(spec.origin).resolve()
 
-    def _no_name(self, name: str, names: list[str]) -> ConfigError:
-        near = difflib.get_close_matches(name, names, n=1)
+    def _no_name(self, name: str, names: Iterable[str]) -> ConfigError:
+        offered = [each for each in names if each[0] != "_"]
+        near = difflib.get_close_matches(name, offered, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return ConfigError(f"{self.where}{self.module} has no {name!r}{hint}")
 

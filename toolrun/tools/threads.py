@@ -149,11 +149,10 @@ def _threads() -> anyio.CapacityLimiter:
 
 def poster() -> Callable[[Callable[[], Any]], Any]:
     """What calls a function on this loop from another thread; RuntimeError where it has ended."""
-    try:
-        library = sniffio.current_async_library()
-    except sniffio.AsyncLibraryNotFoundError:  # a callback of asyncio's, which is no task
-        library = "asyncio"
-    if library == "trio":
+    on_trio = False
+    with contextlib.suppress(sniffio.AsyncLibraryNotFoundError):  # asyncio's callbacks are no tasks
+        on_trio = sniffio.current_async_library() == "trio"
+    if on_trio:
         import trio
 
         return trio.lowlevel.current_trio_token().run_sync_soon

@@ -362,8 +362,15 @@ def test_no_more_references_are_followed_than_jsonschema_may(count: int) -> None
 
     assert said == outcome(schema, value, with_rust=False)
     assert ("too many alternatives" in said) is (count > 20_000)
-    assert opinion(schema).accepts(list(range(19_000)))
+    assert opinion(schema).accepts(list(range(19_999)))
     assert not opinion(schema).accepts(list(range(20_000)))
+
+
+def test_each_value_of_an_object_and_each_key_may_be_asked_about() -> None:
+    schema = {"propertyNames": {"$ref": "#/$defs/S"}, "$defs": {"S": {"type": "string"}}}
+
+    assert opinion(schema).accepts({str(n): n for n in range(9_999)})
+    assert not opinion(schema).accepts({str(n): n for n in range(10_000)})
 
 
 def test_references_that_stand_once_are_counted_once() -> None:

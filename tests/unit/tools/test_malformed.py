@@ -24,6 +24,8 @@ ENDS = Fault("truncated", "it ends before it is complete")
         r'"\u',
         r'"\u00e',
         r'"a\u00',
+        "1.",
+        "-1.5e+",
         "t",
         "[fals",
         "[nul",
@@ -49,6 +51,7 @@ def test_more_text_could_make_it_json(text: str) -> None:
         ("[true false", "Expecting ',' delimiter at character 6, near \"[true false\""),
         ("[1.x", "Expecting ',' delimiter at character 2, near \"[1.x\""),
         ("[1e+]", "Expecting ',' delimiter at character 2, near \"[1e+]\""),
+        ("[1,\u00a0", 'Expecting value at character 3, near "[1,\\u00a0"'),
         ("1 .5e", 'Extra data at character 2, near "1 .5e"'),
         (r'["\u00g', r'Invalid \uXXXX escape at character 3, near "[\"\\u00g"'),
         (

@@ -180,6 +180,7 @@ OBJECT = {"type": "object"}
     ("change", "said"),
     [
         ({"comand": ["p"]}, "unknown key 'comand'; did you mean 'command'"),
+        ({"name": None, "nmae": "t"}, "unknown key 'nmae'; did you mean 'name'"),
         ({"name": "a b"}, "key 'name': .*does not match"),
         ({"command": "rm -rf {x}"}, "key 'command': .*not of type 'array'.*never a shell's string"),
         ({"command": []}, "key 'command': "),

@@ -85,6 +85,14 @@ def test_an_end_that_was_cut_off_takes_a_part_of_a_secret_with_it() -> None:
     assert MASK.text('said ghp_"x', cut="tail") == f"said {SHOWN}"
     assert MASK.text("=ä\\42& was said", cut="head") == f"{SHOWN} was said"
     assert MASK.text("said ghp", cut="tail") == "said ghp"
+    assert MASK.text("said ggghp_", cut="tail") == f"said gg{SHOWN}"
+
+
+def test_a_secret_may_hold_bytes_that_are_no_text() -> None:
+    mask = Mask({"KEY": "sk-\udcff-0123"})  # as Python reads such a variable of the environment
+
+    assert mask.text("it is sk-\udcff-0123!") == "it is [secret KEY]!"
+    assert mask.text("it is sk-\\udcff-0123!") == "it is [secret KEY]!"
 
 
 @given(st.lists(st.integers(1, 9), max_size=30), st.text(max_size=5), st.text(max_size=5))
