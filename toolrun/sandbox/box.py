@@ -264,7 +264,9 @@ class Box:
     def _read_said(self) -> None:
         # Once a look: a job that finds this pipe could fill it for ever.
         if self._stderr is not None and (chunk := _read(self._stderr)) is not None:
-            if not chunk:
+            if not chunk:  # closed here as well: who waits for it would be woken without end
+                assert self._process.stderr is not None
+                self._process.stderr.close()
                 self._stderr = None
             self.said += chunk[: _SAID_BYTES - len(self.said)]
 

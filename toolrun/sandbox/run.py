@@ -215,11 +215,11 @@ class Run:
 
     def _look(self) -> None:
         self._box.look()
-        watched = set(self._box.descriptors())
-        for descriptor in watched - self._watched:
-            self._epoll.register(descriptor, select.EPOLLIN)
-        # Closed ones have left the set by themselves.
-        self._watched = watched
+        self._watched = set(self._box.descriptors())
+        for descriptor in self._watched:
+            # Closed ones have left the set by themselves; their numbers may be others' by now.
+            with contextlib.suppress(FileExistsError):
+                self._epoll.register(descriptor, select.EPOLLIN)
 
     def _drain(self, descriptor: int) -> bool:
         """Take one chunk; whether there may be more.
