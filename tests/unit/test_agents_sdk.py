@@ -9,9 +9,12 @@ import agents
 import pytest
 from agents import Agent, ModelSettings, Runner, set_tracing_disabled
 from agents.items import ToolCallItem
+from agents.tracing import GenerationSpanData, TracingProcessor
+from agents.tracing.provider import DefaultTraceProvider
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from structlog.testing import capture_logs
 
 from tests.integration.agent_tools import word_count
 from tests.rig.examples import examples
@@ -23,11 +26,14 @@ from toolrun import (
     OutputInvalid,
     Retries,
     Runtime,
+    Usage,
+    Warned,
     tool,
 )
 from toolrun.integrations.agents import ToolrunModel, ToolrunProvider, function_tools
 from toolrun.integrations.agents.items import to_items, to_messages
-from toolrun.transcript import from_openai, message_to_openai
+from toolrun.testing import ScriptedModel, call, say
+from toolrun.transcript import ToolMessage, from_openai, message_to_openai
 from toolrun.values import ToolCall
 
 if TYPE_CHECKING:
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.rig.mock import MockServer
+    from toolrun import Request
+    from toolrun.models.model import Observe
 
 CALL = Step("I need the weather.", tool_calls=(Call("get_weather", '{"city":"Paris"}'),))
 ANSWER = Step("The tool says.", "It is 20 degrees.")
@@ -302,6 +310,103 @@ async def test_an_output_type_is_asked_for_where_the_answer_does_not_fit(
     assert len(mock.bodies()) == 2
 
 
+def shaping(last: Any) -> ScriptedModel:
+    """A model that looks up the weather, tells it in words, and then as it was asked to."""
+
+    def says(request: Request) -> Any:
+        if request.response_format is not None:
+            return last
+        done = isinstance(request.messages[-1], ToolMessage)
+        return "It is 20 degrees." if done else call("get_weather", {"city": "Paris"})
+
+    return ScriptedModel(*[says] * 6)
+
+
+async def test_the_answer_in_words_is_said_once_more_as_a_value(*, streamed: bool) -> None:
+    set_tracing_disabled(True)
+    model = shaping(say('{"degrees": 20}', usage=Usage(10, 5)))
+    async with Runtime(model=model) as runtime:
+        asking = agent(runtime, get_weather, output_type=Weather)
+        result = await run(asking, streamed=streamed)
+
+    assert result.final_output == Weather(degrees=20)
+    assert [len(each.tools) for each in model.requests] == [1, 1, 0]
+    assert result.context_wrapper.usage.total_tokens == 15
+
+
+async def test_where_no_answer_comes_in_its_shape_the_run_fails_with_our_error(
+    *, streamed: bool
+) -> None:
+    set_tracing_disabled(True)
+    model = shaping(AssistantMessage(reasoning="Twenty, I think."))
+    async with Runtime(model=model, retries=Retries(attempts=1, first_wait=0.001)) as runtime:
+        asking = agent(runtime, get_weather, output_type=Weather)
+        with pytest.raises(MalformedOutput) as caught:
+            await run(asking, streamed=streamed)
+
+    assert not isinstance(caught.value, OutputInvalid)
+    assert caught.value.code == "analysis-only"
+
+
+class Slow(ScriptedModel):
+    """Warns of itself."""
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        if observe is not None:
+            observe(Warned("slow", "the server is slow"))
+        return await super().sample(request, observe)
+
+
+async def test_what_is_warned_of_is_in_the_log(*, streamed: bool) -> None:
+    set_tracing_disabled(True)
+    async with Runtime(model=Slow("Hello.")) as runtime:
+        with capture_logs() as logs:
+            result = await run(agent(runtime), streamed=streamed)
+
+    assert result.final_output == "Hello."
+    assert [(each["event"], each["code"]) for each in logs] == [("the server is slow", "slow")]
+
+
+class Spans(TracingProcessor):
+    """Keeps what the SDK's traces say of steps."""
+
+    def __init__(self) -> None:
+        self.steps: list[dict[str, Any]] = []
+
+    def on_span_end(self, span: Any) -> None:
+        if isinstance(span.span_data, GenerationSpanData):
+            self.steps.append(span.span_data.export())
+
+    def on_trace_start(self, trace: Any) -> None: ...
+    def on_trace_end(self, trace: Any) -> None: ...
+    def on_span_start(self, span: Any) -> None: ...
+    def shutdown(self) -> None: ...
+    def force_flush(self) -> None: ...
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["told", "kept"])
+async def test_what_was_said_is_in_the_traces_of_the_sdk_only_if_wanted(
+    monkeypatch: pytest.MonkeyPatch, *, streamed: bool, told: bool
+) -> None:
+    provider, spans = DefaultTraceProvider(), Spans()
+    provider.register_processor(spans)
+    monkeypatch.setattr("agents.tracing.setup.GLOBAL_TRACE_PROVIDER", provider)
+    config = agents.RunConfig(trace_include_sensitive_data=told)
+    model = ScriptedModel(say("It is a secret.", usage=Usage(10, 5)))
+    async with Runtime(model=model) as runtime:
+        if streamed:
+            result = Runner.run_streamed(agent(runtime), "Tell me.", run_config=config)
+            async for _ in result.stream_events():
+                pass
+        else:
+            await Runner.run(agent(runtime), "Tell me.", run_config=config)
+
+    [step] = spans.steps
+    assert step["usage"] == {"input_tokens": 10, "output_tokens": 5}
+    assert ("Tell me." in str(step["input"])) is told
+    assert ("It is a secret." in str(step["output"])) is told
+
+
 async def test_settings_reach_the_server(runtime: Runtime, mock: MockServer) -> None:
     mock.script(ANSWER)
     settings = ModelSettings(
@@ -329,6 +434,9 @@ async def test_a_provider_finds_models_by_name(runtime: Runtime, mock: MockServe
     await Runner.run(Agent(name="A", model="openai/gpt-oss-20b"), "Hello.", run_config=config)
 
     assert mock.bodies()[0]["model"] == "openai/gpt-oss-20b"
+    provider = ToolrunProvider(runtime)
+    assert provider.get_model("a") is provider.get_model("a")
+    assert provider.get_model("a") is not provider.get_model(None)
 
 
 @pytest.mark.parametrize(

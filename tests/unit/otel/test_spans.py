@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from msgspec import structs
 from opentelemetry import trace
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from opentelemetry.trace import SpanKind, StatusCode
@@ -17,13 +18,17 @@ from tests.unit.otel.collector import Collector, context_of, happened, is_in, sa
 from tests.unit.test_session import STATES, Reached, reach, until_sampled, watched
 from tests.unit.test_turn import TOOLS, call, sends, session
 from toolrun import Approve, Limits, Retries, Runtime, ServerStatus, Session, tool
+from toolrun.events import RequestSent, SessionOpened, Warned
 from toolrun.integrations.otel import OpenTelemetry
 from toolrun.journal import Journal
+from toolrun.testing import ScriptedModel
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from toolrun import AssistantMessage, Request
     from toolrun.decisions import Decision
+    from toolrun.models.model import Observe
     from toolrun.values import ToolCall
 
 
@@ -410,6 +415,69 @@ def test_a_turn_that_is_thrown_away_ends_its_spans(
 
     collector.assert_all_ended()
     assert caplog.records == []
+
+
+class Bare(ScriptedModel):
+    """Says nothing of its replies: no id, no tokens."""
+
+    async def sample(self, request: Request, observe: Observe | None = None) -> AssistantMessage:
+        return structs.replace(await super().sample(request, observe), response_id=None)
+
+
+async def test_what_a_model_does_not_say_of_a_step_is_in_no_attribute(collector: Collector) -> None:
+    async with Session(model=Bare("Hello."), sinks=[collector.sink(content=True)]) as chat:
+        await chat.ask("Hello!")
+
+    step = told(collector.one("chat"))
+    assert step["gen_ai.response.finish_reasons"] == ("stop",)
+    assert "Hello." in step["gen_ai.output.messages"]
+    assert [name for name in step if "usage" in name or name == "gen_ai.response.id"] == []
+    assert "gen_ai.usage.input_tokens" not in told(collector.one("invoke_agent"))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (ZeroDivisionError("a bug"), "ZeroDivisionError"),
+        (ExceptionGroup("two", [ValueError("a"), OSError("b")]), "ExceptionGroup"),
+    ],
+)
+async def test_an_error_of_no_server_is_named_by_its_type(
+    collector: Collector, error: Exception, kind: str
+) -> None:
+    async with Session(model=ScriptedModel(error), sinks=[collector.sink()]) as chat:
+        with pytest.raises(type(error)):
+            await chat.ask("Hello!")
+
+    collector.assert_all_ended()
+    for name in ("invoke_agent", "chat"):
+        assert told(collector.one(name))["error.type"] == kind
+
+
+async def test_what_is_warned_of_between_turns_is_in_no_span(collector: Collector) -> None:
+    async with Session(model=ScriptedModel("Hello."), sinks=[collector.sink()]) as chat:
+        await chat.ask("Hello!")
+        chat._journal.report(Warned("not-restored", "notes.txt"))
+
+    collector.assert_all_ended()
+    assert [each.events for each in collector.ended] == [(), ()]
+
+
+async def test_what_kind_of_server_answered_is_known_at_the_next_session(
+    collector: Collector,
+) -> None:
+    sink = collector.sink()
+    opened = SessionOpened("1", "2026-01-02", {"model": "m", "base_url": "http://o/v1"}, [])
+    for name in ("first", "second"):
+        journal = Journal(name, [sink])
+        await journal.record(opened)
+        with journal.within("turn"), journal.within("step"):
+            journal.observe(RequestSent("d", 1, [], "ollama 0.12.3"))
+
+    turns = [told(each)["gen_ai.provider.name"] for each in collector.named("invoke_agent")]
+    assert turns == ["vllm", "ollama"]
+    steps = [told(each)["gen_ai.provider.name"] for each in collector.named("chat")]
+    assert steps == ["ollama", "ollama"]
 
 
 async def test_a_limited_turn_says_which_limit(mock: MockServer, collector: Collector) -> None:

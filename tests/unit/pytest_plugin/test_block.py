@@ -7,6 +7,7 @@ here the hook is called as CPython calls it.
 from __future__ import annotations
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -110,3 +111,25 @@ def test_what_a_loop_of_c_would_reach(
     name: str, args: tuple[Any, ...], kwargs: dict[str, Any], says: str
 ) -> None:
     assert _reached(name, args, kwargs) == says
+
+
+def test_a_loop_of_c_is_asked_before_it_reaches_anything() -> None:
+    loops = pytest.importorskip("uvloop").Loop
+    loop: Any = object()  # one that is open would stay so for the life of this process
+    with blocked() as block, ThreadPoolExecutor(1, thread_name_prefix="fetcher") as pool:
+        with pytest.raises(NetworkBlocked, match=r"connect to 10\.0\.0\.1:80"):
+            loops.create_connection(loop, object, "10.0.0.1", 80)
+        looked_up = pool.submit(loops.getaddrinfo, loop, "example.invalid", 80)
+        assert isinstance(looked_up.exception(), NetworkBlocked)
+        assert block.attempts[1:] == ["thread fetcher_0: look up example.invalid"]
+        loops.create_connection(loop, object, sock=object()).close()  # reaches nobody
+    loops.getaddrinfo(loop, "example.invalid", 80).close()
+    assert len(block.attempts) == 2
+
+
+def test_where_libraries_alone_run_the_thread_is_named() -> None:
+    with blocked() as block, ThreadPoolExecutor(1, thread_name_prefix="fetcher") as pool:
+        error = pool.submit(socket.gethostbyname, "example.invalid").exception()
+
+    assert isinstance(error, NetworkBlocked)
+    assert block.attempts == ["thread fetcher_0: look up example.invalid"]

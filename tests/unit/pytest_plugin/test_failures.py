@@ -98,6 +98,40 @@ async def test_it():
     assert "ExceptionGroup" not in shown
 
 
+def test_a_difference_that_no_trace_of_the_test_has_is_shown_too(project: Project) -> None:
+    """Of a replay that the test made itself."""
+    path = project.trace("paris.jsonl")
+    path.write_bytes(path.read_bytes().replace(b"How warm is", b"How cold is", 1))
+    project.test(
+        """
+import anyio
+
+def test_it():
+    anyio.run(replay_trace, "paris.jsonl")
+"""
+    )
+    shown = failure(project.run())
+
+    assert "    user       How cold is Paris?" in shown
+    assert "The trace:" not in shown
+    assert "The test itself ended with" not in shown
+
+
+def test_errors_that_come_of_each_other_are_no_endless_search(project: Project) -> None:
+    project.test(
+        """
+def test_it():
+    first, second = LookupError("first"), LookupError("second")
+    second.__context__, first.__cause__ = first, second
+    raise first
+"""
+    )
+    result = project.run()
+
+    assert outcomes(result) == {"failed": 1}
+    result.stdout.fnmatch_lines(["*LookupError: first*"])
+
+
 def test_an_assertion_of_ours_shows_what_was_said(project: Project) -> None:
     project.test(
         """

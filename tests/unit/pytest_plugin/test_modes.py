@@ -117,6 +117,8 @@ def test_the_mode_and_the_folder_may_be_settings(
     assert project.files() == {"kept/here/traces/paris.jsonl"}
     assert outcomes(project.run("--trace-mode=replay")) == {"passed": 1}
 
+
+def test_a_mode_that_there_is_not_is_refused(project: Project, pytester: pytest.Pytester) -> None:
     pytester.makeini("[pytest]\ntoolrun_trace_mode = rewind\n")
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind
 
-from toolrun.events import ApprovalDecided, ApprovalRequested, ToolCallFinished, ToolCallStarted
+from toolrun.events import ApprovalRequested, ToolCallFinished, ToolCallStarted
 from toolrun.integrations.otel import names
 from toolrun.integrations.otel.opened import Open, error_type, headers, is_cancellation
 from toolrun.scopes import carried
 from toolrun.values import Usage
 
 if TYPE_CHECKING:
-    from toolrun.events import AssistantMessage, RequestSent, StepFinished, TurnFinished
+    from toolrun.events import (
+        ApprovalDecided,
+        AssistantMessage,
+        RequestSent,
+        StepFinished,
+        TurnFinished,
+    )
     from toolrun.integrations.otel.opened import Attributes
 
 
@@ -201,7 +207,7 @@ class OpenCall(Open):
                 self._finished(event)
             case ApprovalRequested():
                 self.span.add_event("toolrun.approval.requested")
-            case ApprovalDecided():
+            case _:
                 said = {names.DECISION: event.decision}
                 self.span.add_event("toolrun.approval.decided", said)
 
