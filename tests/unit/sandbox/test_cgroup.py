@@ -26,10 +26,10 @@ sys.stdin.readline()
 for _ in range(int(sys.argv[1])):
     if os.fork() == 0:
         held = b"x" * (int(sys.argv[2]) << 20)
-        time.sleep(20)
+        time.sleep(60)
         os._exit(0)
 print("forked", flush=True)
-time.sleep(20)
+time.sleep(60)
 """
 KERNEL = """
 import os, sys, time
@@ -38,7 +38,7 @@ file = os.memfd_create("held")
 for _ in range(int(sys.argv[2])):
     os.write(file, bytes(1 << 20))
 print("forked", flush=True)
-time.sleep(20)
+time.sleep(60)
 """
 
 
@@ -98,7 +98,7 @@ async def killed(process: subprocess.Popen[bytes], group: cgroup.Group) -> bool:
     assert process.stdin is not None
     process.stdin.write(b"go\n")
     process.stdin.flush()
-    for _ in range(150):
+    for _ in range(1_500):
         if group.has_killed():
             return True
         try:
@@ -285,6 +285,25 @@ def test_a_mount_that_does_not_show_this_group(tmp_path: Path) -> None:
     (tmp_path / "cg").mkdir()
 
     assert cgroup.find(proc) is None
+
+
+def test_what_is_written_for_each_version() -> None:
+    for version, limit, events in (
+        (1, "memory.limit_in_bytes", "memory.oom_control"),
+        (2, "memory.max", "memory.events"),
+    ):
+        files, counts = cgroup._files(version, 7)
+        assert files[0] == (limit, "7", True)
+        assert counts == events
+
+
+def test_where_there_is_no_place_nothing_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cgroup, "find", lambda _: None)
+    cgroup.place.cache_clear()
+    try:
+        assert cgroup.hold(1 << 30, os.getpid()) is None
+    finally:
+        cgroup.place.cache_clear()
 
 
 def test_no_control_groups(tmp_path: Path) -> None:

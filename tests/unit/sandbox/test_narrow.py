@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from toolrun.errors import ConfigError
 from toolrun.sandbox import Profile, load_profile, profile
-from toolrun.sandbox.narrow import narrow
+from toolrun.sandbox.narrow import narrow, shown
 from toolrun.sandbox.resolve import resolve
 
 if TYPE_CHECKING:
@@ -213,6 +213,10 @@ def test_hosts_are_the_same_in_capitals() -> None:
 
     narrowed = narrow(base, {"hosts": ["B.Example.ORG:443", "a.example.org:443"]}, source="test")
     assert narrowed.hosts == ("a.example.org:443", "b.example.org:443")
+
+
+def test_a_table_is_told_as_it_stands_in_a_file() -> None:
+    assert shown({"A": "b", "numbers": [1, 2.0]}) == '{ A = "b", numbers = [1, 2] }'
 
 
 def test_variables_are_added_and_replaced() -> None:

@@ -109,3 +109,16 @@ async def test_a_writable_workspace_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="writable"):
             async with sandbox.start(["true"]):
                 raise AssertionError
+
+
+@pytest.mark.anyio
+async def test_what_a_program_prints_for_nobody_is_dropped() -> None:
+    async with (
+        Sandbox(load_profile("pure")) as sandbox,
+        sandbox.start(["sh", "-c", "read line; echo printed; exit 3"]) as process,
+    ):
+        await process.stdout.aclose()
+        await process.stdin.send(b"go\n")
+        assert await process.wait() == 3
+        with pytest.raises(anyio.EndOfStream):
+            await process.stdout.receive()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import site
 import sys
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 
 from toolrun.errors import ConfigError
 from toolrun.sandbox import Job, Sandbox, load_profile
-from toolrun.sandbox.bubblewrap.arguments import Descriptors, arguments
+from toolrun.sandbox.bubblewrap import proc
+from toolrun.sandbox.bubblewrap.arguments import Descriptors, arguments, program
 from toolrun.sandbox.hidden import Mask
 from toolrun.sandbox.order import Order
 from toolrun.sandbox.view import (
@@ -101,6 +104,59 @@ def test_the_runtime_covers_what_this_process_imports_from() -> None:
     assert "toolrun" in {path.rpartition("/")[2] for path in shown.folders} or within(
         sys.modules["toolrun"].__file__ or "", shown.folders
     )
+
+
+def fresh() -> Runtime:
+    """As a process finds it that has just begun."""
+    runtime.cache_clear()
+    try:
+        return runtime()
+    finally:
+        runtime.cache_clear()
+
+
+def test_of_an_image_s_own_python_its_libraries_are_shown_and_not_all_beside(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "base_prefix", "/usr/local")
+    shown = fresh()
+
+    assert "/usr/local/lib" in shown.folders
+    assert "/usr/local" not in shown.folders
+    assert within(shown.interpreter, (*shown.folders, *SYSTEM_FOLDERS))
+
+
+def test_packages_that_the_user_installed_are_shown_where_this_process_uses_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for enabled in (True, False):
+        monkeypatch.setattr(site, "ENABLE_USER_SITE", enabled)
+        monkeypatch.setattr(site, "getusersitepackages", lambda: str(tmp_path))
+        monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+
+        assert (str(tmp_path) in fresh().path) is enabled
+
+
+def test_the_distribution_s_bubblewrap_comes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    program.cache_clear()
+    monkeypatch.setattr(os, "access", lambda path, _: path == "/usr/bin/bwrap")
+    try:
+        assert program() == "/usr/bin/bwrap"
+    finally:
+        program.cache_clear()
+
+
+def test_folders_of_proc_are_covered_by_empty_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proc, "_FOLDERS", ("fs", "not-there"))
+    proc.hidden.cache_clear()
+    try:
+        covered = proc.hidden()
+    finally:
+        proc.hidden.cache_clear()
+    at = covered.index("/proc/fs")
+    assert covered[at - 1] == "--tmpfs"
+    assert covered[at + 1 : at + 3] == ("--remount-ro", "/proc/fs")
+    assert "/proc/not-there" not in covered
 
 
 def test_outermost() -> None:

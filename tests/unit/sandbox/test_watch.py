@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 import pytest
 
@@ -43,6 +45,10 @@ async def test_what_they_do_not_share_counts_for_each(anyio_backend: str) -> Non
         done = await box.run(code.replace("sleep(0.5)", "sleep(5)"), timeout=20)
 
     assert done.status == "memory_limit"
+
+
+def test_what_a_box_writes_to_the_hosts_own_folders_is_not_its() -> None:
+    assert watch.written(os.getpid()) == (0, 0)
 
 
 def test_a_process_that_is_gone_takes_nothing() -> None:
