@@ -444,3 +444,56 @@ async def test_a_proof_without_ids_is_asked_of_the_server_that_sampled_too(yard:
         await yard.fleet.prove("m", message, message)
         after = {url: fake.proved for url, fake in yard.fakes.items()}
         assert [url for url in URLS if after[url] > before[url]] == [message.content]
+
+
+async def test_of_the_steps_long_ago_any_server_is_asked_for_a_proof(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("toolrun.models.fleet._PROVED", 2)
+    said = []
+    for url in URLS[:3]:
+        avoid = tuple(other for other in URLS if other != url)
+        request = Request("m", (), session="s", avoid=avoid)
+        said.append(await yard.fleet.sample(request))
+    assert [message.content for message in said] == list(URLS[:3])
+    assert list(yard.fleet._sampled_by) == [message.response_id for message in said[1:]]
+    for message in said:
+        assert (await yard.fleet.prove("m", message, message)).found
+
+
+async def test_a_way_that_gives_no_proof_says_so(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Fake, "prove")
+    message = await yard.fleet.sample(Request("m", (), session="s"))
+    with pytest.raises(ServerError, match="gives no proof"):
+        await yard.fleet.prove("m", message, message)
+
+
+async def test_an_error_of_the_only_server_is_its_own() -> None:
+    yard = Yard(["http://a/v1"])
+    yard.fakes["http://a/v1"].error = ServerStatus("it broke", 500)
+    failed = await yard.fails("s")
+    assert (failed.elsewhere, str(failed)) == (False, "it broke")
+
+
+async def test_names_that_somebody_makes_up_fill_no_memory(yard: Yard) -> None:
+    home = await yard.step("s")
+    replica = next(each for each in yard.fleet._members if each.url == home)
+    yard.fakes[home].error = ModelNotFound("no such model")
+    for number in range(200):
+        with pytest.raises(ModelNotFound):
+            await yard.fleet.sample(Request(f"model-{number}", (), session="s"))
+    assert 0 < len(replica._lacks) <= 65
+    assert (await yard.fails("s")).elsewhere
+    assert await yard.step("s") != home, "the last one is still known to be lacking"
+
+
+async def test_what_was_left_open_is_closed_with_its_server(yard: Yard) -> None:
+    home = await yard.step("s")
+    replica = next(each for each in yard.fleet._members if each.url == home)
+    left = Fake("left")
+    replica._left.append(left)
+    await replica.aclose()
+    assert left.closed
+    assert yard.fakes[home].closed

@@ -137,3 +137,46 @@ async def test_a_server_that_is_away_is_not_taken_for_another_kind() -> None:
         await door.aclose()
 
     assert caught.value.status == 502
+
+
+@pytest.mark.parametrize(
+    ("header", "path", "dialect"),
+    [
+        ("x-litellm-version: 1.80.5", "/version", dialects.litellm("1.80.5")),
+        ("server: llama.cpp", "/version", dialects.llama_cpp()),
+        ("x-litellm-version: 1.80.5", "/v1/models", dialects.litellm("1.80.5")),
+        ("server: uvicorn", "/version", GENERIC),
+    ],
+)
+async def test_a_server_is_known_by_a_header_whatever_it_answers(
+    header: str, path: str, dialect: Dialect
+) -> None:
+    def answer(request: raw_server.Received) -> bytes:
+        said = f"{header}\r\n" if request.target == path else ""
+        return raw_server.whole(b"no", status="404 Not Found", headers=said)
+
+    async with raw_server.server(answer) as port:
+        assert await found(f"http://127.0.0.1:{port}/v1") == dialect
+
+
+async def test_whoever_asks_meanwhile_waits_for_the_same_answer() -> None:
+    seen: list[raw_server.Received] = []
+    dialect: list[Dialect] = []
+
+    def answer(_: raw_server.Received) -> bytes:
+        return raw_server.whole(b'{"version": "0.32.0"}')
+
+    async with raw_server.server(answer, seen=seen) as port:
+        door = Door(f"http://127.0.0.1:{port}/v1", timeouts=raw_server.TIMES)
+        asked = probe.AskedDialect(door, None)
+
+        async def ask() -> None:
+            dialect.append(await asked.get())
+
+        async with anyio.create_task_group() as group:
+            for _ in range(5):
+                group.start_soon(ask)
+        await door.aclose()
+
+    assert dialect == [dialects.vllm("0.32.0")] * 5
+    assert [each.target for each in seen] == ["/version"]

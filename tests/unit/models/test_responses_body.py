@@ -125,6 +125,23 @@ def test_a_preamble_goes_to_a_vllm_on_its_own_channel() -> None:
     assert sent(asked(PREAMBLE))["input"] == ""
 
 
+def test_a_message_that_is_only_calls_or_thoughts_is_just_that_on_its_channels() -> None:
+    bare = AssistantMessage(tool_calls=(ToolCall("c", "f", "{}"),))
+    thought_only = AssistantMessage(reasoning="Hm.")
+    messages = [*PREAMBLE, bare, ToolMessage("c", "f", "2"), thought_only]
+
+    said = sent(asked(messages, nudge="Go on."))["previous_input_messages"]
+
+    assert [each.get("channel") for each in said[-3:]] == ["commentary", "commentary", "analysis"]
+    assert said[-3]["recipient"] == "functions.f"
+    assert said[-1]["content"] == "Hm."
+
+
+@pytest.mark.parametrize("choice", ["required", {"type": "web_search_preview"}])
+def test_a_choice_that_is_no_function_goes_out_as_it_is(choice: Any) -> None:
+    assert sent(asked(MESSAGES[:1], tools=[TOOL], tool_choice=choice))["tool_choice"] == choice
+
+
 def test_to_an_older_vllm_a_preamble_goes_before_the_reasoning_that_it_would_wipe() -> None:
     assert sent(asked(PREAMBLE), OLD_VLLM)["input"][3:5] == [
         said("assistant", "I look."),

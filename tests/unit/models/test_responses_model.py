@@ -22,17 +22,21 @@ from toolrun import (
     ResponsesModel,
     ServerError,
     ServerStatus,
+    ServerToolCalled,
+    StepFinished,
+    TextDelta,
     ToolCall,
     ToolMessage,
     Warned,
 )
 from toolrun.events import UserMessage
 from toolrun.models.dialects import Dialect, vllm
+from toolrun.models.proof import ANALYSIS_HEADER, END
 from toolrun.models.responses_body import encode_body
 from toolrun.transcript import reasoning_kept_from
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable
 
 VLLM = vllm("0.32.0")
 ASKED: list[Message] = [UserMessage("Go.")]
@@ -303,3 +307,123 @@ async def test_what_another_server_has_stored_is_not_followed() -> None:
     assert followed == [None, "resp_1", None]
     assert [body.get("previous_response_id") for body in posts(seen_b)[2:]] == [None, "resp_3"]
     assert not [event for event in told if isinstance(event, Warned)]
+
+
+def streamed(*events: dict[str, Any], end: bytes = b"") -> bytes:
+    body = b"".join(b"data: " + json.dumps(each).encode() + b"\n\n" for each in events)
+    return whole(body + end, headers="content-type: text/event-stream\r\n")
+
+
+ANSWER: dict[str, Any] = {"type": "message", "content": [{"type": "output_text", "text": "Done."}]}
+COMPLETED: dict[str, Any] = {
+    "type": "response.completed",
+    "response": {"id": "resp_1", "status": "completed", "output": [ANSWER]},
+}
+PIECE: dict[str, Any] = {"type": "response.output_text.delta", "delta": "Done."}
+
+
+@pytest.mark.parametrize("ended", [True, False], ids=["whole", "without the last line feed"])
+async def test_a_stream_is_a_message_and_its_pieces(*, ended: bool) -> None:
+    def answer(_: Received) -> bytes:
+        if ended:
+            return streamed(PIECE, COMPLETED, end=b"data: [DONE]\n\n")
+        return streamed(PIECE, end=b"data: " + json.dumps(COMPLETED).encode())
+
+    told: list[Event] = []
+    async with model(answer, []) as made:
+        message = await made.sample(request([*ASKED], {}, stream=True), told.append)
+
+    assert (message.content, message.response_id) == ("Done.", "resp_1")
+    assert [event.text for event in told if isinstance(event, TextDelta)] == ["Done."]
+    [finished] = [event for event in told if isinstance(event, StepFinished)]
+    assert finished.first_token is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "said"),
+    [
+        (whole(b"<html>"), "malformed-reply", "/v1: "),
+        (whole(b'{"status": "queued", "output": []}'), "broken-stream", "background"),
+        (streamed(PIECE), "broken-stream", "/v1: "),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{", "", "/v1: "),
+    ],
+    ids=["html", "background", "no end", "cut off"],
+)
+async def test_what_is_no_reply_is_an_error_that_names_its_server(
+    body: bytes, code: str, said: str
+) -> None:
+    async def once(_: Received) -> AsyncGenerator[bytes, None]:
+        yield body
+
+    async with server(once) as port:
+        made = ResponsesModel(f"http://127.0.0.1:{port}/v1", timeouts=TIMES, dialect=VLLM)
+        with pytest.raises(MalformedOutput) as caught:
+            await made.sample(request([*ASKED], {}, stream="event-stream" in str(body)))
+        await made.aclose()
+
+    assert str(caught.value).count("http://127.0.0.1") == 1
+    assert said in str(caught.value)
+    assert code in ("", caught.value.code)
+
+
+async def test_a_search_of_the_servers_is_told_of_where_the_reply_came_whole() -> None:
+    search = {"type": "web_search_call", "id": "ws", "status": "completed"}
+    body = json.dumps({"id": "r", "status": "completed", "output": [search, ANSWER]}).encode()
+    told: list[Event] = []
+    async with model(lambda _: whole(body), []) as made:
+        message = await made.sample(request([*ASKED], {}), told.append)
+
+    assert message.content == "Done."
+    assert [event.kind for event in told if isinstance(event, ServerToolCalled)] == [
+        "web_search_call"
+    ]
+
+
+async def test_a_step_that_was_asked_about_is_proved_as_long_as_it_is_remembered() -> None:
+    rendered = [1, *ANALYSIS_HEADER, 7, 8, 9, END]
+
+    def answer(received: Received) -> bytes:
+        if received.target.endswith("/tokenize"):
+            return whole(b'{"tokens": [7, 8, 9]}')
+        if received.target.endswith("/render"):
+            return whole(json.dumps({"token_ids": rendered}).encode())
+        return reply(len(posts(seen)), prompt=len(rendered))
+
+    seen: list[Received] = []
+    asked = {"extra": {"return_token_ids": True}}
+    async with model(answer, seen) as made:
+        first, second = await steps(made, 2, [], **asked)
+        proof = await made.prove("m", first, second)
+        assert (proof.found, proof.tokens, proof.prompt_tokens) == (True, 3, len(rendered))
+        for _ in range(64):
+            await made.sample(request([*ASKED], {}, **asked))
+        with pytest.raises(ServerError, match="within 64 steps"):
+            await made.prove("m", first, second)
+
+
+async def test_a_refusal_is_no_sign_that_the_store_does_not_work() -> None:
+    seen, busy = list[Received](), refused(503, "busy")
+    async with model(storing(seen, post2=busy), seen, store=True) as made:
+        cache: dict[str, Any] = {}
+        first = await made.sample(request([*ASKED], cache))
+        later = request(after([*ASKED], first), cache)
+        with pytest.raises(ServerStatus) as caught:
+            await made.sample(later)
+        await made.sample(later)
+
+    assert caught.value.status == 503
+    assert [body.get("previous_response_id") for body in posts(seen)] == [None, "resp_1", "resp_1"]
+
+
+async def test_where_nobody_listens_a_lost_store_is_done_without_all_the_same() -> None:
+    for lost in (GONE, reply(2, prompt=90)):
+        seen = list[Received]()
+        async with model(storing(seen, post2=lost), seen, store=True) as made:
+            cache: dict[str, Any] = {}
+            first = await made.sample(request([*ASKED], cache))
+            later = request(after([*ASKED], first), cache)
+            if lost is not GONE:
+                with pytest.raises(MalformedOutput):
+                    await made.sample(later)
+            assert (await made.sample(later)).response_id in ("resp_3", "resp_4")
+        assert [body["store"] for body in posts(seen)] == [True, True, False]

@@ -160,3 +160,12 @@ def test_a_refusal_is_what_was_said() -> None:
     refused = {"type": "message", "content": [{"type": "refusal", "refusal": "No."}]}
 
     assert read({"output": [refused]}).content == "No."
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, None), ("Hi.", "Hi."), ([], None), ([{"type": "output_text", "text": "Hi."}], "Hi.")],
+)
+def test_what_an_item_says_may_be_a_text_parts_or_nothing(content: Any, said: str | None) -> None:
+    assert read({"output": [{"type": "message", "content": content}]}).content == said
+    assert read({"output": [{"type": "reasoning", "content": content}]}).reasoning == said

@@ -184,6 +184,32 @@ def test_a_call_that_was_cut_off_is_compared_with_nothing() -> None:
     assert (message.finish_reason, message.tool_calls[0].arguments) == ("length", '{"x')
 
 
+def test_pieces_and_items_that_say_nothing_are_passed_over() -> None:
+    search = {"type": "web_search_call", "id": "ws", "status": "completed"}
+    told: list[Event] = []
+    message = fed(
+        {"type": "response.output_text.delta", "delta": ""},
+        {"type": "response.output_text.delta", "delta": {"of": "sheep"}},
+        {"type": "response.function_call_arguments.delta", "delta": None},
+        {"type": "response.output_item.added"},
+        {"type": "response.output_item.done"},
+        {"type": "response.output_item.done", "output_index": 0, "item": search},
+        {"type": "response.completed", "response": {"output": [search, CALL]}},
+        told=told,
+    )
+
+    assert message.tool_calls == (ToolCall("a", "f", "{}"),)
+    assert told == [ServerToolCalled("ws", "web_search_call", "completed")]
+
+
+def test_a_search_that_only_the_last_event_has_is_told_of() -> None:
+    search = {"type": "web_search_call", "id": "ws", "status": "completed"}
+    told: list[Event] = []
+    fed({"type": "response.completed", "response": {"output": [search, CALL]}}, told=told)
+
+    assert told == [ServerToolCalled("ws", "web_search_call", "completed")]
+
+
 def test_the_last_event_ends_the_reading() -> None:
     """A server may leave the connection open behind it."""
     reader = ResponseReader(None)

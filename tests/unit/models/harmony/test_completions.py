@@ -28,7 +28,7 @@ from toolrun.models.harmony.completions import MAX_TOKENS
 from toolrun.models.harmony.tokens import CALL, RETURN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
 MODELS = {"data": [{"id": "m", "max_model_len": 100}, {"id": "unsaid"}]}
 ASKED = TokenRequest([1, 2, 3], stop=(RETURN, CALL), model="m")
@@ -64,7 +64,10 @@ def answers(
 
 
 async def sample(
-    answer: Callable[[Received], bytes], asked: TokenRequest = ASKED, *, streamed: bool = False
+    answer: Callable[[Received], bytes | AsyncGenerator[bytes, None]],
+    asked: TokenRequest = ASKED,
+    *,
+    streamed: bool = False,
 ) -> tuple[Sampled, dict[str, Any], list[Sequence[int]]]:
     """What was sampled, the body that was sent, and the ids as they came."""
     seen: list[Received] = []
@@ -183,6 +186,41 @@ async def test_what_is_no_whole_stream_is_an_error_as_chat_completions_has_it(
     with pytest.raises(ServerError) as caught:
         await sample(answers(stream, kind="text/event-stream"), streamed=True)
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize("last", ["data: [DONE]", f"data: {json.dumps(reply())}"])
+async def test_the_end_of_a_stream_may_lack_its_line_feed(last: str) -> None:
+    chunks = [reply()] if "DONE" in last else [{"choices": [{"token_ids": [6]}]}]
+    body = events(*chunks, done=False) + last.encode()
+    sampled, _, told = await sample(answers(body, kind="text/event-stream"), streamed=True)
+
+    assert sampled.tokens == ((7, RETURN) if "DONE" in last else (6, 7, RETURN))
+    assert [each for ids in told for each in ids] == list(sampled.tokens)
+
+
+async def test_a_server_that_breaks_off_is_named_once() -> None:
+    async def cut() -> AsyncGenerator[bytes, None]:
+        yield b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\nconnection: close\r\n\r\n{"
+
+    def answer(received: Received) -> bytes | AsyncGenerator[bytes, None]:
+        listed = received.target.endswith("/models")
+        return http(json.dumps(MODELS).encode()) if listed else cut()
+
+    with pytest.raises(MalformedOutput) as caught:
+        await sample(answer)
+    assert str(caught.value).count("http://127.0.0.1") == 1
+
+
+async def test_a_server_that_lists_no_models_is_sampled_from_within_a_bound() -> None:
+    def answer(received: Received) -> bytes:
+        if received.target.endswith("/models"):
+            return http(b"{}", status=404)
+        return answers(reply())(received)
+
+    sampled, body, _ = await sample(answer)
+
+    assert sampled.tokens == (7, RETURN)
+    assert body["max_tokens"] == 8192
 
 
 async def test_a_wrong_name_is_answered_with_the_right_ones() -> None:
