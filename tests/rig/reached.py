@@ -1,7 +1,8 @@
 """Does each room below the command line have its branches reached by the tests?
 
-Reads what `coverage json` wrote. A branch counts where a test's own process took it: what only a
-process that a test starts runs, or a box, is told by how that ends, and is not counted here.
+Reads what `coverage json` wrote. A branch counts where a test's own process took it, or one forked
+from it, as the scripts that prepare boxes are (`tests/unit/sandbox/forked.py`): what only a program
+that a test starts runs, or a box, is told by how that ends, and is not counted here.
 """
 
 from __future__ import annotations

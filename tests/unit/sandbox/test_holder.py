@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import shutil
 import sys
@@ -12,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.unit.sandbox.forked import Forked, script
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import load_profile
 from toolrun.sandbox.bubblewrap.privilege import Passage
-from toolrun.sandbox.layer import holder
+from toolrun.sandbox.layer import holder, mounts
 from toolrun.sandbox.layer.holder import Holder
 
 if TYPE_CHECKING:
@@ -120,11 +122,28 @@ async def test_one_that_does_not_answer_is_ended_and_told_of(
 
 
 def test_a_folder_of_somebody_elses_is_to_be_copied(mounting: Holder, tmp_path: Path) -> None:
-    theirs = Path("/usr")
-    if os.getuid() == 0:
-        os.chown(theirs := tmp_path, 7, 8)
-    owner = theirs.stat()
+    owner = tmp_path.stat()
+    assert mounting._unmapped(str(tmp_path)) == ""
 
-    assert mounting._unmapped(str(theirs)) == (
+    mounting._uid = owner.st_uid + 1
+    assert mounting._unmapped(str(tmp_path)) == (
         f"it belongs to user {owner.st_uid} and group {owner.st_gid}"
     )
+
+
+def test_the_script_says_where_layers_are_and_ends_with_its_requests() -> None:
+    answers, their_out = os.pipe()
+
+    def run() -> None:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(their_out, 1)
+        sys.stdin, sys.stdout = os.fdopen(0), os.fdopen(1, "w")
+        script(mounts.__file__)
+
+    forked = Forked(run, (their_out,))
+    os.close(their_out)
+    with os.fdopen(answers) as told:
+        said = told.read()
+
+    assert forked.wait() == 0
+    assert json.loads(said)["place"] in mounts.PLACES
