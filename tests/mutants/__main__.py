@@ -41,7 +41,16 @@ TESTS: Final = (
     ),
     *(
         f"tests/unit/sandbox/test_{name}.py"
-        for name in ("outcomes", "protocol", "protocol_fuzz", "run", "values", "watch", "sandbox")
+        for name in (
+            "job",
+            "outcomes",
+            "protocol",
+            "protocol_fuzz",
+            "run",
+            "values",
+            "watch",
+            "sandbox",
+        )
     ),
     *(
         f"tests/unit/test_{name}.py"

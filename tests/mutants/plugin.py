@@ -34,6 +34,7 @@ BUDGET: Final = 12.0
 """Seconds that the tests of one mutant took when they were measured, at most."""
 IN_BOXES: Final = {
     "toolrun/sandbox/inside/job.py": (
+        "tests/unit/sandbox/test_job.py",
         "tests/unit/sandbox/test_sandbox.py",
         "tests/unit/tools/test_generators.py",
         "tests/unit/tools/test_runners.py",

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 import sys
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -17,6 +18,7 @@ from msgspec import structs
 
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import load_profile
+from toolrun.sandbox import run as run_module
 from toolrun.sandbox.backend import Start
 from toolrun.sandbox.box import Box
 from toolrun.sandbox.run import Run
@@ -183,11 +185,12 @@ async def test_a_worker_that_lies_about_the_end_is_killed(word: str, before: str
     assert done.run.exit == KILLED
 
 
-async def test_a_worker_that_closes_the_pipe_is_killed_with_all_that_it_was() -> None:
-    done = await ran(BEGIN + RETURN + "end(out, err, result, tells)\ntime.sleep(60)")
+@pytest.mark.parametrize(("said", "returned"), [(RETURN, b'"7"'), ("", None)])
+async def test_a_worker_that_closes_the_pipe_is_killed(said: str, returned: Any) -> None:
+    done = await ran(BEGIN + said + "end(out, err, result, tells)\ntime.sleep(60)")
 
     assert (done.run.ended, done.run.exit) == (None, KILLED)
-    assert done.returned == b'"7"'
+    assert done.returned == returned
 
 
 async def test_a_worker_that_does_the_job_itself_ends_with_it() -> None:
@@ -250,6 +253,14 @@ async def test_what_does_not_finish_is_killed_at_its_time() -> None:
     assert done.run.ended == ("timeout", "did not finish within its time and was stopped")
     assert (done.run.exit, done.was_alive) == (None, False)
     assert bytes(done.run.stdout) == b"so far"
+
+
+async def test_a_job_has_all_of_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr(run_module, "time", stopped)
+    done = await ran(BEGIN + RETURN + END, seconds=0.5)
+
+    assert (done.run.ended, done.returned) == (None, b'"7"')
 
 
 async def test_what_has_returned_is_killed_where_its_worker_does_not_end_it() -> None:
