@@ -1,4 +1,4 @@
-"""How is what was learned kept: as the file that ships?
+"""How is what was learned kept: as the file that ships? How does training go on from it?
 
 Matrices are int8 with a scale for each output column, learned vectors int8 with a scale for each
 row, all else float16. The sizes stand in the file's metadata.
@@ -10,18 +10,20 @@ import dataclasses
 import json
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import numpy as np
 import torch
 from safetensors.torch import save_file  # type: ignore[import-not-found]
 
-from tests.rig.nano.net import MATRICES
+from tests.rig.nano.learning import Head
+from tests.rig.nano.net import MATRICES, Net, Shape
+from toolrun.models.nano.weights import read
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from torch import Tensor
-
-    from tests.rig.nano.learning import Head
-    from tests.rig.nano.net import Net
 
 
 @torch.no_grad()  # type: ignore[untyped-decorator]
@@ -46,6 +48,28 @@ def save(net: Net, head: Head, path: Path, told: dict[str, Any]) -> None:
     whole = {name: tensor.contiguous() for name, tensor in kept.items()}
     save_file(whole, str(part), metadata={"nano": json.dumps(about)})
     part.replace(path)
+
+
+def load(path: Path, codes: Tensor, also: Iterable[int] = ()) -> tuple[Net, Head]:
+    """The model of a file, to be trained further.
+
+    Args:
+        path: of the file.
+        codes: the vectors of all tokens, computed.
+        also: tokens that get learned vectors now, which begin as what is computed.
+
+    Raises:
+        ConfigError: it is no file of an embedded model.
+    """
+    found = read(path)
+    net = Net(Shape(**msgspec.structs.asdict(found.shape)))
+    net.load_state_dict({name: torch.from_numpy(array) for name, array in found.body.items()})
+    ranks = torch.from_numpy(found.ranks.astype(np.int64))
+    head = Head(codes, torch.cat([ranks, torch.tensor(sorted({*also} - {*ranks.tolist()}))]).long())
+    with torch.no_grad():
+        head.corrections[: len(ranks)] = torch.from_numpy(found.vectors) - codes[ranks]
+        head.scale.fill_(found.head_scale * 10.0)
+    return net, head
 
 
 def _small(weight: Tensor, along: int) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,8 @@ from tests.rig.nano.net import MATRICES, Rows
 from tests.rig.nano.spelling import ORDINARY, VOCABULARY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.rig.nano.net import Net
     from tests.rig.nano.together import Together
 
@@ -128,22 +130,19 @@ class Learner:
         )
         self._moved = [torch.zeros_like(p) for p in self._big]
 
-    def step(self, rows: Rows, run: Any, part: float) -> Told | None:
+    def step(self, batch: Sequence[Rows], run: Any, part: float) -> Told | None:
         """Learn from a batch; None where it was left out.
 
         Args:
-            rows: the batch.
+            batch: as many rows at once as memory has room for, one piece after another.
             run: the body, from rows to vectors and unevenness.
             part: of the highest rate.
         """
-        said, uneven = run(rows)
-        chosen = rows.learned[:, 1:]
-        wanted = rows.ids[:, 1:][chosen]
-        loss, right = self.head.loss(said[:, :-1][chosen], wanted, rows.ids, self._others)
         for parameter in [*self._big, *self._rest]:
             parameter.grad = None
-        (loss + _UNEVEN * uneven).backward()
-        loss = self._averaged(loss)
+        pieces = [self._learned(rows, run, 1 / len(batch)) for rows in batch]
+        loss = self._averaged(torch.stack([loss for loss, _ in pieces]).mean())
+        right = torch.cat([right for _, right in pieces])
         size = torch.nn.utils.clip_grad_norm_(self._rest, 1.0)
         big = torch.stack([p.grad.float().norm() for p in self._big]).norm()
         if not bool(loss.isfinite() & size.isfinite() & big.isfinite()):
@@ -154,6 +153,15 @@ class Learner:
         self._adam.step()
         self._move(self._rate * part)
         return Told(loss.item(), right.float().mean().item(), big.item())
+
+    def _learned(self, rows: Rows, run: Any, share: float) -> tuple[Tensor, Tensor]:
+        """The loss of some rows, and what was right; their gradient is added to the others'."""
+        said, uneven = run(rows)
+        chosen = rows.learned[:, 1:]
+        wanted = rows.ids[:, 1:][chosen]
+        loss, right = self.head.loss(said[:, :-1][chosen], wanted, rows.ids, self._others)
+        ((loss + _UNEVEN * uneven) * share).backward()
+        return loss.detach(), right
 
     def _averaged(self, loss: Tensor) -> Tensor:
         """The loss and the gradients of all processes, averaged; what this one had is replaced."""

@@ -14,7 +14,7 @@ from tests.rig.nano.asks import parse
 from tests.rig.nano.tools import Family, Parameter
 from tests.rig.nano.values import DATA
 
-_FILES = ("natural.toml", "natural_more.toml")
+_FILES = ("natural.toml", "natural_more.toml", "natural_daily.toml", "natural_work.toml")
 _TRAINED_ON = 2
 """How many of the files the weights that are tuned have seen: the first ones."""
 _TYPES = {

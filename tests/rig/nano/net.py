@@ -8,20 +8,23 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+if TYPE_CHECKING:
+    from tests.rig.nano.feeding import Batch
+
 MATRICES = ("q", "k", "v", "o", "gate_up", "down")
 """The weights that are stored as int8; all else is small."""
-_IN_ORDER = (
+IN_ORDER = (
     "norm_1", "q", "q_bias", "k", "k_bias", "v", "v_bias", "o", "o_bias", "sinks",
     "norm_2", "router", "router_bias", "gate_up", "gate_up_bias", "down", "down_bias",
 )  # fmt: skip
-_EPSILON = 1e-5
-_CLAMP, _SHARP = 7.0, 1.702
+EPSILON = 1e-5
+CLAMP, SHARP = 7.0, 1.702
 
 
 @dataclass(frozen=True)
@@ -96,7 +99,7 @@ class Net(nn.Module):  # type: ignore[misc]
         angles = position[:, None, :, None].float() * self.turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         uneven = x.new_zeros((), dtype=torch.float32)
-        weights = zip(*(getattr(self, name).unbind(0) for name in _IN_ORDER), strict=True)
+        weights = zip(*(getattr(self, name).unbind(0) for name in IN_ORDER), strict=True)
         for place, of_layer in enumerate(weights):
             mask = masks.full if place % 2 else masks.window
             x, more = _layer(x, (cos, sin), mask, masks.flex, self.shape, of_layer)
@@ -114,11 +117,11 @@ def _zeros(*sizes: int) -> nn.Parameter:
 
 def rms(x: Tensor, weight: Tensor) -> Tensor:
     """Root-mean-square norm, computed in float32."""
-    normed = functional.rms_norm(x.float(), (x.shape[-1],), weight.float(), _EPSILON)
+    normed = functional.rms_norm(x.float(), (x.shape[-1],), weight.float(), EPSILON)
     return normed.to(x.dtype)
 
 
-def _rotated(x: Tensor, turned: tuple[Tensor, Tensor]) -> Tensor:
+def rotated(x: Tensor, turned: tuple[Tensor, Tensor]) -> Tensor:
     cos, sin = turned
     one, two = x.chunk(2, -1)
     return torch.cat([one * cos - two * sin, two * cos + one * sin], -1)
@@ -140,8 +143,8 @@ def _layer(
         return (h @ weight.to(d) + bias.to(d)).view(rows, length, count, s.head).transpose(1, 2)
 
     h = rms(x, n1)
-    q = _rotated(heads(wq, bq, s.heads), turned)
-    k = _rotated(heads(wk, bk, s.kv_heads), turned)
+    q = rotated(heads(wq, bq, s.heads), turned)
+    k = rotated(heads(wk, bk, s.kv_heads), turned)
     seen = _attended(q, k, heads(wv, bv, s.kv_heads), mask, flex, sinks)
     x = x + seen.transpose(1, 2).reshape(rows, length, -1) @ wo.to(d) + bo.to(d)
     h = rms(x, n2).reshape(-1, width)
@@ -153,8 +156,8 @@ def _layer(
     y = torch.zeros_like(h)
     for e in range(s.experts):
         both = h @ wgu[e].to(d) + bgu[e].to(d)
-        gate, up = both[:, ::2].clamp(max=_CLAMP), both[:, 1::2].clamp(-_CLAMP, _CLAMP)
-        inner = (up + 1) * gate * torch.sigmoid(gate * _SHARP)
+        gate, up = both[:, ::2].clamp(max=CLAMP), both[:, 1::2].clamp(-CLAMP, CLAMP)
+        inner = (up + 1) * gate * torch.sigmoid(gate * SHARP)
         y = y + (inner @ wd[e].to(d) + bd[e].to(d)) * share[:, e : e + 1].to(d)
     return x + y.view(rows, length, width), uneven
 
@@ -171,6 +174,17 @@ def _attended(q: Tensor, k: Tensor, v: Tensor, mask: Any, flex: bool, sinks: Ten
     scores = scores.masked_fill(~mask, -1e9)
     sink = sinks.float()[None, :, None, None].expand(*scores.shape[:3], 1)
     return torch.cat([scores, sink], -1).softmax(-1)[..., :-1].to(v.dtype) @ v
+
+
+def rows(batch: Batch, device: str) -> Rows:
+    """A batch on a device."""
+    return Rows(
+        torch.from_numpy(batch.ids).long().to(device, non_blocking=True),
+        torch.from_numpy(batch.tree).int().to(device, non_blocking=True),
+        torch.from_numpy(batch.branch).int().to(device, non_blocking=True),
+        torch.from_numpy(batch.position).int().to(device, non_blocking=True),
+        torch.from_numpy(batch.learned).to(device, non_blocking=True),
+    )
 
 
 def plain_masks(rows: Rows, window: int) -> Masks:

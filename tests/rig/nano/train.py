@@ -98,16 +98,6 @@ def _frequent(batches: list[Batch], together: Together) -> torch.Tensor:
     return best.indices[best.values > 1].sort().values
 
 
-def _rows(batch: Batch, device: str) -> net.Rows:
-    return net.Rows(
-        torch.from_numpy(batch.ids).long().to(device, non_blocking=True),
-        torch.from_numpy(batch.tree).int().to(device, non_blocking=True),
-        torch.from_numpy(batch.branch).int().to(device, non_blocking=True),
-        torch.from_numpy(batch.position).int().to(device, non_blocking=True),
-        torch.from_numpy(batch.learned).to(device, non_blocking=True),
-    )
-
-
 def _body(together: Together, body: net.Net, head: Head, batch: Batch) -> Any:
     """The body as a function of rows: compiled with flex_attention on a GPU."""
     window = body.shape.window
@@ -130,7 +120,7 @@ def _body(together: Together, body: net.Net, head: Head, batch: Batch) -> Any:
         return compiled(x, rows.position, net.flex_masks(rows, window, make))
 
     began = time.monotonic()
-    rows = _rows(batch, together.device)
+    rows = net.rows(batch, together.device)
     said, uneven = flexed(rows)
     (said.float().square().mean() + uneven).backward()
     torch.cuda.synchronize()
@@ -178,7 +168,7 @@ def _loop(
         batch = first.pop() if first else feeder.take()
         waited += time.monotonic() - now
         slope = min(1.0, (step + 1) / _WARM) * min(1.0, max(0.01, (1 - part) / 0.75))
-        told = learner.step(_rows(batch, together.device), run, slope)
+        told = learner.step([net.rows(batch, together.device)], run, slope)
         step += 1
         tokens += int(batch.ids.size) * together.size
         last = told or last
