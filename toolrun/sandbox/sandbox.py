@@ -274,6 +274,8 @@ class Sandbox:
             Hears(on_output, changing, on_egress),
         )
         status, error = ended(run, seconds) or ("ok", None)
+        if status == "ok" and not run.reply.started:
+            status, error = "crash", "no box took it: each ended before"
         return Completed(
             status=status,
             exit=run.exit if status == "ok" else None,

@@ -71,10 +71,12 @@ async def test_a_job_that_no_box_takes_is_given_up(
         with monkeypatch.context() as patch:
             patch.setattr(Box, "send", refuse)
             done = await sandbox.call(job, timeout=20, tenant="one")
+            command = await sandbox.run(["true"], timeout=20, tenant="two")
         again = await sandbox.call(job, timeout=20, tenant="one")
 
     assert done.status == "crash"
-    assert len(set(tried)) == 3
+    assert (command.status, command.exit) == ("crash", None)  # not "ok", nothing ran
+    assert len(set(tried)) == 3 + 3
     assert again.returned == "ran"
 
 
