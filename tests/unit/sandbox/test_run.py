@@ -248,7 +248,7 @@ async def test_what_is_no_result_ends_the_job(said: str, ended: tuple[str, str])
 
 
 async def test_what_does_not_finish_is_killed_at_its_time() -> None:
-    done = await ran(BEGIN + "say(out, b'so far')\ntime.sleep(60)", seconds=1.5)
+    done = await ran(BEGIN + "say(out, b'so far')\ntime.sleep(60)", seconds=5)
 
     assert done.run.ended == ("timeout", "did not finish within its time and was stopped")
     assert (done.run.exit, done.was_alive) == (None, False)
