@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tests.rig.nano.net import Net, Rows, Shape
 
+_STEP = 32
 _forwards = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
@@ -31,7 +32,8 @@ class Look(NamedTuple):
     Attributes:
         asking: the tokens.
         head, own: where the keys stand; an empty slice where there are none.
-        mask: 0 where they may look, far below elsewhere: a row for each token.
+        mask: 0 where they may look, far below elsewhere: a row for each token. Both sizes are made
+            whole steps, for the kernels keep a program for each size that they meet.
     """
 
     asking: slice
@@ -72,7 +74,8 @@ def _pieces(head: slice, at: int, end: int, window: int | None, dtype: Any) -> l
         place = torch.arange(own.start - count, own.stop)
         back = torch.arange(first, last)[:, None] - place
         off = back < 0 if window is None else (back < 0) | (back >= window)
-        mask = torch.zeros(off.shape).masked_fill_(off, -1e9).to(dtype)
+        mask = torch.full([-(-size // _STEP) * _STEP for size in off.shape], -1e9, dtype=dtype)
+        mask[: off.shape[0], : off.shape[1]].masked_fill_(~off, 0)
         found.append(Look(slice(first, last), seen, own, mask))
     return found
 
@@ -101,13 +104,12 @@ class Attended(torch.autograd.Function):  # type: ignore[misc]
         out = torch.zeros_like(q)
         totals = q.new_zeros(q.shape[:3], dtype=torch.float32)
         for look in plan:
-            asked, keys, values = _taken(q, look.asking), _seen(k, look), _seen(v, look)
+            asked, keys, values = _taken(q, look), _seen(k, look), _seen(v, look)
             found, total = _forwards(asked, keys, values, attn_mask=_twice(look, q))
-            shape = (*q.shape[:2], -1)
-            total = total.reshape(shape)
+            total = _part(total[0, ..., None], look, q)[..., 0]
             whole = torch.logaddexp(total, sinks[..., None])
             left = (total - whole).exp()
-            out[:, :, look.asking] = found.view(*shape, q.shape[3]) * left[..., None]
+            out[:, :, look.asking] = _part(found[0], look, q) * left[..., None]
             totals[:, :, look.asking] = whole
         ctx.save_for_backward(q, k, v, sinks, out, totals)
         ctx.plan = plan
@@ -119,32 +121,28 @@ class Attended(torch.autograd.Function):  # type: ignore[misc]
         q, k, v, sinks, out, totals = ctx.saved_tensors
         above = above.contiguous()
         of_q, of_k, of_v = torch.zeros_like(q), torch.zeros_like(k), torch.zeros_like(v)
-        means = (above.float() * out.float()).sum(-1)
+        means = (above.float() * out.float()).sum(-1, keepdim=True)
         scale = 1 / math.sqrt(q.shape[-1])
         for look in ctx.plan:
-            asked, keys, values = _taken(q, look.asking), _seen(k, look), _seen(v, look)
-            total = totals[:, :, look.asking].reshape(q.shape[0], -1, 1)
-            up = _taken(above, look.asking)[0]
-            mean = means[:, :, look.asking].reshape(q.shape[0], -1, 1)
-            asked, keys, values = asked[0], keys[0], values[0]
+            asked, keys, values = _taken(q, look)[0], _seen(k, look)[0], _seen(v, look)[0]
+            up, total, mean = (_taken(one, look)[0] for one in (above, totals[..., None], means))
             shares, of_scores = _shares(
                 asked @ keys.mT, up @ values.mT, _twice(look, q)[0], total, mean, scale
             )
             dq, dk, dv = of_scores @ keys, of_scores.mT @ asked, shares.mT @ up
-            of_q[:, :, look.asking] = dq.view(*q.shape[:2], -1, q.shape[3])
+            of_q[:, :, look.asking] = _part(dq, look, q)
             count = look.head.stop - look.head.start
             for whole, part in ((of_k, dk), (of_v, dv)):
-                if count:
-                    whole[:, look.head] += part[:, :count]
-                whole[:, look.own] += part[:, count:]
-        of_sinks = -((sinks[..., None] - totals).exp() * means).sum(-1)
+                whole[:, look.head] += part[:, :count]
+                whole[:, look.own] += part[:, count:][:, : look.own.stop - look.own.start]
+        of_sinks = -((sinks[..., None] - totals).exp() * means[..., 0]).sum(-1)
         return of_q, of_k, of_v, of_sinks, None
 
 
 def _by_hand(
     scores: Tensor, of_shares: Tensor, mask: Tensor, total: Tensor, mean: Tensor, scale: float
 ) -> tuple[Tensor, Tensor]:
-    shares = (scores.float() * scale + mask.float() - total).exp()
+    shares = (scores.float() * scale + mask.float() - total).exp()  # naught where none asks
     of_scores = shares * (of_shares.float() - mean) * scale
     return shares.bfloat16(), of_scores.bfloat16()
 
@@ -152,17 +150,25 @@ def _by_hand(
 _shares = torch.compile(_by_hand, dynamic=True)
 
 
-def _taken(heads: Tensor, part: slice) -> Tensor:
-    """Some tokens, those of a group's heads one after another."""
-    return heads[:, :, part].reshape(1, heads.shape[0], -1, heads.shape[3])
+def _taken(heads: Tensor, look: Look) -> Tensor:
+    """Those that ask, of a group's heads one after another; naught where there is none."""
+    found = _whole(heads[:, :, look.asking], len(look.mask))
+    return found.reshape(1, heads.shape[0], -1, heads.shape[3])
+
+
+def _part(found: Tensor, look: Look, q: Tensor) -> Tensor:
+    """What `_taken` took, as it was, without what it added."""
+    count = look.asking.stop - look.asking.start
+    return found.view(*q.shape[:2], len(look.mask), -1)[:, :, :count]
 
 
 def _seen(keys: Tensor, look: Look) -> Tensor:
-    if look.head.stop == look.head.start:
-        return keys[None, :, look.own]
-    if look.head.stop == look.own.start:
-        return keys[None, :, look.head.start : look.own.stop]
-    return torch.cat([keys[:, look.head], keys[:, look.own]], 1)[None]
+    found = torch.cat([keys[:, look.head], keys[:, look.own]], 1)
+    return _whole(found, look.mask.shape[1])[None]
+
+
+def _whole(tokens: Tensor, count: int) -> Tensor:
+    return functional.pad(tokens, (0, 0, 0, count - tokens.shape[-2]))
 
 
 def _twice(look: Look, q: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ torch with a C++ compiler, safetensors, openai-harmony, and TIKTOKEN_ENCODINGS_B
 from __future__ import annotations
 
 import argparse
+import ctypes
 import sys
 import time
 from pathlib import Path
@@ -54,8 +55,8 @@ def main() -> None:
         _SAY.disable()
     torch.manual_seed(options.seed * 100 + together.rank)
     codes = _codes(options.folder)
-    also = unsaid(NanoSampler(options.start).voice().words, Writer(options.fresh), _COUNTED)
-    body, head = export.load(options.start, codes, also)
+    also = unsaid(NanoSampler(options.file).voice().words, Writer(options.fresh), _COUNTED)
+    body, head = export.load(options.file, codes, also)
     learner = Learner(body, head, options.rate, _OTHERS, together)
     _SAY(f"{together.size} processes, ready after {time.monotonic() - began:.0f} s: {options}")
     _SAY(f"{len(also)} more tokens with vectors of their own: {encoding().decode(also)}")
@@ -65,7 +66,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--start", type=Path, default=FILE, help="the file to go on from")
+    parser.add_argument("--file", type=Path, default=FILE, help="the file to go on from")
     parser.add_argument("--seconds", type=float, default=3600, help="0: only widen and save")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=3e-4)
@@ -127,6 +128,7 @@ def _loop(options: argparse.Namespace, learner: Learner, together: Together) -> 
         if step % _TOLD == 0 and recent:
             _tell(step, time.monotonic() - began, tokens, recent)
             recent = []
+            ctypes.CDLL(None).malloc_trim(0)  # sizes differ from step to step; glibc keeps the gaps
         if step % 50 == 0:
             learner.align()
         if together.rank == 0 and time.monotonic() - saved > _SAVED:
