@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 ORDINARY = 199_998
 """Ids from here on are marks, or nothing."""
 _LEADS = ("", " ", ".", "_")
+_SIGNS = (
+    "[::-", "[::", "[:-", "[:", "[-", "['", '["', "']", '"]', "])", "]))", ")]", "())", "()))",
+    "{'", "'}", "**", "//", "==", "!=", "<=", ">=", "+=", "->",
+)  # fmt: skip
+"""Signs of Python that no request holds, and that what is written for it may need."""
 _SIZE = 201_088
 _WORD = re.compile(r"[^\W_]+")
 
@@ -51,6 +56,7 @@ class Words:
         self._near = lru_cache(20_000)(self._beside)
         self._whole = lru_cache(10_000)(self._spelling)
         self._text = lru_cache(50_000)(self._decoded)
+        self._signs = {self._encode(sign)[0] for sign in _SIGNS}
 
     def vectors(self, ranks: Sequence[int] | NDArray[np.int32]) -> Vectors:
         """The vectors of tokens, a row for each."""
@@ -67,7 +73,7 @@ class Words:
     def sayable(self, read: Sequence[int]) -> NDArray[np.int32]:
         """The tokens that can be said after these were read: those that were not learned."""
         beside = {rank for token in set(read) for rank in self._near(token)}
-        beside.update(*map(self._whole, self._read_words(read)))
+        beside.update(self._signs, *map(self._whole, self._read_words(read)))
         return np.array(sorted(r for r in beside if self._place[r] < 0), np.int32)
 
     def _read_words(self, read: Sequence[int]) -> set[str]:

@@ -55,3 +55,8 @@ def test_a_word_of_several_tokens_can_begin_as_it_does_behind_a_dot(words: Words
 def test_words_do_not_go_on_across_marks(words: Words) -> None:
     assert words._read_words(ids("Reyk") + ids("javik")) == {"Reykjavik"}
     assert words._read_words(ids("Reyk<|end|>javik")) == {"Reyk", "javik"}
+
+
+def test_a_slice_of_python_can_be_written_where_none_was_read(words: Words) -> None:
+    (sign,) = ids("[::-")
+    assert sign in words.sayable(ids("Reverse the text"))
