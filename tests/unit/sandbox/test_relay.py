@@ -161,8 +161,12 @@ def test_without_toolrun_the_folder_goes_as_well(folder: Path, stack: contextlib
     relayed = Relayed(folder, [], stack)
 
     def toolrun() -> None:
+        guarded, guards = os.pipe()
         if os.fork() == 0:
             relay._guard(relayed.request)
+            os.write(guards, b".")
+        else:
+            os.read(guarded, 1)  # only then is it known whose end is waited for
 
     assert relayed.ended(Forked(toolrun)) == 0
 
