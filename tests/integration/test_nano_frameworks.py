@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tests.rig.clients import Clients
 
 PLAIN: Final = "How warm is it in Paris?"
-UNIT: Final = "How warm is it in Paris in C?"
+UNIT: Final = "How warm is it in Paris in celsius?"
 FRAMEWORKS: Final[dict[str, tuple[str, ...]]] = {
     "LangChain, streamed": ("langchain_agent.py", UNIT, "stream"),
     "Agents SDK, Responses": ("agents_plain.py", PLAIN, "responses"),
