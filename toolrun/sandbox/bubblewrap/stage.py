@@ -100,12 +100,13 @@ def _user_namespace(owner: int, group: int, uid: int) -> int:
     child = os.fork()
     if child == 0:
         failed = _libc.unshare(CLONE_NEWUSER)
-        os.write(unshared, b"1" if failed else b"0")
+        os.write(unshared, bytes([ctypes.get_errno() if failed else 0]))
         signal.pause()
         os._exit(0)
     try:
-        if os.read(ready, 1) != b"0":
-            raise OSError("unshare(CLONE_NEWUSER) failed: see sysctl user.max_user_namespaces")
+        if (number := os.read(ready, 1)[0]) != 0:
+            why = f"{os.strerror(number)}; see sysctl user.max_user_namespaces"
+            raise OSError(f"unshare(CLONE_NEWUSER) failed: {why}")
         for name, inside in (("uid_map", owner), ("gid_map", group)):
             with open(f"/proc/{child}/{name}", "w") as file:
                 file.write(f"{inside} {uid} 1")
