@@ -209,6 +209,23 @@ def test_where_no_user_namespace_is_to_be_had_the_reason_is_told(kernel: Kernel)
         stage._user_namespace(7, 8, 9)
 
 
+def test_a_user_namespace_that_is_refused_once_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: list[Any] = [stage._Refused("no space left"), 77]
+
+    def mapped(*_: int) -> int:
+        answer = answers.pop(0)
+        if isinstance(answer, OSError):
+            raise answer
+        return int(answer)
+
+    monkeypatch.setattr(stage, "_mapped", mapped)
+
+    assert stage._user_namespace(7, 8, 9) == 77
+    assert answers == []
+
+
 def test_a_folder_that_is_not_there_is_no_tree(kernel: Kernel) -> None:
     kernel.refused = {f"syscall {stage.SYS_OPEN_TREE}"}
 

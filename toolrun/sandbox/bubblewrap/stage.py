@@ -13,12 +13,14 @@ because `os.unshare` is Python 3.12's. Numbers: asm-generic/unistd.h, linux/moun
 # ruff: noqa: PTH103, PTH112, PTH113, PTH116, PTH120, PTH123, PTH208
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import signal
 import stat
 import sys
+import time
 from typing import Any
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
@@ -29,6 +31,8 @@ OPEN_TREE_CLONE, MOVE_MOUNT_F_EMPTY_PATH = 1, 4
 MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_IDMAP = 0x2, 0x4, 0x00100000
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_PAUSES = (0.05, 0.2)
+"""Seconds."""
 
 
 class _MountAttr(ctypes.Structure):
@@ -96,6 +100,18 @@ def _tree(folder: str, uid: int) -> int:
 
 def _user_namespace(owner: int, group: int, uid: int) -> int:
     """A descriptor of a user namespace that maps an owner and its group to the uid."""
+    for pause in _PAUSES:  # while many boxes start and end, the kernel refuses one now and then
+        with contextlib.suppress(_Refused):
+            return _mapped(owner, group, uid)
+        time.sleep(pause)
+    return _mapped(owner, group, uid)
+
+
+class _Refused(OSError):
+    """There is no user namespace to be had."""
+
+
+def _mapped(owner: int, group: int, uid: int) -> int:
     ready, unshared = os.pipe()
     child = os.fork()
     if child == 0:
@@ -106,7 +122,7 @@ def _user_namespace(owner: int, group: int, uid: int) -> int:
     try:
         if (number := os.read(ready, 1)[0]) != 0:
             why = f"{os.strerror(number)}; see sysctl user.max_user_namespaces"
-            raise OSError(f"unshare(CLONE_NEWUSER) failed: {why}")
+            raise _Refused(f"unshare(CLONE_NEWUSER) failed: {why}")
         for name, inside in (("uid_map", owner), ("gid_map", group)):
             with open(f"/proc/{child}/{name}", "w") as file:
                 file.write(f"{inside} {uid} 1")
