@@ -195,6 +195,7 @@ async def test_a_worker_that_closes_the_pipe_is_killed(said: str, returned: Any)
 
 async def test_a_worker_that_does_the_job_itself_ends_with_it() -> None:
     alone = "say(tells, b'A')\nend(out, err, result, tells)\ncontrol.close()\n"
+    # It ends after its pipes do: what is told is how it ended, not that they did.
     done = await ran(BEGIN + alone + "time.sleep(0.1)\nos._exit(5)")
 
     assert (done.run.ended, done.run.exit, done.was_alive) == (None, 5, False)
