@@ -12,7 +12,7 @@ import tomllib
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from tests.rig.nano.values import DATA
+from tests.rig.nano.values import DATA, rules
 from tests.rig.nano.wording import dressed, upper_first
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def sent(text: str, calls: Sequence[Call], values: Values, r: Random) -> str:
     if r.random() < 0.1 and not free:
         more = f"{more} {values.fill(r.choice(kinds()[0].says), r)}"
     if r.random() < 0.55 or free:
-        return f"{more} {upper_first(said)}"
+        return _restored(f"{more} {upper_first(said)}", calls)
     return f"{said}{'' if said[-1] in '?.!' else '.'} {more}"
 
 
@@ -100,6 +100,15 @@ def fits(kind: _Kind, calls: Sequence[Call]) -> bool:
     return True
 
 
+@cache
+def is_open(rule: str) -> bool:
+    """Whether a sentence behind a value of a rule could be taken for a part of the value."""
+    if rule in _OPEN:
+        return True
+    parts = [one for one in rules().get(rule, ()) if len(one) > 1]
+    return any(not one[-1] and one[-2] != rule and is_open(one[-2]) for one in parts)
+
+
 def _ends_open(text: str, calls: Sequence[Call]) -> bool:
     """Whether the request ends with a free text, which a sentence behind could belong to."""
     bare = text.rstrip("?.!\"'` ")
@@ -107,7 +116,7 @@ def _ends_open(text: str, calls: Sequence[Call]) -> bool:
         for key, value in given.items():
             rule = tool.family.parameters[key].value
             if (
-                rule in _OPEN
+                is_open(rule)
                 and value.said
                 and (value.ask or bare.endswith(value.said.rstrip("?.!")))
             ):
@@ -121,7 +130,8 @@ def _restored(text: str, calls: Sequence[Call]) -> str:
         for key, value in given.items():
             if value.said in text or tool.family.parameters[key].enum:
                 continue
-            if found := re.search(re.escape(value.said), text, re.IGNORECASE):
+            bare = value.said.rstrip("?.!")
+            if bare and (found := re.search(rf"{re.escape(bare)}[?.!]?", text, re.IGNORECASE)):
                 text = text[: found.start()] + value.said + text[found.end() :]
     return text
 

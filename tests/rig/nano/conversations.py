@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tests.rig.nano import builtin, following, lacking, memory, turns
 from tests.rig.nano.forms import FORMS, OPENING, TOLD, Form, asked, ended, past, result, says
 from tests.rig.nano.instructions import ending_tool, instructions
-from tests.rig.nano.natural import natural, newest
+from tests.rig.nano.natural import beside, natural
 from tests.rig.nano.novel import make_up
 from tests.rig.nano.spelling import Context, canonical, encoding, token_texts
-from tests.rig.nano.tools import Tool, families, offer
+from tests.rig.nano.tools import Family, Tool, families, offer
 from tests.rig.nano.values import Values
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ _KINDS = (
     turns.several_tools,
     turns.chained,
 )
-_WEIGHTS = (58, 6, 5, 7, 7, 13, 7)
+_WEIGHTS = (56, 6, 6, 8, 8, 12, 7)
 LONGEST = 1024
-_KNOWN, _NATURAL = 0.32, 0.36
+_KNOWN, _NATURAL = 0.22, 0.48
 """How many of the tools are of `families` and of `natural`; the others are made up."""
+_ONE_TRADE, _APART = 0.4, 0.3
+"""How often tools that are offered together are of one trade; how many of them are not even so."""
 _ENDED = 0.04
 """How often the answer is to be a call."""
 _BUILT_IN = 0.07
@@ -73,20 +75,20 @@ class Sample(NamedTuple):
     kind: str
 
 
-def toolset(values: Values, r: Random, fresh: float = 0.0) -> list[Tool]:
-    """Tools that are offered together; `fresh`: see `Writer`."""
+def toolset(values: Values, r: Random) -> list[Tool]:
+    """Tools that are offered together; in some sets most are of one trade."""
     found: dict[str, Tool] = {}
     count = r.choice(_COUNTS)
     if r.random() < _BUILT_IN:
         found = {tool.name: tool for tool in builtin.some(r)}
         count = r.choice((0, 0, 0, 1, 2))
+    of_trade = r.choice(natural()) if r.random() < _ONE_TRADE else None
     for _ in range(count):
         draw = r.random()
-        known = families() if draw < _KNOWN else natural()
-        if fresh and newest() and r.random() < fresh:
-            family = r.choice(newest())
-        else:
-            family = r.choice(known) if draw < _KNOWN + _NATURAL else make_up(values, r)
+        family = of_trade
+        if family is not None and found:
+            family = beside(family, r) if draw > _APART else None
+        family = family or _any(values, r)
         tool = offer(family, values, r)
         found.setdefault(tool.name, tool)
     if r.random() < 0.1:
@@ -95,6 +97,13 @@ def toolset(values: Values, r: Random, fresh: float = 0.0) -> list[Tool]:
     tools = list(found.values())
     r.shuffle(tools)
     return tools
+
+
+def _any(values: Values, r: Random) -> Family:
+    draw = r.random()
+    if draw < _KNOWN:
+        return r.choice(families())
+    return r.choice(natural()) if draw < _KNOWN + _NATURAL else make_up(values, r)
 
 
 def head(tools: list[Tool], r: Random, said: str | None = None) -> list[int]:
@@ -164,16 +173,10 @@ class Setting(NamedTuple):
 
 
 class Writer:
-    """Makes trees. Everything comes of the random generator that is handed in.
+    """Makes trees. Everything comes of the random generator that is handed in."""
 
-    Args:
-        fresh: how often a tool is taken from `natural.newest`, beside what chance brings: where
-            weights that have not seen these are trained on.
-    """
-
-    def __init__(self, fresh: float = 0.0) -> None:
+    def __init__(self) -> None:
         self._values = Values(token_texts())
-        self._fresh = fresh
 
     def tree(self, r: Random, *, longest: int = LONGEST) -> Tree:
         """A set of tools and conversations with it, no more tokens in all than `longest`."""
@@ -192,7 +195,7 @@ class Writer:
 
     def _setting(self, r: Random) -> Setting:
         """What stands before the first message."""
-        tools = toolset(self._values, r, self._fresh) if r.random() < 0.96 else []
+        tools = toolset(self._values, r) if r.random() < 0.96 else []
         end = ending_tool(self._values, r) if tools and r.random() < _ENDED else None
         if end is not None and end.name in {tool.name for tool in tools}:
             end = None

@@ -28,6 +28,8 @@ from tests.rig.nano import (
     exam_far_world,
     exam_near,
     exam_near_world,
+    fresh_far,
+    fresh_near,
     heldout_far,
     heldout_near,
 )
@@ -54,7 +56,8 @@ EXAM: tuple[Case, ...] = (
     *exam_near.CASES, *exam_near_world.CASES, *exam_far.CASES, *exam_far_world.CASES,
 )  # fmt: skip
 DEVELOPMENT: tuple[Case, ...] = (*heldout_near.CASES, *heldout_far.CASES)
-HAND_WRITTEN = {"exam": EXAM, "development": DEVELOPMENT}
+FRESH: tuple[Case, ...] = (*fresh_near.CASES, *fresh_far.CASES)
+HAND_WRITTEN = {"exam": EXAM, "development": DEVELOPMENT, "fresh": FRESH}
 MADE_UP = "made-up"
 _SURE = 1.96
 _DATE = "2025-10-20"
@@ -226,6 +229,8 @@ def summary(name: str, verdicts: Sequence[Verdict]) -> list[str]:
     lines: list[str] = []
     for near in (True, False):
         some = [one for one in verdicts if one.case.near is near]
+        if not some:
+            continue
         lines.append(f"{name}, {'near' if near else 'far'}: {_counted(some)}")
         lines += [
             f"  {kind}: {_counted([one for one in some if one.case.kind == kind])}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+from queue import Empty
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 PADDING = 199_999
 _LEAST = 320
 _TRIES = 6
+_PATIENCE = 10.0
 _LONG = 0.12
 """How often a tree may be as long as the row: long instructions, many turns."""
 
@@ -81,18 +83,15 @@ class Feeder:
         seed: what the first one's random generator begins with.
         rows: of a batch.
         length: of a row.
-        fresh: see `Writer`.
     """
 
-    def __init__(
-        self, workers: int, seed: int, rows: int, length: int, *, fresh: float = 0.0
-    ) -> None:
+    def __init__(self, workers: int, seed: int, rows: int, length: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._queue: Any = context.Queue(64)
         self._processes = [
             context.Process(
                 target=_work,
-                args=(seed * 1000 + one, self._queue, rows, length, fresh),
+                args=(seed * 1000 + one, self._queue, rows, length),
                 daemon=True,
             )
             for one in range(workers)
@@ -101,8 +100,17 @@ class Feeder:
             process.start()
 
     def take(self) -> Batch:
-        """The next batch."""
-        return Batch(*self._queue.get())
+        """The next batch.
+
+        Raises:
+            RuntimeError: all processes ended; what they say of it stands on stderr.
+        """
+        while True:
+            try:
+                return Batch(*self._queue.get(timeout=_PATIENCE))
+            except Empty:
+                if not any(process.is_alive() for process in self._processes):
+                    raise RuntimeError("the processes that make batches ended") from None
 
     def ready(self) -> int:
         """How many batches wait."""
@@ -116,9 +124,9 @@ class Feeder:
             process.join(5)
 
 
-def _work(seed: int, queue: Any, rows: int, length: int, fresh: float) -> None:
+def _work(seed: int, queue: Any, rows: int, length: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     queue.cancel_join_thread()
-    writer, r, parent = Writer(fresh), Random(seed), os.getppid()
+    writer, r, parent = Writer(), Random(seed), os.getppid()
     while os.getppid() == parent:
         queue.put(tuple(packed(writer, r, rows, length)))

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.rig.nano.asks import HOLE
-from tests.rig.nano.context import sent
+from tests.rig.nano.context import is_open, sent
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, named
 from tests.rig.nano.tools import give
@@ -34,6 +34,11 @@ _MAKING = frozenset((
     "schedule", "plan", "buy", "rent", "write", "file", "post", "merge", "rename", "cancel",
 ))  # fmt: skip
 """Verbs that stand before one thing of many."""
+_ID = re.compile(r"_?(?:id|no|nr|name|number|code|key)$")
+_DETERMINED = frozenset(
+    ("the", "a", "an", "my", "our", "your", "this", "that", "no", "number", "of", "code", "called")
+)
+"""Words that no article follows."""
 _FEWEST = 2
 """How many words are left of a request at least."""
 
@@ -46,9 +51,14 @@ def missing(tools: list[Tool], values: Values, r: Random) -> Turn | None:
         return None
     key = r.choice(required)
     given = {k: value for k, value in give(tool.family, values, r).items() if not value.ask}
-    if len(given) < len(required):
+    if not given.keys() >= {*required}:
         return None
     texts = [cut(template, key) for template in tool.family.asks]
+    parameter = tool.family.parameters[key]
+    if parameter.type == "string" and not parameter.enum and not is_open(parameter.value):
+        texts += [
+            vague(template, key, r.choice(parameter.names), r) for template in tool.family.asks
+        ]
     usable = [text for text in texts if text and set(HOLE.findall(text)) == {*required} - {key}]
     bare = [text for text in tool.family.asks if "{" not in text] or _by_name(tool)
     if usable and (not bare or r.random() < 0.65):
@@ -75,6 +85,23 @@ def cut(template: str, key: str) -> str:
     text = (template[: found.start()] + template[found.end() :]).rstrip(":,; ")
     whole = len(text.split()) >= _FEWEST and (text[-1].isalnum() or text[-1] in "}?.")
     return text if whole else ""
+
+
+def vague(template: str, key: str, name: str, r: Random) -> str:
+    """A request that says one of its values by its kind only: "a host"; "" if that cannot be."""
+    word = _ID.sub("", name).replace("_", " ")
+    found = re.search(r"(?:^|(?P<before>[A-Za-z]+) )\{" + key + r"\}", template)
+    if not (word.replace(" ", "").isalpha() and word.islower()) or found is None:
+        return ""
+    if template.count(f"{{{key}}}") > 1 or (found["before"] or "").lower() in _DETERMINED:
+        return ""
+    article = "an" if word[0] in "aeio" else "a"
+    said = r.choice((f"{article} {word}", f"{article} {word}", f"some {word}", f"one {word}"))
+    hole = f"{{{key}}}"
+    if re.search(rf"\b{word}\b", template.replace(hole, "")):
+        said = r.choice(("one", "one of them", "one that I know", "another one"))
+    text = template.replace(hole, said)
+    return text[0].upper() + text[1:] if template.startswith(hole) else text
 
 
 def _by_name(tool: Tool) -> list[str]:

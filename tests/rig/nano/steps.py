@@ -6,7 +6,7 @@ A turn is text, what the model copies marked.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests.rig.nano.results import Outcome, failure, outcome, show
 from tests.rig.nano.spelling import copied
@@ -106,9 +106,9 @@ def run(tool: Tool, given: dict[str, Value], thought: str, values: Values, r: Ra
             return Done(steps, f"{copied(tool.name)} failed: {copied(words)}.", None)
         found = outcome(tool, given, values, r)
         return Done([*steps, called(tool, given, again, found.text)], found.said, found)
-    if draw < 0.13 and (mended := _mended(tool, given, thought, values, r)) is not None:
+    if draw < 0.14 and (mended := _mended(tool, given, thought, values, r)) is not None:
         return mended
-    if draw < 0.16:
+    if draw < 0.17:
         return _refused(tool, given, thought, values, r)
     found = outcome(tool, given, values, r)
     return Done([called(tool, given, thought, found.text)], found.said, found)
@@ -139,6 +139,33 @@ def _refused(tool: Tool, given: dict[str, Value], thought: str, values: Values, 
     return Done(steps, found.said, found)
 
 
+_HINTS = ("did_you_mean", "suggestion", "hint", "use", "similar", "nearest", "expected", "try")
+
+
+def _refusal(name: str, wrong: str, right: str, r: Random) -> Any:
+    """What a tool says of a value that it does not know, with the one that it does."""
+    plain = name.replace("_", " ")
+    words = r.choice((
+        f"{wrong} not found, did you mean {right}?", f"no such {plain}: {wrong}. Use '{right}'",
+        f"no such {name}: {wrong}. Did you mean '{right}'?", f"{name} must be {right}",
+        f"unknown {name} {wrong}; the nearest is {right}", f"{wrong} not found. Similar: {right}",
+        f"{wrong} does not exist. Use {right} instead.", f"invalid {plain}, use {right}",
+        f"{wrong} was renamed to {right}", f"{wrong} is now called {right}. Try that.",
+        f"{plain} {wrong} is unknown. Available: {right}", f"'{wrong}' is not valid; try '{right}'",
+        f"could not find {wrong} (maybe {right}?)", f"expected a {plain} such as {right}",
+        f"bad {plain} '{wrong}': write it as {right}", f"400: {plain} must be given as {right}",
+    ))  # fmt: skip
+    draw = r.random()
+    if draw < 0.4:
+        return {"error": words}
+    if draw < 0.7:
+        return f"{r.choice(('Error: ', 'error: ', '', 'Error 404: ', 'ValueError: '))}{words}"
+    short = r.choice((f"unknown {plain}", f"no such {plain}", "not found", f"invalid {plain}"))
+    hint = right if r.random() < 0.6 else f"use {right}"
+    body = {"error": short, r.choice(_HINTS): [right] if r.random() < 0.2 else hint}
+    return {"ok": False, **body} if r.random() < 0.2 else body
+
+
 def _mended(
     tool: Tool, given: dict[str, Value], thought: str, values: Values, r: Random
 ) -> Done | None:
@@ -150,16 +177,7 @@ def _mended(
     key = r.choice(keys)
     better = value_of(tool.family.parameters[key], values, r)
     wrong, right = given[key].said, better.said
-    words = r.choice(
-        (
-            f"{wrong} not found, did you mean {right}?",
-            f"no such {tool.names[key]}: {wrong}. Did you mean '{right}'?",
-            f"unknown {tool.names[key]} {wrong}; the nearest is {right}",
-            f"{wrong} does not exist. Use {right} instead.",
-            f"{tool.names[key]} must be {right}",
-        )
-    )
-    text = show({"error": words} if r.random() < 0.6 else f"Error: {words}", r)
+    text = show(_refusal(tool.names[key], wrong, right, r), r)
     found = outcome(tool, {**given, key: better}, values, r)
     again = f"It must be {copied(right)}. I call {named(tool)} again."
     steps = [

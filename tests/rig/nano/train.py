@@ -22,7 +22,7 @@ from tests.rig.nano.learning import Head, Learner, Told
 from tests.rig.nano.spelling import VOCABULARY
 from tests.rig.nano.together import Printer, Together
 
-LEARNED = 6000
+LEARNED = 8400
 """How many tokens get vectors of their own: the most frequent ones."""
 _COUNTED = 60
 _WARM = 150

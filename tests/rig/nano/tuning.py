@@ -1,9 +1,9 @@
 """How is the model tuned, without a GPU? `python -m tests.rig.nano.tuning FOLDER`.
 
 It goes on from the file that ships, at a low rate that falls to nothing at the end of its seconds,
-on one core for each process (`torch.distributed.run` starts several; see `together`). A share of
-the tools are the newest ones. `FOLDER/nano.safetensors` is written anew every five minutes. Needs
-torch with a C++ compiler, safetensors, openai-harmony, and TIKTOKEN_ENCODINGS_BASE.
+on one core for each process (`torch.distributed.run` starts several; see `together`).
+`FOLDER/nano.safetensors` is written anew every five minutes. Needs torch with a C++ compiler,
+safetensors, openai-harmony, and TIKTOKEN_ENCODINGS_BASE.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def main() -> None:
         _SAY.disable()
     torch.manual_seed(options.seed * 100 + together.rank)
     codes = _codes(options.folder)
-    also = unsaid(NanoSampler(options.file).voice().words, Writer(options.fresh), _COUNTED)
+    also = unsaid(NanoSampler(options.file).voice().words, Writer(), _COUNTED)
     body, head = export.load(options.file, codes, also)
     learner = Learner(body, head, options.rate, _OTHERS, together)
     _SAY(f"{together.size} processes, ready after {time.monotonic() - began:.0f} s: {options}")
@@ -72,7 +72,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=3e-4)
     parser.add_argument("--rows", type=int, default=8, help="of a step, in each process")
     parser.add_argument("--length", type=int, default=1024)
-    parser.add_argument("--fresh", type=float, default=0.35, help="share of the newest tools")
     return parser.parse_args()
 
 
@@ -103,7 +102,7 @@ def unsaid(words: Words, writer: Writer, count: int) -> list[int]:
 def _loop(options: argparse.Namespace, learner: Learner, together: Together) -> None:
     path = options.folder / "nano.safetensors"
     run = OneCore(learner.net, compiled=True)
-    writer, r = Writer(options.fresh), Random(options.seed * 1000 + together.rank + 500_000)
+    writer, r = Writer(), Random(options.seed * 1000 + together.rank + 500_000)
 
     def said(rows: net.Rows) -> tuple[torch.Tensor, torch.Tensor]:
         return run(learner.head.vectors(rows.ids) * learner.head.embed_scale, rows)

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.rig.nano.context import sent
-from tests.rig.nano.natural import natural
+from tests.rig.nano.natural import beside, natural
 from tests.rig.nano.numerals import spoken
 from tests.rig.nano.results import show, verbal
 from tests.rig.nano.spelling import copied
@@ -39,6 +39,11 @@ _FIT_ALL = {"search", "python", "shell", "wikipedia", "web", "encyclopedia", "sq
 """A tool with such a word in it may do for any request."""
 _IDLE = frozenset(wordings()["idle"].split())
 _WORD = re.compile(r"[a-z]{2,}")
+_SMALL = frozenset(
+    ("is", "are", "be", "was", "of", "for", "out", "up", "down", "me", "us", "one", "and", "to",
+     "look", "ask", "search", "come", "go", "put", "there", "that", "this", "all", "what", "how")
+)  # fmt: skip
+"""Words that nothing is called by."""
 
 
 def one_call(tools: list[Tool], values: Values, r: Random) -> Turn:
@@ -67,6 +72,9 @@ def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None
     if len(set(said)) < len(said):
         return None
     asked = {**first, key: Value(listed(said, r, last=_AND), "")}
+    text = ask(tool, asked, r)
+    if len(said) == 2:
+        text = _both(text, ask(tool, first, r), asked[key].said, said, r)
     rest = ", then for ".join(copied(one) for one in said[1:])
     steps: list[Step] = []
     answers: list[str] = []
@@ -78,8 +86,42 @@ def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None
         steps += done.steps
         answers.append(done.said)
     steps.append(answered(" ".join(answers), several=True))
-    text = sent(ask(tool, asked, r), [(tool, asked)], values, r)
+    text = sent(text, [(tool, asked)], values, r)
     return Turn(text, tuple(steps), (tool, all_given[-1]))
+
+
+_MORE = (
+    ", and {b}?", ", and for {b}?", " and the same for {b}", ". And {b}?", ". And for {b}?",
+    ", then {b}", " and then {b}", ", and once more for {b}", ", {b} too", ", and {b} as well",
+    "; then {b}", ". The same for {b}, please", ", also {b}", ". Do {b} too", ". {b} as well",
+)  # fmt: skip
+_COMPARED = (
+    "compare {both}: {ask}", "{ask} And which of {either} is better?", "{either}? {ask}",
+    "{ask} I want to compare them.", "which is it, {either}: {ask}", "{both}, side by side: {ask}",
+)  # fmt: skip
+
+
+def _both(text: str, one: str, row: str, said: list[str], r: Random) -> str:
+    """A request for two values: in one breath, one after the other, or to compare them.
+
+    Args:
+        text: in one breath.
+        one: for the first value alone.
+        row: the values, as `text` says them.
+        said: the values.
+        r: decides.
+    """
+    draw = r.random()
+    a, b = said
+    if draw < 0.35 and a in one:
+        return one.rstrip("?.!") + r.choice(_MORE).format(b=b)
+    if draw < 0.5 and row in text:
+        return text.replace(row, f"{a} or {b}")
+    if draw < 0.6 and row in text:
+        form = r.choice(_COMPARED)
+        plain = text if text[-1] in "?.!" else f"{text}."
+        return form.format(both=f"{a} and {b}", either=f"{a} or {b}", ask=plain)
+    return text
 
 
 def several_tools(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -153,7 +195,8 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
             )
         )
         said = verbal(body)
-    text = joined(ask(first, given, r), ask(second, {**after, key: Value(that, "")}, r), r)
+    more = pronounced(ask(second, {**after, key: Value(that, "")}, r), that, r)
+    text = joined(ask(first, given, r), more, r)
     thoughts = plan([first, second])
     if again:
         begun = run(first, given, thoughts[0], values, r)
@@ -166,14 +209,30 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     return Turn(text, tuple(steps), (second, after))
 
 
+_OF_IT = re.compile(r"\b(?:the )?([a-z]+(?: [a-z]+)?) (?:of|for|on|in|at) it\b")
+_THERE = re.compile(r"\b(?:in|at|from|to|on) it\b")
+
+
+def pronounced(text: str, that: str, r: Random) -> str:
+    """A request about "it" as one says it: "its length", "there"."""
+    if that != "it":
+        return text
+    text = text.replace("it's ", "its ")
+    draw = r.random()
+    if draw < 0.5 and (found := _OF_IT.search(text)) and found[1].split()[-1] not in _SMALL:
+        return f"{text[: found.start()]}its {found[1]}{text[found.end() :]}"
+    return _THERE.sub("there", text, count=1) if draw < 0.7 else text
+
+
 def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     """A request that no tool fits."""
     offered = {word for tool in tools for word in _about(tool)}
     if offered & _FIT_ALL:
         return None
     if r.random() < 0.6:
-        family = r.choice((*families(), *natural()))
-        other = offer(family, values, r)
+        family = beside(r.choice(tools).family, r) if tools and r.random() < 0.6 else None
+        other = offer(family or r.choice((*families(), *natural())), values, r)
+        family = other.family
         if offered & set(_about(other)):
             return None
         text = ask(other, give(family, values, r), r)
@@ -194,8 +253,9 @@ def _about(tool: Tool) -> list[str]:
     return [word.removesuffix("s") for word in words if word not in _IDLE]
 
 
-def talk(_tools: list[Tool], _values: Values, r: Random) -> Turn:
+def talk(_tools: list[Tool], values: Values, r: Random) -> Turn:
     """Small talk."""
-    kind = r.choice(wordings()["talk"])
+    kinds = wordings()["talk"]
+    [kind] = r.choices(kinds, [len(one["says"]) + 20 for one in kinds])
     step = Step("No tool is needed.", answer=kind["answer"])
-    return Turn(r.choice(kind["says"]), (step,))
+    return Turn(values.fill(r.choice(kind["says"]), r), (step,))

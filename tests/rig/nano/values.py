@@ -27,8 +27,11 @@ _PLAIN = re.compile(r" [a-z]{3,14}")
 _INNER = re.compile(r"[a-z]{2,5}")
 _CAPITAL = re.compile(r" [A-Z][a-z]{2,13}")
 _FOREIGN = re.compile(r" ?[^\W\d_]{2,12}")
-_RARE = 0.15
-"""How many words are made up of pieces: rare names, which are copied piece by piece."""
+_RARE = 0.3
+"""How many plain words are drawn whatever their frequency."""
+_PIECED = 0.15
+"""How many of these are made up of pieces: rare names, which are copied piece by piece."""
+_BETWEEN = ("-", "-", "/", ".", ":", "_", " ", "")
 _WEIGHT = re.compile(r"\*(\d+) ")
 _HOLE = re.compile(r"\{([\w:-]+)\}")
 
@@ -42,12 +45,12 @@ class Values:
     """
 
     def __init__(self, texts: Sequence[str | None]) -> None:
-        known = [text for text in texts[300:120_000] if text]
+        known = [text for text in texts[300:] if text]
         self._plain = [text[1:] for text in known if _PLAIN.fullmatch(text)]
         self._capital = [text[1:] for text in known if _CAPITAL.fullmatch(text)]
         self._inner = [text for text in known if _INNER.fullmatch(text)]
         self._foreign = [text.strip() for text in known if _FOREIGN.fullmatch(text)]
-        self._rules = _rules()
+        self._rules = rules()
         self._drawn: dict[str, Callable[[Random], str]] = {
             "token": self._token,
             "Token": lambda r: self._rare(r, self._capital),
@@ -64,6 +67,7 @@ class Values:
             "meters": lambda r: str(round(r.uniform(0.5, 30), r.randint(1, 2))),
             "latitude": lambda r: str(round(r.uniform(-90, 90), r.randint(1, 4))),
             "longitude": lambda r: str(round(r.uniform(-180, 180), r.randint(1, 4))),
+            "serial": self._serial,
             "isodate": _isodate,
             "clock": _clock,
         }
@@ -94,9 +98,30 @@ class Values:
             return self._rare(r, self._plain)
         return self._plain[int(len(self._plain) * r.random() ** 1.5)]
 
+    def _serial(self, r: Random) -> str:
+        """A code of some groups of letters, digits and words, as people number things."""
+        found = self._group(r)
+        mark = r.choice(_BETWEEN)
+        for _ in range(r.choice((0, 1, 1, 1, 2, 2, 3))):
+            found += (mark if r.random() < 0.8 else r.choice(_BETWEEN)) + self._group(r)
+        return found if any(one.isdigit() for one in found) else f"{found}{r.randint(1, 99)}"
+
+    def _group(self, r: Random) -> str:
+        draw = r.random()
+        if draw < 0.5:
+            return str(r.randrange(10 ** r.choice((1, 1, 2, 2, 3, 4, 4, 5, 6, 8))))
+        letters = "".join(r.choice(_UPPER) for _ in range(r.choice((1, 1, 2, 2, 3, 4))))
+        if draw < 0.7:
+            return letters
+        if draw < 0.78:
+            return letters.lower()
+        if draw < 0.9:
+            return f"{letters}{r.randrange(10 ** r.randint(1, 4))}"
+        return self._token(r)
+
     def _rare(self, r: Random, words: list[str]) -> str:
         """A word, or one of several tokens, as rare words and names are."""
-        if r.random() > _RARE:
+        if r.random() > _PIECED:
             return r.choice(words)
         head = r.choice(words)[: r.randint(2, 6)]
         return head + "".join(r.choice(self._inner) for _ in range(r.choice((1, 1, 2, 3))))
@@ -108,10 +133,16 @@ def _split(template: str) -> tuple[str, ...]:
 
 
 @cache
-def _rules() -> dict[str, Rule]:
+def rules() -> dict[str, Rule]:
+    """Those of all tools, and those that a file of tools has for its own."""
     rules: dict[str, Rule] = {}
-    for name in ("words.toml", "grammar.toml"):
-        for rule, body in tomllib.loads((DATA / name).read_text()).items():
+    for path in (DATA / "words.toml", DATA / "grammar.toml", *sorted(DATA.glob("natural*.toml"))):
+        of_file = tomllib.loads(path.read_text())
+        if path.stem.startswith("natural"):
+            of_file = of_file.get("rules", {})
+        for rule, body in of_file.items():
+            if rule in rules:
+                raise ValueError(f"{path.name}: there is a rule {rule} already")
             lines = body.split() if isinstance(body, str) else body
             rules[rule] = tuple(_split(text) for line in lines for text in weighed(line))
     return rules

@@ -13,9 +13,10 @@ import jsonschema
 import numpy as np
 import pytest
 
-from tests.rig.nano import builtin, feeding, heldout_far, heldout_near
+from tests.rig.nano import builtin, feeding
 from tests.rig.nano.asks import Bound, parse
 from tests.rig.nano.conversations import Writer, toolset
+from tests.rig.nano.evaluate import DEVELOPMENT, FRESH
 from tests.rig.nano.forms import TOLD, ended, past
 from tests.rig.nano.instructions import ending_tool, instructions
 from tests.rig.nano.natural import natural
@@ -28,9 +29,10 @@ from tests.rig.nano.values import DATA, Values
 from tests.rig.nano.wording import ask
 
 RECIPE = Path(__file__).parents[3] / "rig/nano"
-EXAM = {path.stem for path in [*RECIPE.glob("heldout_*.py"), *RECIPE.glob("exam_*.py")]} | {"cases"}
+SETS = ("heldout_*.py", "fresh_*.py", "exam_*.py")
+EXAM = {path.stem for name in SETS for path in RECIPE.glob(name)} | {"cases"}
 EXAMINERS = {f"{name}.py" for name in EXAM} | {"evaluate.py", "remembering.py", "errand_page.py"}
-CASES = (*heldout_near.CASES, *heldout_far.CASES)
+CASES = (*DEVELOPMENT, *FRESH)
 CALL = re.compile(r"to=functions\.(\S+) .*?<\|message\|>(.*)<\|call\|>$", re.DOTALL)
 
 
@@ -52,7 +54,8 @@ def test_nothing_that_makes_data_reads_the_exam() -> None:
 
 def test_the_exam_is_long_and_asks_nothing_twice() -> None:
     assert len(CASES) >= 200
-    assert len({case.ask for case in CASES}) == len(CASES)
+    for cases in (DEVELOPMENT, FRESH):
+        assert len({case.ask for case in cases}) == len(cases)
 
 
 def test_a_wanted_call_is_one_that_the_tool_takes() -> None:
@@ -75,7 +78,7 @@ def _every(arguments: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_far_tools_have_no_name_of_a_known_family() -> None:
     known = {name for family in families() for name in family.names}
-    far = {tool.name for case in heldout_far.CASES for tool in case.tools}
+    far = {tool.name for case in DEVELOPMENT if not case.near for tool in case.tools}
     assert not far & known
 
 

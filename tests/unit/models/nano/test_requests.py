@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
+from dataclasses import replace
+from itertools import pairwise
 from random import Random
 
 import pytest
 
-from tests.rig.nano import builtin, context, conversations, lacking
+from tests.rig.nano import builtin, context, lacking, turns
+from tests.rig.nano import natural as written
 from tests.rig.nano.asks import HOLE
 from tests.rig.nano.conversations import toolset
-from tests.rig.nano.lacking import cut
-from tests.rig.nano.natural import natural, newest
+from tests.rig.nano.lacking import cut, vague
+from tests.rig.nano.natural import beside, natural
 from tests.rig.nano.numerals import in_words, spoken
 from tests.rig.nano.pairs import pair
 from tests.rig.nano.spelling import plain, token_texts
 from tests.rig.nano.tools import Tool, Value, families, give, offer
 from tests.rig.nano.turns import joined
-from tests.rig.nano.values import Values
+from tests.rig.nano.values import DATA, Values
 from tests.rig.nano.wording import ask, dressed, wordings
 
 
@@ -161,19 +165,87 @@ def test_a_number_is_said_in_words_only_where_the_parameter_takes_it(values: Val
         assert (text == "chargers near Ulm, 50 points") == (after == given)
 
 
-def test_a_writer_may_take_its_tools_from_the_newest_files_more_often(
-    values: Values, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert {f.names for f in newest()} <= {f.names for f in natural()}
-    monkeypatch.setattr(conversations, "newest", lambda: natural()[:5])
-    new = {family.names for family in natural()[:5]}
-    shares: list[float] = []
-    for fresh in (0.0, 0.8):
-        r = Random(10)
-        tools = [tool for _ in range(150) for tool in toolset(values, r, fresh)]
-        shares.append(sum(tool.family.names in new for tool in tools) / len(tools))
-    assert shares[0] < 0.2
-    assert shares[1] > 0.4
+def test_a_tool_beside_another_is_of_its_file_and_cannot_be_meant_instead() -> None:
+    r = Random(10)
+    every = natural()
+    for place in range(20, len(every) - 20, 37):
+        family = every[place]
+        words = set(" ".join(family.names).lower().split("_"))
+        takes = sorted(one.value for one in family.parameters.values() if one.chance is None)
+        for _ in range(10):
+            other = beside(family, r)
+            if other is None:
+                continue
+            assert other is not family
+            near = every[place - 12 : place + 13]
+            assert any(other is one for one in near)
+            its = sorted(one.value for one in other.parameters.values() if one.chance is None)
+            assert its != takes or not words & set(" ".join(other.names).lower().split("_"))
+    made = replace(every[0], names=("nobody_has_this",))
+    assert beside(made, r) is None
+
+
+def test_some_sets_of_tools_are_of_one_trade(values: Values) -> None:
+    places = {family.names: place for place, family in enumerate(natural())}
+    r, near = Random(10), 0
+    for _ in range(300):
+        known = sorted(
+            places[tool.family.names] for tool in toolset(values, r) if tool.family.names in places
+        )
+        near += sum(two - one <= 12 for one, two in pairwise(known))
+    assert near > 100
+
+
+def test_a_file_of_tools_has_rules_of_its_own(values: Values) -> None:
+    r = Random(3)
+    for path in DATA.glob("natural*.toml"):
+        for rule in tomllib.loads(path.read_text()).get("rules", {}):
+            assert rule.startswith(f"{path.stem.partition('_')[2]}_")
+            assert values.draw(rule, r)
+
+
+def test_what_a_parameter_is_said_to_be_stands_behind_its_rule() -> None:
+    item = {
+        "names": "go",
+        "about": ["Goes"],
+        "asks": ["go to {place}"],
+        "with": {"place": "city # Where to / The town"},
+    }
+    assert set(written.family(item).parameters["place"].about) == {"Where to", "The town", ""}
+
+
+def test_a_value_is_said_by_its_kind_only() -> None:
+    r = Random(1)
+    said = {vague("restart {host} now", "host", "host_name", r) for _ in range(20)}
+    assert said == {"restart a host now", "restart some host now", "restart one host now"}
+    assert vague("restart the {host}", "host", "host", r) == ""
+    assert vague("{host} is down", "host", "host", r).split()[0] in ("A", "Some", "One")
+    assert "host" not in vague("which host is {host}?", "host", "host", r)[10:]
+    assert vague("restart {host}", "host", "hostName", r) == ""
+
+
+def test_two_values_are_asked_for_at_once_or_one_after_the_other(values: Values) -> None:
+    r = Random(5)
+    asked = [
+        turn
+        for _ in range(400)
+        if (turn := turns.same_tool_again(toolset(values, r), values, r)) is not None
+    ]
+    texts = " ".join(turn.user for turn in asked)
+    for part in (" or ", "ompare", " as well", "the same for"):
+        assert part in texts
+
+
+def test_it_is_said_as_people_say_it() -> None:
+    r = Random(2)
+    said = {turns.pronounced("what is the depth of it?", "it", r) for _ in range(40)}
+    assert "what is its depth?" in said
+    assert turns.pronounced("show it's size", "it", r) == "show its size"
+    assert turns.pronounced("what is the depth of that?", "that", r) == "what is the depth of that?"
+    assert {turns.pronounced("fly to it", "it", r) for _ in range(40)} == {
+        "fly to it",
+        "fly there",
+    }
 
 
 def test_a_value_is_cut_out_of_a_request_with_the_words_that_lead_to_it() -> None:

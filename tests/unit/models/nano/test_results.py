@@ -35,7 +35,7 @@ def _leaves(body: Any) -> list[str]:
 
 def test_each_value_of_a_result_is_said_as_it_stands_there(values: Values) -> None:
     r = Random(1)
-    for _ in range(1500):
+    for _ in range(4000):
         body, _ = shaped({}, values, r)
         said = plain(verbal(body))
         if isinstance(body, str) and len(body.strip().split("\n")) > _SHORT:
@@ -48,7 +48,7 @@ def test_each_value_of_a_result_is_said_as_it_stands_there(values: Values) -> No
 def test_results_are_of_all_shapes(values: Values) -> None:
     r = Random(2)
     seen: Counter[str] = Counter()
-    for _ in range(1500):
+    for _ in range(4000):
         body, _ = shaped({}, values, r)
         seen[type(body).__name__] += 1
         if isinstance(body, dict):
