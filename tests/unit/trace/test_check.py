@@ -6,7 +6,7 @@ import gzip
 import re
 import subprocess
 import sys
-import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +15,7 @@ import msgspec
 import pytest
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, record, write, written
+from tests.unit.trace.memory import peak_of
 from toolrun import events as ev
 from toolrun.errors import TraceError
 from toolrun.journal import Journal
@@ -240,21 +241,12 @@ def _long(path: Path, turns: int, size: int) -> int:
     return size_of(path)
 
 
-def _peak(path: Path) -> int:
-    check_trace(path)  # the schema is read once
-    tracemalloc.start()
-    try:
-        check_trace(path)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-
-
 def test_a_longer_trace_takes_no_more_memory(tmp_path: Path) -> None:
     short, long = tmp_path / "short.jsonl", tmp_path / "long.jsonl"
 
     assert _long(long, 12, 2_000) > 2.5 * _long(short, 4, 2_000)
-    assert _peak(long) < _peak(short) + 20_000
+    few, many = (peak_of(partial(check_trace, path)) for path in (short, long))
+    assert many < few + 20_000
 
 
 @pytest.mark.load

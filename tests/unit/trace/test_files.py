@@ -7,13 +7,14 @@ import gzip
 import os
 import stat
 import threading
-import tracemalloc
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.unit.trace.files import PACKED, PARTED, go_on, header, line, names, read, record
+from tests.unit.trace.memory import peak_of
 from toolrun import Recording
 from toolrun.errors import ConfigError, TraceError
 from toolrun.trace import layout
@@ -360,19 +361,18 @@ def test_what_other_programs_compress_is_read_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("recording", [PARTED, PACKED, Recording()])
 def test_reading_takes_the_same_memory_for_any_length(tmp_path: Path, recording: Recording) -> None:
     def peak(count: int) -> int:
-        folder = tmp_path / str(count)
-        record(folder / "x.jsonl", recording, range(count))
-        tracemalloc.start()
-        lines = Lines(folder / "x.jsonl")
-        while lines.next() is not None:
-            pass
-        lines.close()
-        most = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        return most
+        path = tmp_path / str(count) / "x.jsonl"
+        record(path, recording, range(count))
+        return peak_of(partial(_passed, path))
 
-    peak(50)
     assert peak(500) < 2 * peak(50) + 200_000
+
+
+def _passed(path: Path) -> None:
+    lines = Lines(path)
+    while lines.next() is not None:
+        pass
+    lines.close()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another user")

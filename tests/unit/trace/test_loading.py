@@ -5,9 +5,7 @@ Counted, not timed: calls of functions, and bytes that Python holds.
 
 from __future__ import annotations
 
-import gc
 import sys
-import tracemalloc
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ import anyio
 import pytest
 
 from tests.unit.trace.journals import OPENED, write
+from tests.unit.trace.memory import peak_of
 from toolrun.events import (
     AssistantMessage,
     Event,
@@ -83,19 +82,6 @@ def calls_of(work: Callable[[], Any]) -> int:
     finally:
         sys.setprofile(before)
     return count
-
-
-def peak_of(work: Callable[[], Any]) -> int:
-    """The most bytes that a work holds at once."""
-    work()
-    gc.collect()
-    tracemalloc.start()
-    try:
-        before = tracemalloc.get_traced_memory()[0]
-        work()
-        return tracemalloc.get_traced_memory()[1] - before
-    finally:
-        tracemalloc.stop()
 
 
 def passed(path: Path) -> int:

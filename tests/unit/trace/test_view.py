@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import re
 import stat
-import tracemalloc
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.unit.trace.journals import ONE_CALL, OPENED, written
+from tests.unit.trace.memory import peak_of
 from toolrun.errors import ConfigError, TraceError
 from toolrun.events import (
     ApprovalDecided,
@@ -240,14 +241,8 @@ def test_the_memory_for_a_page_does_not_grow_with_its_trace(tmp_path: Path) -> N
         turn = (UserMessage("Go."), _request(), AssistantMessage("a" * 20_000, None, (), "stop"))
         trace = tmp_path / f"{turns}.jsonl"
         written(trace, [OPENED, *turn * turns])
-        tracemalloc.start()
-        try:
-            write_file(trace, tmp_path / "t.html")
-            return tracemalloc.get_traced_memory()[1]
-        finally:
-            tracemalloc.stop()
+        return peak_of(partial(write_file, trace, tmp_path / "t.html"))
 
-    peak(1)
     assert peak(160) < 1.5 * peak(20)  # 3.2 MB and 0.4
 
 
