@@ -34,7 +34,7 @@ _KINDS = (
     turns.several_tools,
     turns.chained,
 )
-_WEIGHTS = (56, 6, 6, 8, 8, 12, 7)
+_WEIGHTS = (50, 6, 10, 9, 11, 13, 9)
 LONGEST = 1024
 _KNOWN, _NATURAL = 0.22, 0.48
 """How many of the tools are of `families` and of `natural`; the others are made up."""
@@ -215,7 +215,7 @@ class Writer:
                 kind = "call" if step.tool else "answer"
                 kind += " of an unknown tool" if step.tool in unknown else ""
                 opened = prompt + canonical(OPENING)
-                if step.right and not (form.told and done.needs_thoughts):
+                if step.right and not step.free and not (form.told and done.needs_thoughts):
                     found.append(Sample(opened, says(step, marked=False), kind))
                 prompt = prompt + canonical(past(step, form, thought=True))
         return found

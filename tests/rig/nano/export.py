@@ -55,19 +55,22 @@ def load(path: Path, codes: Tensor, also: Iterable[int] = ()) -> tuple[Net, Head
 
     Args:
         path: of the file.
-        codes: the vectors of all tokens, computed.
+        codes: the vectors of all tokens, computed; what is loaded comes to where they are.
         also: tokens that get learned vectors now, which begin as what is computed.
 
     Raises:
         ConfigError: it is no file of an embedded model.
     """
     found = read(path)
-    net = Net(Shape(**msgspec.structs.asdict(found.shape)))
+    net = Net(Shape(**msgspec.structs.asdict(found.shape))).to(codes.device)
     net.load_state_dict({name: torch.from_numpy(array) for name, array in found.body.items()})
     ranks = torch.from_numpy(found.ranks.astype(np.int64))
-    head = Head(codes, torch.cat([ranks, torch.tensor(sorted({*also} - {*ranks.tolist()}))]).long())
+    more = torch.tensor(sorted({*also} - {*ranks.tolist()}))
+    ranks = ranks.to(codes.device)
+    head = Head(codes, torch.cat([ranks, more.to(codes.device)]).long())
     with torch.no_grad():
-        head.corrections[: len(ranks)] = torch.from_numpy(found.vectors) - codes[ranks]
+        vectors = torch.from_numpy(found.vectors).to(codes.device)
+        head.corrections[: len(ranks)] = vectors - codes[ranks]
         head.scale.fill_(found.head_scale * 10.0)
     return net, head
 

@@ -39,7 +39,7 @@ def follow_up(
         if not found:
             return None
         other, its = r.choice(found)
-        after = {**give(other.family, values, r), its: given[key]}
+        after = {**give(other.family, values, r, whole=False), its: given[key]}
         that = r.choice(("it", "that", "there", "the same one", "this one"))
         text, tool, given = ask(other, {**after, its: Value(that, "")}, r), other, after
     else:
@@ -59,7 +59,7 @@ def chosen(tools: list[Tool], items: tuple[str, ...], values: Values, r: Random)
     if place == "last":
         that = r.choice(("the last one", "the last", "the last of them"))
     tool, key = r.choice(found)
-    given = give(tool.family, values, r)
+    given = give(tool.family, values, r, whole=False)
     text = ask(tool, {**given, key: Value(that, "")}, r)
     given[key] = Value(items[at], f'"{copied(items[at])}"')
     done = run(tool, given, f"I call {named(tool)}.", values, r)

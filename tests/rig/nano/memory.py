@@ -7,7 +7,7 @@ A client that drops the reasoning makes the model guess.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tests.rig.nano.results import outcome, show
@@ -53,11 +53,15 @@ _TELL = (
 
 @dataclass(frozen=True)
 class Puzzle:
-    """Something that is worked out in the reasoning: how it is asked for, and what comes out."""
+    """Something that is worked out in the reasoning: how it is asked for, and what comes out.
+
+    `free`: any other answer would do as well.
+    """
 
     ask: str
     thought: str
     answer: str
+    free: bool = False
 
 
 def secret(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -86,7 +90,7 @@ def _chosen(kind: str, r: Random) -> Puzzle:
         word = f"{letters}{r.randint(100, 999)}"
     else:
         word = r.choice(SECRETS[kind].split())
-    return Puzzle(r.choice(_THINK).replace("{k}", kind), f"My {kind} is {word}.", word)
+    return Puzzle(r.choice(_THINK).replace("{k}", kind), f"My {kind} is {word}.", word, free=True)
 
 
 def _puzzle(values: Values, r: Random) -> Puzzle:
@@ -133,6 +137,7 @@ def _remembered(
         if not steps:
             thought = f"{puzzle.thought} First I call {named(tool)}{rest}."
         steps.append(called(tool, given, thought, outcome(tool, given, values, r).text))
+    steps[0] = replace(steps[0], free=puzzle.free)
     value = Value(puzzle.answer, f'"{copied(puzzle.answer)}"')
     body = r.choice(("ok", {"ok": True}, "done", {"status": "saved"}))
     steps.append(called(tell, {"x": value}, f"Now I call {named(tell)}.", show(body, r)))

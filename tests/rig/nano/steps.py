@@ -32,6 +32,7 @@ class Step:
         arguments: of the call, as JSON.
         result: what the call gives back.
         right: whether the model is to learn to say so; what went wrong is only read.
+        free: whether it says what the model may choose: nobody can know it beforehand.
     """
 
     thought: str
@@ -40,6 +41,7 @@ class Step:
     arguments: str = ""
     result: str = ""
     right: bool = True
+    free: bool = False
 
 
 @dataclass(frozen=True)

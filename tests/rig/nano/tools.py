@@ -145,14 +145,17 @@ def parameters() -> tuple[Parameter, ...]:
     return tuple(_parameter(item) for item in body["parameter"])
 
 
-def give(family: Family, values: Values, r: Random) -> dict[str, Value]:
-    """Values for the parameters: all the required ones, some of the others."""
+def give(family: Family, values: Values, r: Random, *, whole: bool = True) -> dict[str, Value]:
+    """Values for the parameters: all the required ones, some of the others.
+
+    `whole`: a request may say some as a whole; not where one of them is to be replaced.
+    """
     given = {
         key: value_of(parameter, values, r)
         for key, parameter in family.parameters.items()
         if parameter.chance is None or r.random() < parameter.chance
     }
-    if r.random() * (len(family.asks) + len(family.bound)) < len(family.bound):
+    if whole and r.random() * (len(family.asks) + len(family.bound)) < len(family.bound):
         given |= _bound(r.choice(family.bound), family, values, r)
     return {key: given[key] for key in family.parameters if key in given}
 
@@ -304,10 +307,16 @@ def _renamed(name: str, values: Values, r: Random) -> str:
 
 def main_of(tool: Tool) -> str | None:
     """The parameter that a request is about: the first that is free text, and required."""
-    for key, one in tool.family.parameters.items():
-        if one.chance is None and one.type == "string" and not one.enum and "|" not in one.value:
-            return key
-    return None
+    return next(iter(mains_of(tool)), None)
+
+
+def mains_of(tool: Tool) -> list[str]:
+    """The parameters that are free text, and required."""
+    return [
+        key
+        for key, one in tool.family.parameters.items()
+        if one.chance is None and one.type == "string" and not one.enum and "|" not in one.value
+    ]
 
 
 def kin(one: Tool, key: str, other: Tool, its: str) -> bool:

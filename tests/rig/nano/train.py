@@ -51,6 +51,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--file", type=Path, help="go on from what it holds")
     parser.add_argument("--seconds", type=float, default=465)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--rate", type=float, default=2e-3)
@@ -73,8 +74,11 @@ def _train(options: argparse.Namespace, feeder: Feeder, together: Together, bega
     ).to(together.device)
     _SAY(f"vectors of all tokens: {time.monotonic() - began:.0f} s, {together.size} processes")
     first = [feeder.take() for _ in range(_COUNTED if options.device == "cuda" else 2)]
-    body = net.Net(shape).to(together.device)
-    head = Head(codes, _frequent(first, together).to(together.device))
+    if options.file is None:
+        body = net.Net(shape).to(together.device)
+        head = Head(codes, _frequent(first, together).to(together.device))
+    else:
+        body, head = export.load(options.file, codes)
     learner = Learner(body, head, options.rate, together=together)
     torch.manual_seed(options.seed * 100 + together.rank + 1)
     count = sum(p.numel() for p in body.parameters())

@@ -23,6 +23,7 @@ from tests.rig.nano.tools import (
     kin,
     listed,
     main_of,
+    mains_of,
     offer,
     value_of,
 )
@@ -61,10 +62,11 @@ def one_call(tools: list[Tool], values: Values, r: Random) -> Turn:
 def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     """One request for two or three calls of one tool."""
     tool = r.choice(tools)
-    key = main_of(tool)
-    if key is None:
+    keys = mains_of(tool)
+    if not keys:
         return None
-    first = give(tool.family, values, r)
+    key = keys[0] if r.random() < 0.6 else r.choice(keys)
+    first = give(tool.family, values, r, whole=False)
     more = range(1 if r.random() < 0.75 else 2)
     others = [{**first, key: value_of(tool.family.parameters[key], values, r)} for _ in more]
     all_given = [first, *others]
@@ -113,15 +115,23 @@ def _both(text: str, one: str, row: str, said: list[str], r: Random) -> str:
     """
     draw = r.random()
     a, b = said
-    if draw < 0.35 and a in one:
+    led = re.search(rf"\b(?:in|for|at|of|to|on|from|with|about|near) {re.escape(a)}", one)
+    if draw < 0.2 and led:
+        joint = r.choice((" and ", " and ", ", and ", " and also "))
+        return one[: led.end()] + joint + led[0].replace(a, b) + one[led.end() :]
+    if draw < 0.4 and a in one:
         return one.rstrip("?.!") + r.choice(_MORE).format(b=b)
-    if draw < 0.5 and row in text:
+    if draw < 0.55 and row in text:
         return text.replace(row, f"{a} or {b}")
-    if draw < 0.6 and row in text:
+    if draw < 0.65 and row in text:
         form = r.choice(_COMPARED)
         plain = text if text[-1] in "?.!" else f"{text}."
         return form.format(both=f"{a} and {b}", either=f"{a} or {b}", ask=plain)
     return text
+
+
+def _named(tool: Tool, key: str) -> str:
+    return tool.names[key].replace("_", " ")
 
 
 def several_tools(tools: list[Tool], values: Values, r: Random) -> Turn | None:
@@ -172,13 +182,14 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     key, its = main_of(second), main_of(first)
     if key is None:
         return None
-    given, after = give(first.family, values, r), give(second.family, values, r)
+    given = give(first.family, values, r)
+    after = give(second.family, values, r, whole=False)
     again = its is not None and kin(first, its, second, key) and r.random() < 0.75
     if again:
         assert its is not None
         after[key] = given[its]
         that = r.choice(
-            ("it", "it", "that", "this", "the same", f"the {second.names[key].replace('_', ' ')}")
+            ("it", "it", "it", "that", "this", "the same", "them", f"the {_named(second, key)}")
         )
         said = ""
     else:
@@ -187,7 +198,11 @@ def chained(tools: list[Tool], values: Values, r: Random) -> Turn | None:
         body = r.choice(({field: found}, {field: found, "count": r.randint(1, 99)}, found))
         that = r.choice(
             (
+                "it",
+                "it",
                 "that",
+                "them",
+                f"the {_named(second, key)}",
                 "the result",
                 f"the {field.replace('_', ' ')}",
                 "what you get",

@@ -229,7 +229,8 @@ def test_two_values_are_asked_for_at_once_or_one_after_the_other(values: Values)
     asked = [
         turn
         for _ in range(400)
-        if (turn := turns.same_tool_again(toolset(values, r), values, r)) is not None
+        if (tools := toolset(values, r))
+        and (turn := turns.same_tool_again(tools, values, r)) is not None
     ]
     texts = " ".join(turn.user for turn in asked)
     for part in (" or ", "ompare", " as well", "the same for"):
