@@ -73,9 +73,10 @@ def sent(text: str, calls: Sequence[Call], values: Values, r: Random) -> str:
     """
     free = _ends_open(text, calls)
     said = _mistyped(_restored(dressed(text, r, free=free), calls), calls, r)
-    if r.random() >= _AROUND:
+    fitting = [one for one in kinds() if fits(one, calls)] if r.random() < _AROUND else []
+    if not fitting:
         return said
-    kind = r.choice([one for one in kinds() if fits(one, calls)])
+    kind = r.choice(fitting)
     more = values.fill(r.choice(kind.says), r)
     if r.random() < 0.1 and not free:
         more = f"{more} {values.fill(r.choice(kinds()[0].says), r)}"
