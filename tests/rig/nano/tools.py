@@ -311,11 +311,15 @@ def main_of(tool: Tool) -> str | None:
 
 
 def mains_of(tool: Tool) -> list[str]:
-    """The parameters that are free text, and required."""
+    """The parameters that are free text, and required, and that some request says by itself."""
     return [
         key
         for key, one in tool.family.parameters.items()
-        if one.chance is None and one.type == "string" and not one.enum and "|" not in one.value
+        if tool.family.asks
+        and one.chance is None
+        and one.type == "string"
+        and not one.enum
+        and "|" not in one.value
     ]
 
 
