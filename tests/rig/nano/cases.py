@@ -1,9 +1,9 @@
 """What is a hand-written request, and what must the model do with it?
 
-The requests stand in `heldout_near` and `heldout_far` (the development set: they were looked at
-while the training data was improved) and in `exam_*` (the exam: looked at only as totals before the
-figures of the card were made). Nothing of them is ever trained on: no module that makes data may
-import them, and a test holds that.
+The requests stand in `heldout_*` and `fresh_*` (the development and the fresh set: they were looked
+at while the training data was improved) and in `exam_*` (the exam: looked at only as totals before
+the figures of the card were made). Nothing of them is ever trained on: no module that makes data
+may import them, and a test holds that.
 """
 
 from __future__ import annotations

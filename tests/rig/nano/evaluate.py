@@ -1,10 +1,11 @@
 """How good is a model's file? `python -m tests.rig.nano.evaluate FILE` on one core of a CPU.
 
-Three sets. The exam (`exam_*`) is hand-written requests, as whole conversations; of it only totals
+Four sets. The exam (`exam_*`) is hand-written requests, as whole conversations; of it only totals
 are told, so that nobody mends single failures in the training data and then counts them as won. The
-development set (`heldout_*`) is the same in kind, but was looked at while the data was improved.
-The third is unseen made-up conversations, step by step, compared text by text. The intervals are
-Wilson's, of 95%. Needs what direct sampling needs.
+development set (`heldout_*`) and the fresh set (`fresh_*`, where like tools are offered together)
+are the same in kind, but were looked at while the data was improved. The fourth is unseen made-up
+conversations, step by step, compared text by text. The intervals are Wilson's, of 95%. Needs what
+direct sampling needs.
 """
 
 from __future__ import annotations
@@ -196,7 +197,7 @@ def main() -> None:
     """Evaluate, and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("file", type=Path)
-    parser.add_argument("--only", choices=[*HAND_WRITTEN, MADE_UP], help="one set of the three")
+    parser.add_argument("--only", choices=[*HAND_WRITTEN, MADE_UP], help="one set of the four")
     parser.add_argument("--count", type=int, default=400, help="steps of made-up conversations")
     parser.add_argument("--processes", type=int, default=1, help="how many share the work")
     parser.add_argument(

@@ -1,7 +1,7 @@
 """What lies between two files? `python -m tests.rig.nano.halfway AFTER OUT --share 0.5`.
 
-Tuning with few rows a step learns what is new, and loses some of what was known; the weights
-halfway between have most of both. Needs torch, safetensors and TIKTOKEN_ENCODINGS_BASE.
+Weights between two of one training average what the last rows taught, and are better than either.
+Needs torch, safetensors and TIKTOKEN_ENCODINGS_BASE.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from toolrun.models.nano.weights import FILE, Weights, read
 def main() -> None:
     """Mix, and save."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("after", type=Path, help="what tuning wrote")
+    parser.add_argument("after", type=Path, help="of a training that went on")
     parser.add_argument("out", type=Path)
-    parser.add_argument("--before", type=Path, default=FILE, help="what tuning began with")
+    parser.add_argument("--before", type=Path, default=FILE, help="what it went on from")
     parser.add_argument("--share", type=float, default=0.5, help="of the way that is gone")
     options = parser.parse_args()
     mix(options.before, options.after, options.out, options.share)

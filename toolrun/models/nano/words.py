@@ -2,7 +2,7 @@
 
 The model says tokens whose vectors were learned, or copies: tokens of its prompt, and those that
 spell a word of it where another sign stands before it, or that begin it with another first letter,
-small or capital. So only these are compared with what it wants to say: some 6,500, not 201,088. A
+small or capital. So only these are compared with what it wants to say: some 9,000, not 201,088. A
 token outside of them would be one that it makes up.
 """
 
