@@ -21,7 +21,7 @@ LONGEST = 3
 """So many tokens before are looked at."""
 _COPIED = (0.0, 0.2, 0.4, 0.6, 0.65, 0.65, 0.7)
 """How probably a text goes on as it did before, by the number of tokens that are the same."""
-_SURE = 0.3
+_SURE = 0.5
 """A guess that is less probable as a whole goes no further."""
 _LEAST = 2
 """A guess of fewer tokens is not worth it: reading two at once takes almost twice as long."""
