@@ -123,7 +123,10 @@ def test_a_stop_among_the_guesses_ends_the_step(
     assert len(run.past().tokens) == len(PROMPT) + len(run.said) - 1
 
 
-def test_what_is_usual_is_guessed_and_then_what_stood_there_before() -> None:
+def test_what_is_usual_is_guessed_and_then_what_stood_there_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drafts, "_SURE", 0.3)
     usual = {(1,): (2, 0.9), (2,): (3, 0.9), (1, 2): (4, 0.9)}
     assert Drafts(usual, lambda one: one, [1]).guess(9) == [2, 4]
     repeated = [50, 51, 52, 53, 54, 55, 60, 50, 51, 52, 53, 54]
@@ -139,10 +142,19 @@ def test_a_guess_is_forgotten_and_no_longer_than_asked_for() -> None:
     assert made.guess(6) == []
 
 
-def test_a_word_with_another_sign_before_it_is_the_same_word() -> None:
+def test_a_word_with_another_sign_before_it_is_the_same_word(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(drafts, "_SURE", 0.3)
     words = {101: "get", 201: "get"}
     made = Drafts({}, lambda one: words.get(one, one), [9, 8, 101, 7, 6, 9, 8, 201])
     assert made.guess(2) == [7, 6]
+
+
+def test_a_guess_that_is_not_sure_enough_goes_no_further() -> None:
+    usual = {(1,): (2, 0.9), (2,): (3, 0.8), (3,): (4, 0.6)}
+    assert Drafts(usual, lambda one: one, [1]).guess(9) == [2, 3]
+    assert Drafts({(1,): (2, 0.4)}, lambda one: one, [1]).guess(9) == []
 
 
 def test_the_table_that_ships_is_read() -> None:
