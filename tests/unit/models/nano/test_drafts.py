@@ -152,6 +152,7 @@ def test_a_word_with_another_sign_before_it_is_the_same_word(
 
 
 def test_a_guess_that_is_not_sure_enough_goes_no_further() -> None:
+    usual: dict[tuple[int, ...], tuple[int, float]]
     usual = {(1,): (2, 0.9), (2,): (3, 0.8), (3,): (4, 0.6)}
     assert Drafts(usual, lambda one: one, [1]).guess(9) == [2, 3]
     assert Drafts({(1,): (2, 0.4)}, lambda one: one, [1]).guess(9) == []
