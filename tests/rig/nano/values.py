@@ -135,17 +135,17 @@ def _split(template: str) -> tuple[str, ...]:
 @cache
 def rules() -> dict[str, Rule]:
     """Those of all tools, and those that a file of tools has for its own."""
-    rules: dict[str, Rule] = {}
+    found: dict[str, Rule] = {}
     for path in (DATA / "words.toml", DATA / "grammar.toml", *sorted(DATA.glob("natural*.toml"))):
         of_file = tomllib.loads(path.read_text())
         if path.stem.startswith("natural"):
             of_file = of_file.get("rules", {})
         for rule, body in of_file.items():
-            if rule in rules:
+            if rule in found:
                 raise ValueError(f"{path.name}: there is a rule {rule} already")
             lines = body.split() if isinstance(body, str) else body
-            rules[rule] = tuple(_split(text) for line in lines for text in weighed(line))
-    return rules
+            found[rule] = tuple(_split(text) for line in lines for text in weighed(line))
+    return found
 
 
 def weighed(line: str) -> list[str]:
