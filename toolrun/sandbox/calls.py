@@ -132,7 +132,9 @@ class Calls:
             if run.reply.started or run.ended is not None:
                 break
             if not box.started:
-                raise self.did_not_start(box)
+                if attempt + 1 == _ATTEMPTS or self.kind(view, content["env"]) == kind:
+                    raise self.did_not_start(box)
+                continue  # what is hidden came or went meanwhile, as editors' files do
             # Its worker has ended before it took the job: a file of the tool's has changed, or the
             # box was killed while it waited. Nothing has run; a new one takes it.
         return run, elapsed

@@ -12,6 +12,7 @@ import pytest
 from toolrun.errors import SandboxUnavailable
 from toolrun.sandbox import Job, Sandbox, load_profile, probe
 from toolrun.sandbox.box import HELLO, Box
+from toolrun.sandbox.calls import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,3 +86,27 @@ async def test_a_probe_that_does_not_come_to_its_end(monkeypatch: pytest.MonkeyP
         monkeypatch.setattr(probe, "_SECONDS", 0)
         with pytest.raises(SandboxUnavailable, match="did not run: did not finish within 0 s"):
             await probe.attacked(sandbox)
+
+
+async def test_a_hidden_file_that_goes_while_a_box_starts_costs_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Editors and coverage write `.x.swp` beside the code, and delete them at once."""
+    (tmp_path / "a_tool.py").write_text("def run() -> str:\n    return 'ran'\n")
+    (tmp_path / ".a_tool.swp").write_text("")
+    job = Job(file=str(tmp_path / "a_tool.py"), module="a_tool", qualname="run")
+    start = Kind.start
+    started: list[Kind] = []
+
+    async def late(kind: Kind) -> Box:
+        started.append(kind)
+        (tmp_path / ".a_tool.swp").unlink(missing_ok=True)
+        return await start(kind)
+
+    monkeypatch.setattr(Kind, "start", late)
+    async with Sandbox(load_profile("pure"), backend="bubblewrap") as sandbox:
+        done = await sandbox.call(job, timeout=20, tenant="one")
+
+    assert done.returned == "ran"
+    hid = ["swp" in str(kind.masks) for kind in started]
+    assert hid[:2] == [True, False]
