@@ -230,8 +230,6 @@ def summary(name: str, verdicts: Sequence[Verdict]) -> list[str]:
     lines: list[str] = []
     for near in (True, False):
         some = [one for one in verdicts if one.case.near is near]
-        if not some:
-            continue
         lines.append(f"{name}, {'near' if near else 'far'}: {_counted(some)}")
         lines += [
             f"  {kind}: {_counted([one for one in some if one.case.kind == kind])}"

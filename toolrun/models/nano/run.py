@@ -98,7 +98,7 @@ class Run:
         self.cached = shared
         self._cache = past.cache.copy(shared) if past and shared else voice.body.cache()
         usual = voice.usual
-        self._drafts = Drafts(usual, voice.words.word, prompt) if usual is not None else None
+        self._drafts = Drafts(usual, prompt) if usual is not None else None
         self._guessed: list[int] = []
         self._scores: list[Vectors] = []
         self._more = voice.words.sayable(prompt)

@@ -85,11 +85,6 @@ class Words:
         )
         return {word for text in texts for word in _WORD.findall(text)}
 
-    def word(self, token: int) -> str | int:
-        """What a token shares with those that spell its word with another sign before it."""
-        text = self._text(token)
-        return token if not text else _bare(text)
-
     def _compute(self, ranks: set[int]) -> None:
         missing = sorted(ranks - self._computed.keys())
         rows = vectors(((rank, self._text(rank)) for rank in missing), self._spelled, self._width)
