@@ -132,9 +132,7 @@ class Calls:
             if run.reply.started or run.ended is not None:
                 break
             if not box.started:
-                if attempt + 1 == _ATTEMPTS or self.kind(view, content["env"]) == kind:
-                    raise self.did_not_start(box)
-                continue  # what is hidden came or went meanwhile, as editors' files do
+                self._again(attempt, kind, box, content["env"])
             # Its worker has ended before it took the job: a file of the tool's has changed, or the
             # box was killed while it waited. Nothing has run; a new one takes it.
         return run, elapsed
@@ -150,29 +148,41 @@ class Calls:
         """Run a job in a box of its own, and copy out what it wrote once that is gone."""
         folder = self.workspace
         assert folder is not None
-        layer: Layer | None = None
+        for attempt in range(_ATTEMPTS):
+            kind = self.kind(view, content["env"])
+            layer: Layer | None = None
 
-        async def start() -> Box:
-            nonlocal layer
-            layer = await opened(self.backend, view, folder, self.profile, stack)
-            return await msgspec.structs.replace(
-                self.kind(view, content["env"]), layer=layer
-            ).start()
+            async def start(kind: Kind = kind) -> Box:
+                nonlocal layer
+                layer = await opened(self.backend, view, folder, self.profile, stack)
+                return await msgspec.structs.replace(kind, layer=layer).start()
 
-        with contextlib.ExitStack() as stack:
-            async with self.pool.lease(start, None, start, fresh=True, once=True) as box:
-                started = time.monotonic()
-                run = Run(box, self.profile, hears.on_output)
-                async with self.egress(box, hears.on_egress):
-                    await run.run(content, stdin, seconds)
-                elapsed = time.monotonic() - started
-                await box.wait()
-            if not run.reply.started and run.ended is None and not box.started:
-                raise self.did_not_start(box)
-            whole = ended_by_itself(run, command="argv" in content)
-            assert layer is not None
-            run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
-            return run, elapsed
+            with contextlib.ExitStack() as stack:
+                async with self.pool.lease(start, None, start, fresh=True, once=True) as box:
+                    started = time.monotonic()
+                    run = Run(box, self.profile, hears.on_output)
+                    async with self.egress(box, hears.on_egress):
+                        await run.run(content, stdin, seconds)
+                    elapsed = time.monotonic() - started
+                    await box.wait()
+                if run.reply.started or run.ended is not None or box.started:
+                    whole = ended_by_itself(run, command="argv" in content)
+                    assert layer is not None
+                    run.kept = await copy_out(layer, self.profile, hears.changing, whole=whole)
+                    break
+                self._again(attempt, kind, box, content["env"])
+        return run, elapsed
+
+    def _again(self, attempt: int, kind: Kind, box: Box, env: Iterable[str]) -> None:
+        """Let another box be tried where what is hidden came or went while one started.
+
+        Editors and coverage write files beside a tool's and delete them at once.
+
+        Raises:
+            SandboxUnavailable: nothing of that kind has changed, or it was tried often enough.
+        """
+        if attempt + 1 == _ATTEMPTS or self.kind(kind.view, env) == kind:
+            raise self.did_not_start(box)
 
     @contextlib.asynccontextmanager
     async def start(

@@ -88,10 +88,13 @@ async def test_a_probe_that_does_not_come_to_its_end(monkeypatch: pytest.MonkeyP
             await probe.attacked(sandbox)
 
 
+@pytest.mark.parametrize("layered", [False, True])
 async def test_a_hidden_file_that_goes_while_a_box_starts_costs_no_call(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, layered: bool
 ) -> None:
     """Editors and coverage write `.x.swp` beside the code, and delete them at once."""
+    workspace = tmp_path / "workspace"
+    workspace.mkdir()
     (tmp_path / "a_tool.py").write_text("def run() -> str:\n    return 'ran'\n")
     (tmp_path / ".a_tool.swp").write_text("")
     job = Job(file=str(tmp_path / "a_tool.py"), module="a_tool", qualname="run")
@@ -104,7 +107,9 @@ async def test_a_hidden_file_that_goes_while_a_box_starts_costs_no_call(
         return await start(kind)
 
     monkeypatch.setattr(Kind, "start", late)
-    async with Sandbox(load_profile("pure"), backend="bubblewrap") as sandbox:
+    profile = load_profile("workspace" if layered else "pure")
+    where = str(workspace) if layered else None
+    async with Sandbox(profile, backend="bubblewrap", workspace=where) as sandbox:
         done = await sandbox.call(job, timeout=20, tenant="one")
 
     assert done.returned == "ran"
