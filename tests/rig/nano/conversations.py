@@ -11,10 +11,10 @@ import datetime as dt
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tests.rig.nano import builtin, following, lacking, memory, turns
+from tests.rig.nano import again, builtin, following, lacking, lookups, memory, turns
 from tests.rig.nano.forms import FORMS, OPENING, TOLD, Form, asked, ended, past, result, says
 from tests.rig.nano.instructions import ending_tool, instructions
-from tests.rig.nano.natural import beside, natural
+from tests.rig.nano.natural import alike, beside, natural, suites
 from tests.rig.nano.novel import make_up
 from tests.rig.nano.spelling import Context, canonical, encoding, token_texts
 from tests.rig.nano.tools import Family, Tool, families, offer
@@ -30,16 +30,20 @@ _KINDS = (
     turns.talk,
     turns.no_tool,
     lacking.missing,
-    turns.same_tool_again,
+    again.same_tool_again,
     turns.several_tools,
     turns.chained,
+    lookups.looked_up,
 )
-_WEIGHTS = (50, 6, 10, 9, 11, 13, 9)
+_WEIGHTS = (50, 6, 10, 9, 12, 12, 6, 9)
 LONGEST = 1024
-_KNOWN, _NATURAL = 0.22, 0.48
+_KNOWN, _NATURAL = 0.2, 0.55
 """How many of the tools are of `families` and of `natural`; the others are made up."""
 _ONE_TRADE, _APART = 0.4, 0.3
 """How often tools that are offered together are of one trade; how many of them are not even so."""
+_OF_SUITE, _CHAINED = 0.5, 0.08
+"""How many sets of one trade are of one product; how often two tools are offered of which one needs
+what the other gives back."""
 _ENDED = 0.04
 """How often the answer is to be a call."""
 _BUILT_IN = 0.07
@@ -82,21 +86,33 @@ def toolset(values: Values, r: Random) -> list[Tool]:
     if r.random() < _BUILT_IN:
         found = {tool.name: tool for tool in builtin.some(r)}
         count = r.choice((0, 0, 0, 1, 2))
-    of_trade = r.choice(natural()) if r.random() < _ONE_TRADE else None
-    for _ in range(count):
+    of_trade = _of_trade(r) if r.random() < _ONE_TRADE else None
+    first: list[Family] = [] if of_trade is None else [of_trade]
+    if lookups.chains() and r.random() < _CHAINED:
+        chain = r.choice(lookups.chains())
+        first, of_trade = [chain.first, chain.then], chain.first
+    for place in range(max(count, len(first))):
         draw = r.random()
-        family = of_trade
-        if family is not None and found:
-            family = beside(family, r) if draw > _APART else None
+        family = first[place] if place < len(first) else None
+        if family is None and of_trade is not None and draw > _APART:
+            family = beside(of_trade, r)
         family = family or _any(values, r)
         tool = offer(family, values, r)
-        found.setdefault(tool.name, tool)
+        if not any(alike(family, other.family) for other in found.values()):
+            found.setdefault(tool.name, tool)
     if r.random() < 0.1:
         tool = memory.telling(values, r)
         found.setdefault(tool.name, tool)
     tools = list(found.values())
     r.shuffle(tools)
     return tools
+
+
+def _of_trade(r: Random) -> Family:
+    """A tool of a trade or of a product."""
+    if suites() and r.random() < _OF_SUITE:
+        return r.choice(r.choice(tuple(suites().values())))
+    return r.choice(natural())
 
 
 def _any(values: Values, r: Random) -> Family:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.rig.nano.context import sent
+from tests.rig.nano.given import give, value_of
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, named, run, turn_of
-from tests.rig.nano.tools import Tool, Value, give, kin, main_of, value_of
+from tests.rig.nano.tools import Tool, Value, kin, main_of
 from tests.rig.nano.wording import ask, filled
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from tests.rig.nano.asks import HOLE
 from tests.rig.nano.context import is_open, sent
+from tests.rig.nano.given import give
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, named
-from tests.rig.nano.tools import give
 from tests.rig.nano.wording import filled, imperatives, is_imperative
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tests.rig.nano.given import give
 from tests.rig.nano.results import outcome, show
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, called, named
-from tests.rig.nano.tools import Family, Parameter, Tool, Value, give, offer
+from tests.rig.nano.tools import Family, Parameter, Tool, Value, offer
 from tests.rig.nano.wording import ask, dressed, lower_first
 
 if TYPE_CHECKING:

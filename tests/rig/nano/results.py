@@ -213,7 +213,7 @@ def _text(value: Any) -> str:
 
 def failure(values: Values, r: Random, *, passing: bool) -> tuple[str, str]:
     """What a call that failed gives back, and the words of it that matter."""
-    said = r.choice(words()["passing" if passing else "lasting"])
+    said = values.fill(r.choice(words()["passing" if passing else "lasting"]), r)
     if not passing:
         draw = r.random()
         subject = values.draw(r.choice(("token", "term", "path", "identifier")), r)

@@ -5,18 +5,22 @@ A turn is text, what the model copies marked.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tests.rig.nano.given import value_of
 from tests.rig.nano.results import Outcome, failure, outcome, show
-from tests.rig.nano.spelling import copied
-from tests.rig.nano.tools import Tool, Value, value_of
+from tests.rig.nano.spelling import copied, plain
+from tests.rig.nano.tools import Tool, Value
 
 if TYPE_CHECKING:
     from random import Random
 
     from tests.rig.nano.values import Values
 
+_ALIKE = 0.5
+"""How often what was meant is like what was said."""
 RESULT = "I have the result."
 RESULTS = "I have all results."
 
@@ -144,25 +148,59 @@ def _refused(tool: Tool, given: dict[str, Value], thought: str, values: Values, 
 _HINTS = ("did_you_mean", "suggestion", "hint", "use", "similar", "nearest", "expected", "try")
 
 
-def _refusal(name: str, wrong: str, right: str, r: Random) -> Any:
-    """What a tool says of a value that it does not know, with the one that it does."""
-    plain = name.replace("_", " ")
+def _nearly(wrong: str, values: Values, r: Random) -> str:
+    """A value that was meant by another one: as it is registered, or spelled right."""
+    draw = r.random()
+    if draw < 0.25:
+        return f"{wrong}{r.choice(('s', '-', '_', '/', ' ', '.'))}{values.draw('word1', r)}"
+    if draw < 0.5:
+        return f"{values.draw('term', r)}{r.choice(('-', '-', '_', '/', ' '))}{wrong}"
+    if draw < 0.65:
+        changed = r.choice((wrong.lower(), wrong.upper(), f"{wrong}s", wrong.replace(" ", "-")))
+        return changed if changed != wrong else f"{wrong}{r.randint(1, 9)}"
+    at = r.randrange(len(wrong))
+    letter = r.choice("abcdefghiklmnoprstuvz")
+    return r.choice((
+        wrong[:at] + letter + wrong[at + 1 :],
+        wrong[:at] + letter + wrong[at:],
+        f"{wrong[: max(3, at)]}{values.draw('made', r)}",
+    ))  # fmt: skip
+
+
+def _refusal(name: str, wrong: str, right: str, others: list[str], r: Random) -> Any:
+    """What a tool says of a value that it does not know, with the one that it does.
+
+    `others`: other values of the call, which may stand there, too.
+    """
+    spaced = name.replace("_", " ")
     words = r.choice((
-        f"{wrong} not found, did you mean {right}?", f"no such {plain}: {wrong}. Use '{right}'",
+        f"{wrong} not found, did you mean {right}?", f"no such {spaced}: {wrong}. Use '{right}'",
         f"no such {name}: {wrong}. Did you mean '{right}'?", f"{name} must be {right}",
         f"unknown {name} {wrong}; the nearest is {right}", f"{wrong} not found. Similar: {right}",
-        f"{wrong} does not exist. Use {right} instead.", f"invalid {plain}, use {right}",
+        f"{wrong} does not exist. Use {right} instead.", f"invalid {spaced}, use {right}",
         f"{wrong} was renamed to {right}", f"{wrong} is now called {right}. Try that.",
-        f"{plain} {wrong} is unknown. Available: {right}", f"'{wrong}' is not valid; try '{right}'",
-        f"could not find {wrong} (maybe {right}?)", f"expected a {plain} such as {right}",
-        f"bad {plain} '{wrong}': write it as {right}", f"400: {plain} must be given as {right}",
+        f"{spaced} {wrong} is unknown. Available: {right}",
+        f"'{wrong}' is not valid; try '{right}'",
+        f"could not find {wrong} (maybe {right}?)", f"expected a {spaced} such as {right}",
+        f"bad {spaced} '{wrong}': write it as {right}",
+        f"400: {spaced} must be given as {right}",
     ))  # fmt: skip
+    if others and r.random() < 0.35:
+        other = r.choice(others)
+        words = r.choice((
+            f"no {spaced} {wrong} for {other}, did you mean {right}?",
+            f"{other} has no {spaced} {wrong}. Did you mean {right}?",
+            f"{wrong} is not in {other}; there is {right}",
+            f"{other}: unknown {spaced} {wrong}, use {right}",
+            f"there is no {wrong} in {other}, only {right}",
+            f"{wrong} not found in {other}. Similar: {right}",
+        ))  # fmt: skip
     draw = r.random()
     if draw < 0.4:
         return {"error": words}
     if draw < 0.7:
         return f"{r.choice(('Error: ', 'error: ', '', 'Error 404: ', 'ValueError: '))}{words}"
-    short = r.choice((f"unknown {plain}", f"no such {plain}", "not found", f"invalid {plain}"))
+    short = r.choice((f"unknown {spaced}", f"no such {spaced}", "not found", f"invalid {spaced}"))
     hint = right if r.random() < 0.6 else f"use {right}"
     body = {"error": short, r.choice(_HINTS): [right] if r.random() < 0.2 else hint}
     return {"ok": False, **body} if r.random() < 0.2 else body
@@ -177,9 +215,13 @@ def _mended(
     if not keys:
         return None
     key = r.choice(keys)
-    better = value_of(tool.family.parameters[key], values, r)
-    wrong, right = given[key].said, better.said
-    text = show(_refusal(tool.names[key], wrong, right, r), r)
+    wrong = json.loads(plain(given[key].json))
+    right = json.loads(plain(value_of(of[key], values, r).json))
+    if r.random() < _ALIKE and isinstance(wrong, str) and wrong:
+        right = _nearly(wrong, values, r)
+    better = Value(right, json.dumps(copied(right), ensure_ascii=False))
+    others = [json.loads(plain(given[k].json)) for k in keys if k != key]
+    text = show(_refusal(tool.names[key], wrong, right, others, r), r)
     found = outcome(tool, {**given, key: better}, values, r)
     again = f"It must be {copied(right)}. I call {named(tool)} again."
     steps = [

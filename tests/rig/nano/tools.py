@@ -6,13 +6,13 @@ many names for the tool and for each parameter; `offer` settles on some.
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from tests.rig.nano.asks import HOLE, Bound, parse
+from tests.rig.nano.asks import Bound, parse
+from tests.rig.nano.said import formed, told
 from tests.rig.nano.spelling import copied
 from tests.rig.nano.values import DATA, Values
 from tests.rig.nano.wording import wordings
@@ -22,11 +22,8 @@ if TYPE_CHECKING:
     from random import Random
 
 _SUFFIXES = ("name", "value", "text", "arg", "input", "str")
-_LISTS = {"strings": "string", "numbers": "number"}
-_SWITCHED = {"true": ("on", "on", "true", "yes"), "false": ("off", "off", "false", "no")}
-_NUMBER_WORDS = dict(
-    enumerate(["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"], 2)
-)
+LISTS = {"strings": "string", "numbers": "number"}
+"""Types of parameters that are lists, and of what."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +38,7 @@ class Parameter:
         enum: the only values there are.
         chance: how often it is given, where it is optional; None: it is required.
         said: how it is put into words beside the request; `{key}` stands for the value.
+        spoken: of each value, what people say for it.
     """
 
     names: tuple[str, ...]
@@ -50,6 +48,7 @@ class Parameter:
     enum: tuple[str, ...] = ()
     chance: float | None = None
     said: tuple[str, ...] = ()
+    spoken: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -62,6 +61,8 @@ class Family:
         result: what it gives back, see `results`.
         known: whether it stands in `data/`; others are made up.
         bound: how it is asked for where the whole request says a value.
+        suite: the product that it belongs to, beside which other tools; "": none.
+        twice: by parameter, how it is asked for twice; `{1}` and `{2}` are its values.
     """
 
     names: tuple[str, ...]
@@ -72,6 +73,8 @@ class Family:
     follow: tuple[str, ...] = ()
     known: bool = False
     bound: tuple[Bound, ...] = ()
+    suite: str = ""
+    twice: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -145,85 +148,6 @@ def parameters() -> tuple[Parameter, ...]:
     return tuple(_parameter(item) for item in body["parameter"])
 
 
-def give(family: Family, values: Values, r: Random, *, whole: bool = True) -> dict[str, Value]:
-    """Values for the parameters: all the required ones, some of the others.
-
-    `whole`: a request may say some as a whole; not where one of them is to be replaced.
-    """
-    given = {
-        key: value_of(parameter, values, r)
-        for key, parameter in family.parameters.items()
-        if parameter.chance is None or r.random() < parameter.chance
-    }
-    if whole and r.random() * (len(family.asks) + len(family.bound)) < len(family.bound):
-        given |= _bound(r.choice(family.bound), family, values, r)
-    return {key: given[key] for key in family.parameters if key in given}
-
-
-def _bound(bound: Bound, family: Family, values: Values, r: Random) -> dict[str, Value]:
-    """What a request says as a whole, its own holes filled."""
-    holes = set(HOLE.findall(bound.text)) - family.parameters.keys()
-    drawn = {hole: values.draw(hole, r) for hole in sorted(holes)}
-    text = _put(bound.text, drawn)
-    found: dict[str, Value] = {}
-    for key, template in bound.values.items():
-        plain = _put(template, drawn)
-        parameter = family.parameters[key]
-        shown = plain
-        if parameter.enum:
-            shown = f'"{copied(plain)}"'
-        elif parameter.type == "string":
-            shown = _put(
-                json.dumps(template, ensure_ascii=False),
-                {hole: _inside(said) for hole, said in drawn.items()},
-            )
-        found[key] = Value(plain, shown, text)
-    return found
-
-
-def _put(template: str, drawn: dict[str, str]) -> str:
-    """A template with what was drawn for its holes; the others stay."""
-    return HOLE.sub(lambda hole: drawn.get(hole[1], hole[0]), template)
-
-
-def _inside(text: str) -> str:
-    """A text as the inside of a JSON string, marked as copied."""
-    return json.dumps(copied(text), ensure_ascii=False)[1:-1]
-
-
-def value_of(parameter: Parameter, values: Values, r: Random) -> Value:
-    """A value for one parameter."""
-    if parameter.enum:
-        word = r.choice(parameter.enum)
-        return Value(word.replace("_", " "), f'"{copied(word)}"')
-    if parameter.type in _LISTS:
-        rule = parameter.value.removeprefix("list:")
-        items = [values.draw(rule, r) for _ in range(r.randint(1, 4))]
-        texts = (_json(item, _LISTS[parameter.type]) for item in items)
-        return Value(listed(items, r), "[" + ", ".join(texts) + "]")
-    text = values.draw(parameter.value, r)
-    said = r.choice(_SWITCHED[text]) if parameter.value == "true|false" else text
-    if parameter.type == "integer" and r.random() < 0.08 and text.isdigit():
-        said = _NUMBER_WORDS.get(int(text), text)
-    return Value(said, _json(text, parameter.type))
-
-
-def _json(text: str, type_: str) -> str:
-    if type_ == "string":
-        return json.dumps(copied(text), ensure_ascii=False)
-    return copied(text)
-
-
-_LAST = (" and ", " and ", ", ", ", and ")
-
-
-def listed(items: list[str], r: Random, *, last: tuple[str, ...] = _LAST) -> str:
-    """Several things in a row, as a person types them; `last`: what stands before the last one."""
-    if len(items) == 1:
-        return items[0]
-    return ", ".join(items[:-1]) + r.choice(last) + items[-1]
-
-
 def camel(name: str) -> str:
     """snake_case as camelCase."""
     first, *rest = name.split("_")
@@ -232,6 +156,7 @@ def camel(name: str) -> str:
 
 def offer(family: Family, values: Values, r: Random) -> Tool:
     """A tool of the family, its names settled; some are decorated, as people's code has them."""
+    family = formed(family, r)
     name = r.choice(family.names)
     if family.known and r.random() < 0.25:
         name = _decorated(name, values, r)
@@ -244,7 +169,7 @@ def offer(family: Family, values: Values, r: Random) -> Tool:
     for key, parameter in order:
         called = r.choice(parameter.names)
         if family.known and (len(order) == 1 or r.random() < 0.5):
-            called = _renamed(called, values, r)
+            called = _renamed(called, values, r, alone=len(order) == 1)
         if called in properties:
             called = f"{called}_{len(names)}"
         names[key] = called
@@ -263,11 +188,14 @@ def offer(family: Family, values: Values, r: Random) -> Tool:
 
 
 def _schema(parameter: Parameter, r: Random) -> dict[str, Any]:
-    item = _LISTS.get(parameter.type)
+    item = LISTS.get(parameter.type)
     found: dict[str, Any] = (
         {"type": "array", "items": {"type": item}} if item else {"type": parameter.type}
     )
-    if r.random() < 0.8 and (said := r.choice(parameter.about)):
+    coded = parameter.spoken and not parameter.enum  # only what is written tells its values
+    about = r.choice(parameter.about[:1] if coded else parameter.about)
+    about = about if coded or r.random() < 0.8 else ""
+    if said := told(parameter.value, about, r):
         found["description"] = said
     if r.random() < 0.08:
         found["title"] = r.choice(parameter.names).replace("_", " ").title()
@@ -290,7 +218,8 @@ def _decorated(name: str, values: Values, r: Random) -> str:
     )
 
 
-def _renamed(name: str, values: Values, r: Random) -> str:
+def _renamed(name: str, values: Values, r: Random, *, alone: bool) -> str:
+    """Another name; one that tells nothing only where a tool takes but one value (`alone`)."""
     draw = r.random()
     if draw < 0.15:
         return r.choice(
@@ -302,7 +231,7 @@ def _renamed(name: str, values: Values, r: Random) -> str:
                 name.capitalize(),
             )
         )
-    return values.draw("term", r) if draw < 0.25 else name
+    return values.draw("term", r) if alone and draw < 0.25 else name
 
 
 def main_of(tool: Tool) -> str | None:

@@ -10,34 +10,31 @@ import re
 from typing import TYPE_CHECKING
 
 from tests.rig.nano.context import sent
-from tests.rig.nano.natural import beside, natural
+from tests.rig.nano.given import give
+from tests.rig.nano.natural import beside, natural, suites
 from tests.rig.nano.numerals import spoken
 from tests.rig.nano.results import show, verbal
-from tests.rig.nano.spelling import copied
 from tests.rig.nano.steps import Step, Turn, answered, called, named, run, turn_of
 from tests.rig.nano.tools import (
     Tool,
     Value,
     families,
-    give,
     kin,
-    listed,
     main_of,
-    mains_of,
     offer,
-    value_of,
 )
 from tests.rig.nano.wording import ask, explicit, is_imperative, lower_first, wordings
 
 if TYPE_CHECKING:
     from random import Random
 
+    from tests.rig.nano.tools import Family
     from tests.rig.nano.values import Values
 
-_AND = (" and ", " and ", " and also ", " and then ", ", and ", " as well as ")
-"""Between things that are to be had one by one; a bare comma may stand in the name of one."""
 _FIT_ALL = {"search", "python", "shell", "wikipedia", "web", "encyclopedia", "sql", "code"}
 """A tool with such a word in it may do for any request."""
+_SIBLING = 0.15
+"""How often a request that no tool fits is for another tool of the same product."""
 _IDLE = frozenset(wordings()["idle"].split())
 _WORD = re.compile(r"[a-z]{2,}")
 _SMALL = frozenset(
@@ -57,77 +54,6 @@ def one_call(tools: list[Tool], values: Values, r: Random) -> Turn:
         text, given = spoken(ask(tool, given, r), tool, given, r)
     done = run(tool, given, f"I call {named(tool)}.", values, r)
     return turn_of(sent(text, [(tool, given)], values, r), done, (tool, given))
-
-
-def same_tool_again(tools: list[Tool], values: Values, r: Random) -> Turn | None:
-    """One request for two or three calls of one tool."""
-    tool = r.choice(tools)
-    keys = mains_of(tool)
-    if not keys:
-        return None
-    key = keys[0] if r.random() < 0.6 else r.choice(keys)
-    first = give(tool.family, values, r, whole=False)
-    more = range(1 if r.random() < 0.75 else 2)
-    others = [{**first, key: value_of(tool.family.parameters[key], values, r)} for _ in more]
-    all_given = [first, *others]
-    said = [given[key].said for given in all_given]
-    if len(set(said)) < len(said):
-        return None
-    asked = {**first, key: Value(listed(said, r, last=_AND), "")}
-    text = ask(tool, asked, r)
-    if len(said) == 2:
-        text = _both(text, ask(tool, first, r), asked[key].said, said, r)
-    rest = ", then for ".join(copied(one) for one in said[1:])
-    steps: list[Step] = []
-    answers: list[str] = []
-    for place, given in enumerate(all_given):
-        thought = f"Now I call {named(tool)} for {copied(said[place])}."
-        if place == 0:
-            thought = f"First I call {named(tool)} for {copied(said[0])}, then for {rest}."
-        done = run(tool, given, thought, values, r)
-        steps += done.steps
-        answers.append(done.said)
-    steps.append(answered(" ".join(answers), several=True))
-    text = sent(text, [(tool, asked)], values, r)
-    return Turn(text, tuple(steps), (tool, all_given[-1]))
-
-
-_MORE = (
-    ", and {b}?", ", and for {b}?", " and the same for {b}", ". And {b}?", ". And for {b}?",
-    ", then {b}", " and then {b}", ", and once more for {b}", ", {b} too", ", and {b} as well",
-    "; then {b}", ". The same for {b}, please", ", also {b}", ". Do {b} too", ". {b} as well",
-)  # fmt: skip
-_COMPARED = (
-    "compare {both}: {ask}", "{ask} And which of {either} is better?", "{either}? {ask}",
-    "{ask} I want to compare them.", "which is it, {either}: {ask}", "{both}, side by side: {ask}",
-)  # fmt: skip
-
-
-def _both(text: str, one: str, row: str, said: list[str], r: Random) -> str:
-    """A request for two values: in one breath, one after the other, or to compare them.
-
-    Args:
-        text: in one breath.
-        one: for the first value alone.
-        row: the values, as `text` says them.
-        said: the values.
-        r: decides.
-    """
-    draw = r.random()
-    a, b = said
-    led = re.search(rf"\b(?:in|for|at|of|to|on|from|with|about|near) {re.escape(a)}", one)
-    if draw < 0.2 and led:
-        joint = r.choice((" and ", " and ", ", and ", " and also "))
-        return one[: led.end()] + joint + led[0].replace(a, b) + one[led.end() :]
-    if draw < 0.4 and a in one:
-        return one.rstrip("?.!") + r.choice(_MORE).format(b=b)
-    if draw < 0.55 and row in text:
-        return text.replace(row, f"{a} or {b}")
-    if draw < 0.65 and row in text:
-        form = r.choice(_COMPARED)
-        plain = text if text[-1] in "?.!" else f"{text}."
-        return form.format(both=f"{a} and {b}", either=f"{a} or {b}", ask=plain)
-    return text
 
 
 def _named(tool: Tool, key: str) -> str:
@@ -244,7 +170,11 @@ def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:
     offered = {word for tool in tools for word in _about(tool)}
     if offered & _FIT_ALL:
         return None
-    if r.random() < 0.6:
+    sibling = _sibling(tools, r) if r.random() < _SIBLING else None
+    if sibling is not None:
+        other = offer(sibling, values, r)
+        text = ask(other, give(other.family, values, r), r)
+    elif r.random() < 0.6:
         family = beside(r.choice(tools).family, r) if tools and r.random() < 0.6 else None
         other = offer(family or r.choice((*families(), *natural())), values, r)
         family = other.family
@@ -255,6 +185,16 @@ def no_tool(tools: list[Tool], values: Values, r: Random) -> Turn | None:
         text = values.fill(r.choice(wordings()["open"]).replace("{}", "{topic}"), r)
     step = Step("No tool fits.", answer="I have no tool for that.")
     return Turn(sent(text, [], values, r), (step,))
+
+
+def _sibling(tools: list[Tool], r: Random) -> Family | None:
+    """A tool of a product of which some are offered, but not this one."""
+    of_suites = [tool.family.suite for tool in tools if tool.family.suite]
+    if not of_suites:
+        return None
+    offered = {tool.family.names for tool in tools}
+    left = [one for one in suites()[r.choice(of_suites)] if one.names not in offered]
+    return r.choice(left) if left else None
 
 
 def _about(tool: Tool) -> list[str]:

@@ -26,6 +26,7 @@ _UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _PLAIN = re.compile(r" [a-z]{3,14}")
 _INNER = re.compile(r"[a-z]{2,5}")
 _CAPITAL = re.compile(r" [A-Z][a-z]{2,13}")
+_CAPITALS = re.compile(r" ?[A-Z]{2,6}")
 _FOREIGN = re.compile(r" ?[^\W\d_]{2,12}")
 _RARE = 0.3
 """How many plain words are drawn whatever their frequency."""
@@ -50,11 +51,13 @@ class Values:
         self._capital = [text[1:] for text in known if _CAPITAL.fullmatch(text)]
         self._inner = [text for text in known if _INNER.fullmatch(text)]
         self._foreign = [text.strip() for text in known if _FOREIGN.fullmatch(text)]
+        self._capitals = [text.strip() for text in known if _CAPITALS.fullmatch(text)]
         self._rules = rules()
         self._drawn: dict[str, Callable[[Random], str]] = {
             "token": self._token,
             "Token": lambda r: self._rare(r, self._capital),
             "foreign": lambda r: r.choice(self._foreign),
+            "CAPS": lambda r: r.choice(self._capitals),
             "made": _made,
             "Made": lambda r: _made(r).capitalize(),
             "Thing": lambda r: self.draw("thing", r).capitalize(),
@@ -69,7 +72,9 @@ class Values:
             "longitude": lambda r: str(round(r.uniform(-180, 180), r.randint(1, 4))),
             "serial": self._serial,
             "isodate": _isodate,
+            "dayform": _isodate,
             "clock": _clock,
+            "timeform": _time,
         }
 
     def draw(self, name: str, r: Random) -> str:
@@ -115,7 +120,9 @@ class Values:
             return letters
         if draw < 0.78:
             return letters.lower()
-        if draw < 0.9:
+        if draw < 0.84:
+            return self.draw("CAPS", r)
+        if draw < 0.92:
             return f"{letters}{r.randrange(10 ** r.randint(1, 4))}"
         return self._token(r)
 
@@ -170,7 +177,9 @@ def _isodate(r: Random) -> str:
 
 
 def _clock(r: Random) -> str:
-    if r.random() < 0.2:
-        return f"{r.randint(1, 12)} {r.choice(('am', 'pm'))}"
+    return f"{r.randint(1, 12)} {r.choice(('am', 'pm'))}" if r.random() < 0.2 else _time(r)
+
+
+def _time(r: Random) -> str:
     minute = r.choice((0, 15, 30, 45, r.randint(0, 59)))
     return f"{r.randint(0, 23):02d}:{minute:02d}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+import tomllib
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ import jsonschema
 import pytest
 
 from tests.rig.nano import evaluate
+from tests.rig.nano.asks import HOLE
 from tests.rig.nano.cases import CHAT, MISSING, NO_TOOL, ONE, TWO, Case
-from tests.rig.nano.evaluate import DEVELOPMENT, EXAM, Verdict, failures, interval, summary
+from tests.rig.nano.evaluate import DEVELOPMENT, EXAM, FRESH, Verdict, failures, interval, summary
 from tests.rig.nano.tools import families
+from tests.rig.nano.values import DATA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -134,3 +137,37 @@ def test_failures_of_the_exam_are_written_only_where_that_is_asked_for(
 )
 def test_an_interval_is_wilsons(right: int, count: int, low: float, high: float) -> None:
     assert interval(right, count) == pytest.approx((low, high), abs=1e-4)
+
+
+def test_no_line_of_the_suites_is_nearly_a_judged_request() -> None:
+    """What they say is compared without their holes, by words."""
+    judged = [_words(case.ask) for case in (*EXAM, *FRESH, *DEVELOPMENT)]
+    for path in sorted(DATA.glob("natural_suite_*.toml")):
+        body = tomllib.loads(path.read_text())
+        lines = [line for tool in body["tool"] for line in tool["asks"]]
+        lines += [
+            line.partition(": ")[2] for tool in body["tool"] for line in tool.get("twice", ())
+        ]
+        lines += [line for chain in body.get("chain", ()) for line in chain["asks"]]
+        for line in lines:
+            words = _words(HOLE.sub(" ", line.partition(" => ")[0]))
+            if len(words) > 2:
+                assert not any(_nearly(words, one) for one in judged), (path.name, line)
+
+
+def _nearly(words: set[str], others: set[str]) -> bool:
+    """Whether almost all words of a line stand in a request, and are most of it."""
+    both = words & others
+    enough = len(both) >= 0.85 * len(words) and len(both) >= 0.62 * len(others)
+    return enough and len(both - _LITTLE) > 1
+
+
+_LITTLE = frozenset((
+    "the", "a", "an", "to", "of", "in", "on", "for", "is", "are", "at", "me", "i", "my", "it",
+    "with", "and", "please", "can", "you", "what", "how", "from", "by", "do", "be", "this", "that",
+    "s",
+))  # fmt: skip
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"[a-z']+", text.lower()))

@@ -18,12 +18,13 @@ from tests.rig.nano.asks import Bound, parse
 from tests.rig.nano.conversations import Writer, toolset
 from tests.rig.nano.evaluate import DEVELOPMENT, FRESH
 from tests.rig.nano.forms import TOLD, ended, past
+from tests.rig.nano.given import give
 from tests.rig.nano.instructions import ending_tool, instructions
 from tests.rig.nano.natural import natural
 from tests.rig.nano.pairs import pair
 from tests.rig.nano.spelling import Context, canonical, copied, encoding, plain, token_texts
 from tests.rig.nano.steps import Step
-from tests.rig.nano.tools import families, give, offer
+from tests.rig.nano.tools import families, offer
 from tests.rig.nano.turns import one_call
 from tests.rig.nano.values import DATA, Values
 from tests.rig.nano.wording import ask

@@ -11,16 +11,17 @@ from random import Random
 
 import pytest
 
-from tests.rig.nano import builtin, context, lacking, turns
+from tests.rig.nano import again, builtin, context, lacking, turns
 from tests.rig.nano import natural as written
 from tests.rig.nano.asks import HOLE
 from tests.rig.nano.conversations import toolset
+from tests.rig.nano.given import give
 from tests.rig.nano.lacking import cut, vague
 from tests.rig.nano.natural import beside, natural
 from tests.rig.nano.numerals import in_words, spoken
 from tests.rig.nano.pairs import pair
 from tests.rig.nano.spelling import plain, token_texts
-from tests.rig.nano.tools import Tool, Value, families, give, offer
+from tests.rig.nano.tools import Tool, Value, families, offer
 from tests.rig.nano.turns import joined
 from tests.rig.nano.values import DATA, Values
 from tests.rig.nano.wording import ask, dressed, wordings
@@ -174,7 +175,7 @@ def test_a_tool_beside_another_is_of_its_file_and_cannot_be_meant_instead() -> N
         takes = sorted(one.value for one in family.parameters.values() if one.chance is None)
         for _ in range(10):
             other = beside(family, r)
-            if other is None:
+            if other is None or (family.suite and other.suite == family.suite):
                 continue
             assert other is not family
             near = every[place - 12 : place + 13]
@@ -227,7 +228,7 @@ def test_a_value_is_said_by_its_kind_only() -> None:
 def test_two_values_are_asked_for_at_once_or_one_after_the_other() -> None:
     r = Random(5)
     said = {
-        turns._both("how deep is it at A and B?", "how deep is it at A?", "A and B", ["A", "B"], r)
+        again._both("how deep is it at A and B?", "how deep is it at A?", "A and B", ["A", "B"], r)
         for _ in range(400)
     }
     assert all(re.search(r"\bA\b", text) and re.search(r"\bB\b", text) for text in said)
@@ -282,7 +283,7 @@ def test_what_is_missing_is_asked_for_and_stands_nowhere_in_the_request(values: 
         asked = re.findall(r"the (.+?)(?= and the |\.$)", answer.removeprefix("Please tell me "))
         names = {name.replace("_", " ") for name in (tool.schema or {})["required"]}
         assert set(asked) <= names, (answer, names)
-        assert "{" not in turn.user
+        assert not HOLE.search(turn.user)
         counts["one" if len(asked) == 1 else "more"] += 1
     assert counts["one"] > 300
     assert counts["more"] > 10

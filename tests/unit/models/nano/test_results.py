@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.rig.nano.given import give
 from tests.rig.nano.natural import natural
 from tests.rig.nano.results import outcome, verbal
 from tests.rig.nano.shapes import shaped, words
 from tests.rig.nano.spelling import plain, token_texts
-from tests.rig.nano.tools import give, offer
+from tests.rig.nano.tools import offer
 from tests.rig.nano.values import Values
 
 _SHORT = 5
