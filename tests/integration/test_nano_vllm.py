@@ -106,7 +106,7 @@ def test_and_is_not_known_where_a_client_drops_the_reasoning(nano_vllm: VllmServ
 
 
 def _known_without(server: VllmServer, kind: str) -> bool:
-    """Run a chore as a client does that sends no reasoning back."""
+    """Run a chore as a client does that sends no reasoning back; it may end with no answer."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": secret(kind)}]
     thought = ""
     for _ in range(_MOST_STEPS):
@@ -119,7 +119,9 @@ def _known_without(server: VllmServer, kind: str) -> bool:
         }
         said = server.post("/v1/chat/completions", body)["choices"][0]["message"]
         thought = thought or said["reasoning"]
-        assert said["tool_calls"], said
+        if not said.get("tool_calls"):
+            assert len(messages) > 1, said  # the first call needs no reasoning of before
+            return False
         call = said["tool_calls"][0]
         given = json.loads(call["function"]["arguments"])
         if call["function"]["name"] == "submit":

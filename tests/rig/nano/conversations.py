@@ -88,7 +88,7 @@ def toolset(values: Values, r: Random) -> list[Tool]:
         count = r.choice((0, 0, 0, 1, 2))
     of_trade = _of_trade(r) if r.random() < _ONE_TRADE else None
     first: list[Family] = [] if of_trade is None else [of_trade]
-    if lookups.chains() and r.random() < _CHAINED:
+    if r.random() < _CHAINED:
         chain = r.choice(lookups.chains())
         first, of_trade = [chain.first, chain.then], chain.first
     for place in range(max(count, len(first))):
@@ -110,7 +110,7 @@ def toolset(values: Values, r: Random) -> list[Tool]:
 
 def _of_trade(r: Random) -> Family:
     """A tool of a trade or of a product."""
-    if suites() and r.random() < _OF_SUITE:
+    if r.random() < _OF_SUITE:
         return r.choice(r.choice(tuple(suites().values())))
     return r.choice(natural())
 

@@ -80,7 +80,7 @@ def beside(family: Family, r: Random) -> Family | None:
     if place is None:
         return None
     other = natural()[min(max(place + r.randint(-_NEAR, _NEAR), 0), len(natural()) - 1)]
-    return None if other is family or alike(other, family) else other
+    return None if alike(other, family) else other
 
 
 def alike(one: Family, other: Family) -> bool:

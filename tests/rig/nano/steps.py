@@ -217,7 +217,7 @@ def _mended(
     key = r.choice(keys)
     wrong = json.loads(plain(given[key].json))
     right = json.loads(plain(value_of(of[key], values, r).json))
-    if r.random() < _ALIKE and isinstance(wrong, str) and wrong:
+    if r.random() < _ALIKE and wrong:
         right = _nearly(wrong, values, r)
     better = Value(right, json.dumps(copied(right), ensure_ascii=False))
     others = [json.loads(plain(given[k].json)) for k in keys if k != key]
