@@ -15,20 +15,12 @@ from tests.rig.nano.natural import beside, natural, suites
 from tests.rig.nano.numerals import spoken
 from tests.rig.nano.results import show, verbal
 from tests.rig.nano.steps import Step, Turn, answered, called, named, run, turn_of
-from tests.rig.nano.tools import (
-    Tool,
-    Value,
-    families,
-    kin,
-    main_of,
-    offer,
-)
+from tests.rig.nano.tools import Family, Tool, Value, families, kin, main_of, offer
 from tests.rig.nano.wording import ask, explicit, is_imperative, lower_first, wordings
 
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.rig.nano.tools import Family
     from tests.rig.nano.values import Values
 
 _FIT_ALL = {"search", "python", "shell", "wikipedia", "web", "encyclopedia", "sql", "code"}

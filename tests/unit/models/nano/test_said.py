@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.rig.nano import lookups, said
+from tests.rig.nano import lookups, said, turns
 from tests.rig.nano.again import same_tool_again
 from tests.rig.nano.conversations import toolset
 from tests.rig.nano.given import give, value_of
 from tests.rig.nano.natural import alike, beside, family, natural, suites
 from tests.rig.nano.spelling import plain, token_texts
-from tests.rig.nano.tools import Parameter, offer
-from tests.rig.nano.turns import no_tool
+from tests.rig.nano.tools import Parameter, Tool, Value, offer
 from tests.rig.nano.values import Values
 from tests.rig.nano.wording import ask
 
@@ -155,7 +154,7 @@ def test_of_a_suite_each_tool_stands_beside_the_others() -> None:
         assert alike(members[0], members[0])
 
 
-def test_no_set_of_tools_has_one_twice_or_another_that_might_be_meant(values: Values) -> None:
+def test_no_set_of_tools_has_one_twice_under_two_names(values: Values) -> None:
     r = Random(8)
     for _ in range(300):
         known = [tool.family for tool in toolset(values, r) if tool.family.known]
@@ -174,6 +173,10 @@ def test_a_request_for_two_says_both_and_makes_two_calls(values: Values) -> None
         if turn is None:
             continue
         made += 1
+        thought = plain(turn.steps[0].thought)
+        every = thought.removesuffix(".").partition(" for ")[2].split(", then for ")
+        assert len(every) > 1
+        assert all(one.lower() in turn.user.lower() for one in every), turn.user
         assert not re.search(r"\{\w+\}", turn.user), turn.user
         assert len({step.arguments for step in turn.steps if step.right and step.tool}) >= 2
     assert made > 10
@@ -206,11 +209,24 @@ def test_a_chain_of_tools_that_are_not_there_is_named(tmp_path: Path) -> None:
         lookups.chains_of(path)
 
 
-def test_no_tool_fits_where_a_sibling_is_asked_for_that_is_not_offered(values: Values) -> None:
+def test_no_tool_fits_where_a_sibling_is_asked_for_that_is_not_offered(
+    values: Values, monkeypatch: pytest.MonkeyPatch
+) -> None:
     r = Random(11)
-    members = max(suites().values(), key=len)
-    one = offer(members[0], values, r)
-    answers = [no_tool([one], values, r) for _ in range(60)]
+    members = next(some for some in suites().values() if len(some) > 4)
+    asked: list[tuple[str, ...]] = []
+
+    def asking(tool: Tool, given: dict[str, Value], dice: Random) -> str:
+        asked.append(tool.family.names)
+        return ask(tool, given, dice)
+
+    monkeypatch.setattr(turns, "ask", asking)
+    monkeypatch.setattr(turns, "_SIBLING", 1.0)
+    offered = [offer(one, values, r) for one in members[:2]]
+    answers = [turns.no_tool(offered, values, r) for _ in range(60)]
+    assert {*asked} == {one.names for one in members[2:]}
     assert {turn.steps[-1].answer for turn in answers if turn is not None} == {
         "I have no tool for that."
     }
+    every = [offer(one, values, r) for one in members]
+    assert turns._sibling(every, r) is None
